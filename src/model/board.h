@@ -1,0 +1,31 @@
+/* The board: the verdicts of all targets as they are this instant, written by control on every beat whether anything changed or not (L6),
+ * in a mapped file of fixed size per configuration: DATA/run/board. For people and metrics (status, tell); no decision reads it. */
+#pragma once
+
+#include "base/attr.h"
+#include "model/plan.h"
+#include <stdatomic.h>
+
+struct board_header {
+    char magic[8];
+    uint32_t version, target_count;
+    uint64_t boot_id, config_fingerprint;
+    _Atomic uint64_t sequence; /* odd while being written (a seqlock) */
+    _Atomic int64_t beat;      /* monotonic time of the newest write */
+    uint64_t generation;       /* of the plan it belongs to */
+};
+
+struct board {
+    struct board_header *header;
+    struct plan_target *targets;
+    size_t size;
+};
+
+must_check int board_create(const char *data, uint32_t target_count, uint64_t boot_id,
+                            uint64_t config_fingerprint, struct board *ret);
+void board_write(struct board *b, const struct plan *plan, usec_t now);
+must_check int board_open(const char *data, struct board *ret);
+/* A consistent copy of targets (mem_new'd; free) and header fields; ERR_CONFLICT when it kept changing. */
+must_check int board_read(const struct board *b, struct plan_target **ret_targets,
+                          struct board_header *ret_header);
+void board_close(struct board *b);

@@ -1,0 +1,192 @@
+/* The configuration file, parsed and checked: one YAML file, and what it means.
+ *
+ * A `struct config` is immutable once built and holds resolved references (indices), so whoever has
+ * one need not check again. Every problem of a file is found in one pass and reported with
+ * file:line:column, what is wrong and what would be right; a file with a problem gives no config.
+ *
+ * Names of fields follow the file. Durations are microseconds. Strings live in the config's arena. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/ip.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_NONE = -1, /* an index that refers to nothing */
+    CONFIG_FILE_MAX = 64 << 20,
+    CONFIG_PROBLEMS_MAX = 100, /* reported; the rest is counted */
+    CONFIG_NAME_MAX = 255,
+    CONFIG_SERVICES_MAX = 100000,
+    CONFIG_ENDPOINTS_MAX = 1000, /* of one service */
+};
+
+/* Where in the file something was said; line 0 = nowhere (a default). Both count from 1. */
+struct config_place {
+    uint32_t line, column;
+};
+
+struct config_listen {
+    struct ip ip;
+    uint16_t port;
+    struct config_place place;
+};
+
+struct config_zone {
+    const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
+    const char *file; /* path, made absolute against the configuration file's folder */
+    struct config_place place;
+};
+
+/* A named collection of networks (IP-based routing), or one row of the latency table. */
+struct config_collection {
+    const char *name;
+    struct ip_prefix *prefixes;
+    uint32_t prefix_count;
+    struct config_place place;
+};
+
+/* Measured latency between a client network and a region. */
+struct config_latency {
+    struct ip_prefix network;
+    const char *region;
+    usec_t latency;
+    struct config_place place;
+};
+
+enum check_kind { CHECK_TCP, CHECK_TLS, CHECK_HTTP, CHECK_HTTPS, CHECK_ICMP, CHECK_DNS };
+enum { CHECK_KINDS = 6 };
+
+struct config_range {
+    uint16_t low, high;
+};
+
+struct config_header {
+    const char *name, *value;
+};
+
+/* How to probe; the address comes from the endpoint that names the check. */
+struct config_check {
+    const char *name;
+    enum check_kind kind;
+    const char *url;    /* http, https: with {address} where the endpoint's address goes (v6 gets brackets) */
+    uint16_t port;      /* tcp, tls, dns (53); for http(s) part of url */
+    const char *host;   /* http(s): Host header; NULL: from url */
+    const char *sni;    /* tls, https: name sent and verified; NULL: host, else none sent and the address verified */
+    struct config_header *headers;
+    uint32_t header_count;
+    struct config_range *status; /* http(s) accepted; default 200-399 */
+    uint32_t status_count;
+    const char *body;   /* http(s): text to be found in the first 5120 bytes; NULL: not looked at */
+    bool verify;        /* tls, https: certificate chain and name; default true */
+    const char *ca;     /* tls, https: file with trusted certificates; NULL: the system's */
+    const char *query;  /* dns: name asked, wire-safe presentation form */
+    uint16_t query_type; /* dns: RR type asked; default A (1) */
+    const char *expect; /* dns: an address that must be in the answer; NULL: any answer with NOERROR */
+    usec_t interval;    /* 100 ms .. 1 h; default 1 s */
+    usec_t timeout;     /* 10 ms .. interval; default the smaller of interval and 1 s */
+    unsigned rise;      /* 1..100, default 2: successes in a row until up */
+    unsigned fall;      /* 1..100, default 3: failures in a row until down */
+    usec_t hold_down;   /* a target that went down stays down at least this long; default 5 s */
+    usec_t expiry_warn; /* tls, https: warn when the certificate ends sooner; default 14 d */
+    struct config_place place;
+};
+
+enum policy {
+    POLICY_SIMPLE,
+    POLICY_FAILOVER,
+    POLICY_WEIGHTED,
+    POLICY_LATENCY,
+    POLICY_GEOLOCATION,
+    POLICY_IP_BASED,
+    POLICY_MULTIVALUE,
+};
+enum { POLICIES = 7 };
+
+enum role { ROLE_NONE, ROLE_PRIMARY, ROLE_SECONDARY };
+
+/* A location as in Route 53: continent "EU", country "US", subdivision "US-CA", or "*". */
+struct config_location {
+    char continent[3], country[3], subdivision[4]; /* empty where not said; all empty = "*" */
+};
+
+struct config_endpoint {
+    const char *name;         /* unique in its service */
+    struct ip address[IP_FAMILIES];
+    bool has_address[IP_FAMILIES];
+    int service;              /* nested: index of the service it stands for, else CONFIG_NONE */
+    const char *region, *provider; /* NULL where not said */
+    enum role role;           /* failover */
+    unsigned weight;          /* weighted: 0..255; default 1 */
+    uint64_t capacity;        /* requests per second; 0 = not said (then equal shares) */
+    int check;                /* index into checks, or CONFIG_NONE: counts as healthy */
+    struct config_location *locations; /* geolocation */
+    uint32_t location_count;
+    int *collections;         /* ip-based: indices into collections */
+    uint32_t collection_count;
+    bool any_network;         /* ip-based: "*" was said */
+    struct config_place place;
+};
+
+/* L3: what a service answers when every endpoint looks dead. */
+enum when_all_down { ALL_DOWN_PREFERRED, ALL_DOWN_LAST_GOOD, ALL_DOWN_NODATA, ALL_DOWN_FALLBACK };
+
+struct config_service {
+    const char *name;        /* lower case, no trailing dot */
+    enum policy policy;
+    uint32_t ttl_max, ttl_min; /* seconds; ttl_min defaults to half of ttl_max rounded up */
+    struct config_endpoint *endpoints;
+    uint32_t endpoint_count;
+    enum when_all_down when_all_down;
+    const char *fallback;    /* ALL_DOWN_FALLBACK: the name answered as CNAME */
+    unsigned velocity_percent; /* L4: most of the capacity that checks may remove per window; default 50 */
+    usec_t velocity_window;  /* default 60 s; 0 = no limit */
+    bool unready_serves;     /* L4: may a never-seen-healthy endpoint be answered beside healthy ones; default false */
+    int zone;                /* index of the zone it lies in; CONFIG_NONE: internal, only referred to */
+    struct config_place place;
+};
+
+struct config {
+    struct arena arena;
+    const char *path;          /* the file as named by the operator */
+    const char *node_name, *site, *network, *data, *user; /* user: NULL = default (holdfast, else nobody) */
+    struct config_listen *dns_listen, *tell_listen;
+    uint32_t dns_listen_count, tell_listen_count;
+    unsigned dns_threads;      /* 0 = one per core */
+    unsigned dns_udp_size;     /* EDNS size offered and most sent over UDP; default 1232 */
+    bool dns_client_subnet;    /* RFC 7871; default true */
+    unsigned dns_tcp_clients;  /* most TCP connections at once; default 1000 */
+    usec_t dns_tcp_idle;       /* default 10 s */
+    const char *geo_database;  /* MaxMind DB file; NULL: none */
+    struct config_zone *zones;
+    uint32_t zone_count;
+    struct config_check *checks;
+    uint32_t check_count;
+    struct config_service *services;
+    uint32_t service_count;
+    struct config_collection *collections;
+    uint32_t collection_count;
+    struct config_latency *latencies;
+    uint32_t latency_count;
+    enum { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON } log_format;
+    int log_level;             /* enum log_level */
+    uint64_t fingerprint;      /* hash64 of the file's bytes: tells one configuration from another */
+};
+
+/* Parses and checks the text of a file named `path` (for messages and relative paths; the file is
+ * not opened). Problems go to `problems`, one a line, "path:line:column: what is wrong; what would
+ * be right\n", sorted by place. Returns 0 and *ret_config (free with config_free), or ERR_SYNTAX /
+ * ERR_INVALID with at least one problem written. */
+must_check int config_parse(const char *path, const char *data, size_t length,
+                            struct text *problems, struct config **ret_config);
+void config_free(struct config *config);
+
+/* The JSON Schema (draft 2020-12) of the file for editors, made from the parser's own tables. */
+void config_schema(struct text *out);
+
+const_function const char *policy_name(enum policy policy);          /* "failover" */
+const_function const char *check_kind_name(enum check_kind kind);    /* "https" */
+const_function const char *when_all_down_name(enum when_all_down w); /* "last_good" */

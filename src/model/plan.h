@@ -1,0 +1,179 @@
+/* The plan: what every name answers now, and why. Complete, immutable, numbered (L2).
+ *
+ * A plan is a set of arrays of plain records that refer to one another by index, never by pointer.
+ * Decide builds them, the snapshot file holds them as they are, and a reader maps them: one set of
+ * types from the decision to the answer. `struct plan` is a view: it owns nothing.
+ *
+ *   service --face (A, AAAA)--> choice --branch--> choice ... --> addresses (targets)
+ *
+ * A choice is a small decision that the name server makes per query: all that health can decide is
+ * already decided, so a choice only splits by chance (weights) or by the client's network (one
+ * mechanism, the netmap, for geolocation, ip-based and latency alike). */
+#pragma once
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "model/config.h"
+#include "model/intent.h"
+#include "model/sample.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAN_NONE UINT32_MAX /* an index that refers to nothing */
+
+enum {
+    PLAN_DEPTH_MAX = 8,      /* choices between a face and its addresses */
+    PLAN_MULTIVALUE_MAX = 8, /* Route 53: up to eight healthy records */
+};
+
+enum verdict_state {
+    VERDICT_UNREADY, /* never seen healthy: not unhealthy (L4) */
+    VERDICT_UP,
+    VERDICT_DOWN,
+    VERDICT_UNCHECKED, /* no check: counts as healthy */
+};
+enum { VERDICT_STATES = 4 };
+const_function const char *verdict_state_name(enum verdict_state s); /* "unready" "up" "down" "unchecked" */
+
+/* What a name server does with an address of a target, after everything was weighed. */
+enum target_flag {
+    TARGET_SERVED = 1,      /* in some answer now */
+    TARGET_HELD = 2,        /* seen down but kept: the velocity limit forbids its removal (L4) */
+    TARGET_FROZEN = 4,      /* its samples are late or stale: the verdict stays as it was (L4, L8) */
+    TARGET_EXPIRING = 8,    /* its certificate ends sooner than expiry_warn */
+    TARGET_HOLDING_DOWN = 16, /* seen up again, kept out until hold_until */
+};
+
+/* A target's verdict and the bookkeeping that the next step needs. Same order as target_list(). */
+struct plan_target {
+    uint32_t service;     /* index */
+    uint32_t endpoint;    /* index into endpoints */
+    struct ip address;
+    uint8_t state;        /* enum verdict_state */
+    uint8_t reason;       /* enum reason of the newest sample */
+    uint8_t down_reason;  /* enum reason that brought it down; REASON_OK while up */
+    uint8_t flags;        /* enum target_flag */
+    uint16_t successes, failures; /* in a row; one of them is 0; saturating */
+    uint16_t status;      /* of the newest sample */
+    usec_t since;         /* when state became what it is */
+    usec_t sampled;       /* end of the newest sample; 0 = none yet */
+    usec_t hold_until;    /* hold-down: not up before this */
+    usec_t removed;       /* when checks last took it out of the answers; 0 = never (velocity window) */
+    uint32_t phase_us[PHASES]; /* of the newest sample */
+    uint32_t connect_us;  /* damped connect time, for latency steering; 0 = unknown */
+    int64_t certificate_end; /* seconds since 1970; 0 = none seen */
+};
+
+struct plan_endpoint {
+    uint32_t name, region, provider; /* text offsets; PLAN_NONE where not said */
+    uint32_t service;     /* the service it belongs to */
+    uint32_t nested;      /* the service it stands for, or PLAN_NONE */
+    uint32_t target[IP_FAMILIES]; /* or PLAN_NONE */
+    uint8_t admin;        /* enum admin_state */
+    uint8_t role;         /* enum role */
+    uint16_t weight;
+    uint64_t capacity;
+    uint32_t author, why; /* of the order behind admin: text offsets or PLAN_NONE */
+    int64_t ordered_wall; /* seconds since 1970 */
+};
+
+/* How the answers of one family came about. */
+enum face_mode {
+    FACE_ABSENT,     /* no endpoint has an address of this family: NODATA, by configuration */
+    FACE_NORMAL,     /* healthy members answer */
+    FACE_PREFERRED,  /* fail open: as if all were healthy (L3) */
+    FACE_LAST_GOOD,  /* fail open: the set that was last healthy (L3) */
+    FACE_NODATA,     /* all down, and the operator wants NODATA then */
+    FACE_FALLBACK,   /* all down, and the operator wants a CNAME then */
+};
+enum { FACE_MODES = 6 };
+const_function const char *face_mode_name(enum face_mode m);
+
+struct plan_face {
+    uint32_t choice;      /* root; PLAN_NONE only when mode is FACE_ABSENT */
+    uint32_t ttl;         /* seconds, computed */
+    uint8_t mode;         /* enum face_mode */
+    bool velocity_held;   /* L4 alarm: removals are being held back */
+    uint32_t good_first, good_count; /* into goods: targets that answered when last healthy */
+    usec_t since;         /* when mode became what it is */
+};
+
+struct plan_service {
+    uint32_t name;        /* text offset: presentation form, no trailing dot */
+    uint32_t wire_name;   /* text offset: lower-case wire form, ends with the root label */
+    uint32_t zone;        /* index into files, or PLAN_NONE: only referred to by other services */
+    uint32_t endpoint_first, endpoint_count;
+    uint8_t policy, when_all_down;
+    struct plan_face faces[IP_FAMILIES];
+};
+
+enum choice_kind {
+    CHOICE_ADDRESSES, /* addresses[first..first+count); at most `pick` of them are sent, from a random start */
+    CHOICE_WEIGHTED,  /* branches[first..): child with the first `weight_end` above random(total) */
+    CHOICE_NETWORK,   /* branches[first + row of the client in files[map]); `otherwise` where no row */
+    CHOICE_NODATA,    /* nothing, knowingly: SOA in the authority section */
+    CHOICE_CNAME,     /* the name at text offset `first`, wire form */
+};
+
+struct plan_choice {
+    uint8_t kind;    /* enum choice_kind */
+    uint8_t family;  /* enum ip_family: of the records */
+    uint16_t pick;   /* CHOICE_ADDRESSES: most records sent, > 0 */
+    uint32_t first;
+    uint32_t count;
+    uint32_t total;     /* CHOICE_WEIGHTED: sum of weights, > 0 */
+    uint32_t map;       /* CHOICE_NETWORK: index into files */
+    uint32_t otherwise; /* CHOICE_NETWORK: a choice */
+};
+
+struct plan_branch {
+    uint32_t weight_end; /* cumulative; 0 for CHOICE_NETWORK */
+    uint32_t choice;
+};
+
+struct plan_address {
+    uint32_t target;
+    uint8_t bytes[16];
+};
+
+/* Files that the plan reaches, named by the hash of their content; they live and die with it. */
+enum plan_file_kind { PLAN_FILE_ZONE, PLAN_FILE_NETMAP };
+struct plan_file {
+    uint8_t kind;    /* enum plan_file_kind */
+    uint32_t name;   /* text offset: zone origin or what the netmap is of ("geo", "collections", "latency") */
+    uint32_t serial; /* zone: SOA serial */
+    uint64_t hash;   /* checksum that the file's header carries */
+};
+
+struct plan {
+    uint64_t generation;  /* rises by one with every publication; 0 = none */
+    usec_t made;          /* monotonic, of the boot `boot_id` */
+    int64_t made_wall;    /* microseconds since 1970 */
+    uint64_t boot_id;     /* tells whether monotonic times can be compared */
+    uint64_t config_fingerprint;
+    uint64_t intent_version;
+    uint32_t node, site, network; /* text offsets */
+    const struct plan_service *services;
+    uint32_t service_count;
+    const struct plan_endpoint *endpoints;
+    uint32_t endpoint_count;
+    const struct plan_target *targets;
+    uint32_t target_count;
+    const struct plan_choice *choices;
+    uint32_t choice_count;
+    const struct plan_branch *branches;
+    uint32_t branch_count;
+    const struct plan_address *addresses;
+    uint32_t address_count;
+    const uint32_t *goods;    /* target indices: last-good sets of all faces */
+    uint32_t good_count;
+    const struct plan_file *files;
+    uint32_t file_count;
+    const char *text;         /* NUL-terminated strings and wire names; offset 0 is "" */
+    uint32_t text_size;
+};
+
+static inline const char *plan_text(const struct plan *p, uint32_t offset)
+{
+    return offset == PLAN_NONE ? "" : p->text + offset;
+}

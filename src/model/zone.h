@@ -1,0 +1,182 @@
+/* A compiled zone: one immutable file that a name server maps and answers from.
+ *
+ *   header | hash table of names | nodes (name, sets, answer images together) | record heap
+ *
+ * Built for one question: two dependent cache misses from a name to the bytes of its answer, the
+ * slot of the table and the node. What can be precomputed is: for each set of records at a name the
+ * file holds an *image*, the bytes after the question section, so that the common answer is header + question +
+ * one copy.
+ *
+ * Images. The image of a set at an ordinary name is only ever sent for a question with exactly this name, so its
+ * compression pointers are absolute (0xc00c is the question's name; others point into the image, which starts at 12 + name length + 4).
+ * Images at wildcard names, and the negative images of the zone, are sent for questions of any length: there an owner equal to the
+ * question is 0xc00c, which needs no care, and pointers into the *origin* part of the question are listed as
+ * fix-ups: add (question's name length - origin length) to the 16 bit big-endian word at that offset.
+ *
+ * Everything is little-endian but what goes on the wire. Offsets count from the start of the file; nodes are 8-byte aligned. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/text.h"
+#include "wire/dname.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ZONE_VERSION = 1 };
+
+struct zone_header {
+    char magic[8];          /* "HFZONE\r\n" */
+    uint32_t version;
+    uint32_t serial;        /* of the SOA */
+    uint64_t size;          /* of the file */
+    uint64_t checksum;      /* XXH3 over all but these 8 bytes; the file's name in the store */
+    uint32_t slot_mask;     /* slots - 1; a power of two, at most half full */
+    uint32_t node_count;    /* names, empty non-terminals included */
+    uint32_t record_count;
+    uint32_t steered_count; /* names answered from the plan: their node.steered is 0..steered_count-1 */
+    uint64_t slots;         /* offset of uint64_t[slot_mask + 1] */
+    uint64_t nodes;         /* offset of the first node */
+    uint64_t apex;          /* offset of the apex's node */
+    uint64_t steered;       /* offset of uint64_t[steered_count]: offsets of the steered nodes */
+    uint64_t negative;      /* offset of the struct zone_image of the SOA for NXDOMAIN and NODATA (TTL by RFC 2308) */
+    uint16_t origin_length;
+    uint8_t labels;         /* of the origin */
+    uint8_t labels_max;     /* of the longest name, for the closest-encloser search */
+    uint8_t flags;          /* enum zone_flag */
+    uint8_t origin[DNAME_MAX];
+};
+
+enum zone_flag { ZONE_HAS_WILDCARD = 1, ZONE_HAS_CUT = 2 };
+
+/* A slot: the high 32 bits of dname_hash(name), then the node's offset / 8 (0 = empty slot). Linear probing from hash & slot_mask. */
+static inline uint64_t zone_slot(uint64_t hash, uint64_t offset)
+{
+    return (hash & 0xffffffff00000000u) | (uint32_t)(offset / 8);
+}
+
+enum zone_node_flag {
+    NODE_APEX = 1,
+    NODE_CUT = 2,       /* NS below the apex: a delegation; answers are referrals */
+    NODE_BELOW_CUT = 4, /* occluded: `cut` leads to the delegation */
+    NODE_CNAME = 8,     /* its only set is a CNAME */
+    NODE_WILDCARD = 16, /* its first label is "*" */
+    NODE_HAS_WILDCARD_CHILD = 32,
+    NODE_STEERED = 64,  /* A and AAAA come from the plan */
+    NODE_EMPTY = 128,   /* an empty non-terminal */
+};
+
+struct zone_set {
+    uint16_t type;
+    uint16_t record_count;
+    uint32_t ttl;
+    uint32_t image;  /* from the node's start: struct zone_image */
+    uint32_t records; /* offset / 8 in the file: struct zone_records, for answers composed at run time (CNAME chains, transfers) */
+};
+
+struct zone_node {
+    uint16_t flags;      /* enum zone_node_flag */
+    uint8_t name_length;
+    uint8_t set_count;   /* sorted by type */
+    uint32_t steered;    /* NODE_STEERED: slot */
+    uint32_t cut;        /* NODE_CUT, NODE_BELOW_CUT: offset / 8 of the cut's node */
+    uint32_t parent;     /* offset / 8 of the node one label up; 0 for the apex */
+    struct zone_set sets[]; /* then name[name_length], then the images */
+};
+
+static inline const uint8_t *zone_node_name(const struct zone_node *n)
+{
+    return (const uint8_t *)(n->sets + n->set_count);
+}
+
+/* Bytes to send after the question. For NODE_CUT the image of its NS set is the referral: authority NS, additional glue, no AA. */
+struct zone_image {
+    uint16_t answers, authorities, additionals;
+    uint16_t length;        /* of bytes */
+    uint16_t required;      /* bytes up to the end of what must not be left out: answers (and authorities); what follows may be dropped for room, whole */
+    uint16_t fixup_count;
+    /* uint16_t fixups[fixup_count]; then uint8_t bytes[length] */
+};
+
+static inline const uint16_t *zone_image_fixups(const struct zone_image *i)
+{
+    return (const uint16_t *)(i + 1);
+}
+static inline const uint8_t *zone_image_bytes(const struct zone_image *i)
+{
+    return (const uint8_t *)(zone_image_fixups(i) + i->fixup_count);
+}
+
+/* Rdata of one set, uncompressed, canonical order: u16 (native) length and bytes, each record after the other. */
+struct zone_records {
+    uint16_t count;
+    uint16_t unused;
+    uint32_t length; /* bytes of what follows */
+};
+
+/* A view over a mapped or built file; owns nothing. */
+struct zone {
+    const uint8_t *base;
+    const struct zone_header *header;
+    const uint64_t *slots;
+};
+
+/* Checks header, version, checksum and every offset, so that the query path need not: ERR_MAGIC, ERR_VERSION, ERR_TRUNCATED, ERR_CHECKSUM, ERR_BOUNDS. */
+must_check int zone_open(const void *data, size_t size, struct zone *ret);
+/* As zone_open without reading what is not needed (checksum, nodes): for a file that this host's store already verified under this name. */
+must_check int zone_open_trusted(const void *data, size_t size, struct zone *ret);
+
+static inline const struct zone_node *zone_node_at(const struct zone *z, uint64_t offset)
+{
+    return (const struct zone_node *)(z->base + offset);
+}
+
+/* The node of a lower name, or NULL. hash = dname_hash(name). */
+static inline const struct zone_node *zone_find(const struct zone *z, const uint8_t *name,
+                                                size_t length, uint64_t hash)
+{
+    uint32_t mask = z->header->slot_mask;
+    for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
+        uint64_t slot = z->slots[i];
+        if (!(uint32_t)slot)
+            return NULL;
+        if ((slot ^ hash) >> 32)
+            continue;
+        const struct zone_node *n = zone_node_at(z, (uint64_t)(uint32_t)slot * 8);
+        if (n->name_length == length && memcmp(zone_node_name(n), name, length) == 0)
+            return n;
+    }
+}
+
+static inline const struct zone_set *zone_node_set(const struct zone_node *n, uint16_t type)
+{
+    for (unsigned i = 0; i < n->set_count; i++)
+        if (n->sets[i].type == type)
+            return &n->sets[i];
+    return 0;
+}
+
+static inline const struct zone_image *zone_set_image(const struct zone_node *n,
+                                                      const struct zone_set *s)
+{
+    return (const struct zone_image *)((const uint8_t *)n + s->image);
+}
+
+/* ---- build ---- */
+
+/* Collects records and problems; made for one zone, used once. */
+struct zone_builder;
+/* origin: lower wire form. */
+must_check struct zone_builder *zone_builder_new(const uint8_t *origin);
+void zone_builder_free(struct zone_builder *b);
+/* A record with uncompressed rdata in canonical form. Owners outside the zone: ERR_INVALID; a duplicate is ignored (0). `line`: for messages. */
+must_check int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type,
+                                uint32_t ttl, const uint8_t *rdata, uint16_t rdata_length,
+                                uint32_t line);
+/* This name's A and AAAA come from the plan. */
+must_check int zone_builder_steer(struct zone_builder *b, const uint8_t *name);
+/* Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names without static A/AAAA/CNAME and
+ * not below a cut, ...) and makes the file's bytes (free with free()). Problems are appended to `problems` as
+ * "path:line:column: sentence\n"; 0, or ERR_INVALID with at least one problem. */
+must_check int zone_builder_finish(struct zone_builder *b, const char *path, struct text *problems,
+                                   uint8_t **ret_data, size_t *ret_size);

@@ -1,0 +1,22 @@
+/* Observe: probes every target on its own schedule and hands over samples. Runs in one libuv loop; no probe
+ * waits for another, nothing blocks. */
+#pragma once
+
+#include "base/attr.h"
+#include "model/sample.h"
+#include "model/target.h"
+#include <uv.h>
+
+typedef void observe_sink(void *context, const struct sample *sample);
+
+struct observer;
+/* ret_: an observer that calls `sink` from the loop for each finished probe. */
+must_check int observer_new(uv_loop_t *loop, observe_sink *sink, void *context, uint64_t seed,
+                            struct observer **ret);
+/* Replaces the list of targets (copied; the checks it points to must live until the next call or observer_free). A
+ * target that was there before with the same address and an equal check keeps its place in time; probes of targets that
+ * are gone are abandoned. Samples carry `epoch` and the new indices from now on. `paused[i]` (may be NULL): not probed. */
+void observer_targets(struct observer *o, const struct target *targets, uint32_t count,
+                      const bool *paused, uint32_t epoch);
+/* Ends all probes; call uv_run afterwards so that handles can close. */
+void observer_free(struct observer *o);

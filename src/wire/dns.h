@@ -1,0 +1,23 @@
+/* The DNS message: numbers and header (RFC 1035 4.1, RFC 6891). */
+#pragma once
+
+#include <stdint.h>
+
+enum dns_type {
+    DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16,
+    DNS_AAAA = 28, DNS_SRV = 33, DNS_DNAME = 39, DNS_OPT = 41, DNS_DS = 43, DNS_RRSIG = 46, DNS_NSEC = 47,
+    DNS_DNSKEY = 48, DNS_NSEC3 = 50, DNS_IXFR = 251, DNS_AXFR = 252, DNS_ANY = 255, DNS_CAA = 257,
+};
+enum dns_class { DNS_IN = 1, DNS_CH = 3, DNS_CLASS_ANY = 255 };
+enum dns_rcode {
+    DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4, DNS_REFUSED = 5,
+    DNS_BADVERS = 16,
+};
+enum {
+    DNS_HEADER_SIZE = 12,
+    DNS_FLAG_QR = 0x8000, DNS_FLAG_AA = 0x0400, DNS_FLAG_TC = 0x0200, DNS_FLAG_RD = 0x0100, DNS_FLAG_RA = 0x0080,
+    DNS_OPCODE_MASK = 0x7800,
+    DNS_OPTION_NSID = 3, DNS_OPTION_CLIENT_SUBNET = 8, DNS_OPTION_COOKIE = 10, DNS_OPTION_EDE = 15,
+    DNS_UDP_MIN = 512,
+    DNS_MESSAGE_MAX = 65535,
+};
