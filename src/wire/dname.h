@@ -1,5 +1,6 @@
 /* Domain names in wire form (RFC 1035 3.1): uncompressed, ending with the root label, at most 255
- * bytes. "Lower" names have ASCII letters in lower case (RFC 4343), which is how everything here stores and compares. */
+ * bytes. "Lower" names have ASCII letters in lower case (RFC 4343), which is how everything here
+ * stores and compares. */
 #pragma once
 
 #include "base/attr.h"
@@ -10,14 +11,15 @@
 #include <string.h>
 
 enum {
-    DNAME_MAX = 255,       /* bytes of a name on the wire */
+    DNAME_MAX = 255, /* bytes of a name on the wire */
     DNAME_LABELS_MAX = 127,
     DNAME_LABEL_MAX = 63,
     DNAME_TEXT_MAX = 1024, /* presentation form with escapes and NUL */
 };
 
-/* Presentation form -> lower wire form. `origin` (wire, may be NULL) is appended to a relative name; without an origin every
- * name is taken as absolute. Escapes \. and \DDD. Returns the length (>= 1) or ERR_SYNTAX / ERR_LIMIT. */
+/* Presentation form -> lower wire form. `origin` (wire, may be NULL) is appended to a relative
+ * name; without an origin every name is taken as absolute. Escapes \. and \DDD. Returns the length
+ * (>= 1) or ERR_SYNTAX / ERR_LIMIT. */
 must_check int dname_parse(const char *text, size_t length, const uint8_t *origin,
                            uint8_t ret_name[static DNAME_MAX]);
 /* Wire -> presentation form without the trailing dot ("." for the root); returns buffer. */
@@ -32,11 +34,16 @@ static inline bool dname_equal(const uint8_t *a, size_t a_length, const uint8_t 
 /* Is `name` equal to or below `parent` (both lower wire forms)? */
 pure_function bool dname_below(const uint8_t *name, size_t name_length, const uint8_t *parent,
                                size_t parent_length);
+/* The length of the lower name that starts `data`, which nobody has checked yet: ERR_SYNTAX (a
+ * label over 63 bytes, so also a compression pointer), ERR_LIMIT, ERR_TRUNCATED, ERR_INVALID (not
+ * lower). */
+must_check int dname_check(const uint8_t *data, size_t size);
 /* Canonical order of RFC 4034 6.1: <0, 0, >0. */
 pure_function int dname_compare(const uint8_t *a, const uint8_t *b);
 
 /* The hash of names in compiled zones and in every table of names: over the bytes of the lower wire
- * form, root label included. Any suffix of a name that starts at a label is itself a name. A change here is a change of ZONE_VERSION. */
+ * form, root label included. Any suffix of a name that starts at a label is itself a name. A change
+ * here is a change of ZONE_VERSION. */
 static inline uint64_t dname_hash(const uint8_t *name, size_t length)
 {
     uint64_t h = 0x9e3779b97f4a7c15u ^ length, v;
