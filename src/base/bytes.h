@@ -81,7 +81,8 @@ static inline size_t writer_left(const struct writer *w)
     return w->size - w->position;
 }
 
-/* Room for `size` bytes at the position, which moves past them; NULL (and failed) where it lacks. */
+/* Room for `size` bytes at the position, which moves past them; NULL (and failed) where it lacks.
+ */
 static inline uint8_t *writer_take(struct writer *w, size_t size)
 {
     if (unlikely(w->failed || size > w->size - w->position)) {

@@ -6,7 +6,7 @@
 
 #include "base/attr.h"
 
-#define invariant(condition)                                                                       \
+#define invariant(condition) \
     (likely(condition) ? (void)0 : invariant_failed(#condition, __FILE__, __LINE__, __func__))
 
 /* Hands the sentence to the hook set with invariant_hook_set() and aborts. */

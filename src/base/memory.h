@@ -7,11 +7,16 @@
 
 #include "base/attr.h"
 #include <stddef.h>
+#include <stdlib.h>
 
-/* Zeroed memory for count x size bytes; never NULL (aborts through invariant_failed). Free with free(). */
+/* Zeroed memory for count x size bytes; never NULL (aborts through invariant_failed). Free with
+ * free(). */
 must_check void *mem_new(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 /* realloc that cannot fail; the new part is not zeroed. */
 must_check void *mem_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
+/* realloc where the caller can live without: NULL when there is no memory, `old` is then untouched.
+ */
+must_check void *mem_try_resize(void *old, size_t count, size_t size);
 must_check char *mem_string(const char *string) __attribute__((malloc, returns_nonnull));
 /* Makes room for one more element in a growing array: doubles *capacity when count reached it. */
 must_check void *mem_grow(void *array, size_t count, size_t *capacity, size_t size)
@@ -25,7 +30,7 @@ struct arena {
 };
 
 struct arena arena_init(void);
-void arena_done(struct arena *a);  /* frees all; usable again */
+void arena_done(struct arena *a); /* frees all; usable again */
 /* Zeroed, aligned for any type; never NULL. */
 must_check void *arena_new(struct arena *a, size_t count, size_t size)
     __attribute__((returns_nonnull));
@@ -37,7 +42,6 @@ must_check char *arena_printf(struct arena *a, const char *format, ...) printf_l
 /* For cleanup(): free(*p). */
 static inline void mem_free_ptr(void *p)
 {
-    extern void free(void *);
     free(*(void **)p);
 }
 #define auto_free cleanup(mem_free_ptr)

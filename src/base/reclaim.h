@@ -3,8 +3,9 @@
  *
  * Each worker has a slot. Before it sleeps it stores OFFLINE; when it wakes it stores ONLINE
  * (sequentially consistent) *before* it loads the pointer, then stores the generation of what it
- * loaded. Loading first and storing after lets the owner free memory in use: doc/internals/ has the spin model
- * that shows it. The owner swaps the pointer first and then waits for (or polls) the slots. */
+ * loaded. Loading first and storing after lets the owner free memory in use: doc/internals/ has the
+ * spin model that shows it. The owner swaps the pointer first and then waits for (or polls) the
+ * slots. */
 #pragma once
 
 #include "base/attr.h"
@@ -12,8 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECLAIM_OFFLINE UINT64_MAX /* asleep: uses nothing */
-#define RECLAIM_ONLINE  UINT64_C(0) /* awake, has not said yet what it uses: blocks every reclaim */
+#define RECLAIM_OFFLINE UINT64_MAX  /* asleep: uses nothing */
+#define RECLAIM_ONLINE  UINT64_C(0) /* awake, has not said yet what it uses: blocks every reclaim \
+                                     */
 
 struct reclaim_slot {
     _Atomic uint64_t generation;
@@ -32,8 +34,8 @@ static inline void *reclaim_enter(struct reclaim *r, unsigned slot,
 {
     atomic_store_explicit(&r->slots[slot].generation, RECLAIM_ONLINE, memory_order_seq_cst);
     void *object = atomic_load_explicit(&r->current, memory_order_seq_cst);
-    atomic_store_explicit(&r->slots[slot].generation, object ? generation_of(object) : RECLAIM_ONLINE,
-                          memory_order_release);
+    atomic_store_explicit(&r->slots[slot].generation,
+                          object ? generation_of(object) : RECLAIM_ONLINE, memory_order_release);
     return object;
 }
 
@@ -43,6 +45,6 @@ static inline void reclaim_leave(struct reclaim *r, unsigned slot)
     atomic_store_explicit(&r->slots[slot].generation, RECLAIM_OFFLINE, memory_order_release);
 }
 
-/* Owner: everything below this generation may be freed: the smallest generation in use (an ONLINE slot counts as
- * 0, OFFLINE as nothing); `limit` where nobody is using anything. */
+/* Owner: everything below this generation may be freed: the smallest generation in use (an ONLINE
+ * slot counts as 0, OFFLINE as nothing); `limit` where nobody is using anything. */
 uint64_t reclaim_horizon(const struct reclaim *r, uint64_t limit);

@@ -1,0 +1,14 @@
+#include "base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t hash64(const void *data, size_t length)
+{
+    return XXH3_64bits(data, length);
+}
+
+uint64_t hash64_seeded(const void *data, size_t length, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(data, length, seed);
+}
