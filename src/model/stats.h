@@ -1,72 +1,116 @@
 /* Counters and gauges of each role, in a mapped file that can be read while the role runs and after
- * it died: DATA/run/<role>.stats. One writer per thread, relaxed; one list gives identifier, name, labels, kind, help.
+ * it died: DATA/run/<role>.stats. One writer per thread, relaxed; one list gives identifier, name,
+ * labels, kind, help.
  *
- * Names follow Prometheus' conventions: base units (seconds, bytes), _total for counters. */
+ * Names follow Prometheus' conventions: base units (seconds, bytes), _total for counters. A value
+ * is a whole number in the file; the kind gauge_us holds microseconds and is exported in seconds.
+ */
 #pragma once
 
 #include "base/attr.h"
 #include "base/time.h"
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define STATS_DNS(X)                                                                               \
-    X(DNS_QUERIES_UDP, "holdfast_dns_queries_total", "transport=\"udp\"", counter, "Queries received.")         \
-    X(DNS_QUERIES_TCP, "holdfast_dns_queries_total", "transport=\"tcp\"", counter, "Queries received.")         \
-    X(DNS_RESPONSES_NOERROR, "holdfast_dns_responses_total", "rcode=\"NOERROR\"", counter, "Responses sent.")   \
-    X(DNS_RESPONSES_FORMERR, "holdfast_dns_responses_total", "rcode=\"FORMERR\"", counter, "Responses sent.")   \
-    X(DNS_RESPONSES_SERVFAIL, "holdfast_dns_responses_total", "rcode=\"SERVFAIL\"", counter, "Responses sent.") \
-    X(DNS_RESPONSES_NXDOMAIN, "holdfast_dns_responses_total", "rcode=\"NXDOMAIN\"", counter, "Responses sent.") \
-    X(DNS_RESPONSES_NOTIMP, "holdfast_dns_responses_total", "rcode=\"NOTIMP\"", counter, "Responses sent.")     \
-    X(DNS_RESPONSES_REFUSED, "holdfast_dns_responses_total", "rcode=\"REFUSED\"", counter, "Responses sent.")   \
-    X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter, "Responses sent.")   \
-    X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter, "UDP responses sent with TC set.")            \
-    X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.")                  \
-    X(DNS_DROPPED, "holdfast_dns_dropped_total", "", counter, "Packets too broken to answer (no header, or a response).") \
-    X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter, "Responses that the kernel did not take.")     \
-    X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")                      \
-    X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter, "TCP connections closed because the limit was reached.")
+#define STATS_DNS(X)                                                                           \
+    X(DNS_QUERIES_UDP, "holdfast_dns_queries_total", "transport=\"udp\"", counter,             \
+      "Queries received.")                                                                     \
+    X(DNS_QUERIES_TCP, "holdfast_dns_queries_total", "transport=\"tcp\"", counter,             \
+      "Queries received.")                                                                     \
+    X(DNS_RESPONSES_NOERROR, "holdfast_dns_responses_total", "rcode=\"NOERROR\"", counter,     \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_FORMERR, "holdfast_dns_responses_total", "rcode=\"FORMERR\"", counter,     \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_SERVFAIL, "holdfast_dns_responses_total", "rcode=\"SERVFAIL\"", counter,   \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_NXDOMAIN, "holdfast_dns_responses_total", "rcode=\"NXDOMAIN\"", counter,   \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_NOTIMP, "holdfast_dns_responses_total", "rcode=\"NOTIMP\"", counter,       \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_REFUSED, "holdfast_dns_responses_total", "rcode=\"REFUSED\"", counter,     \
+      "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter,     \
+      "Responses sent.")                                                                       \
+    X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter,                              \
+      "UDP responses sent with TC set.")                                                       \
+    X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.") \
+    X(DNS_DROPPED, "holdfast_dns_dropped_total", "", counter,                                  \
+      "Packets too broken to answer (no header, or a response).")                              \
+    X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                          \
+      "Responses that the kernel did not take.")                                               \
+    X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")     \
+    X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter,                          \
+      "TCP connections closed because the limit was reached.")
 
-#define STATS_READER(X)                                                                            \
-    X(PLAN_GENERATION, "holdfast_plan_generation", "", gauge, "Generation of the plan this role serves.")       \
-    X(PLAN_LOADED, "holdfast_plan_loads_total", "", counter, "Plans taken into service.")                       \
-    X(PLAN_REFUSED, "holdfast_plan_refused_total", "", counter, "Plan files that the reader's own check refused.") \
+#define STATS_READER(X)                                                                   \
+    X(PLAN_GENERATION, "holdfast_plan_generation", "", gauge,                             \
+      "Generation of the plan this role serves.")                                         \
+    X(PLAN_LOADED, "holdfast_plan_loads_total", "", counter, "Plans taken into service.") \
+    X(PLAN_REFUSED, "holdfast_plan_refused_total", "", counter,                           \
+      "Plan files that the reader's own check refused.")                                  \
     X(ZONES_SERVED, "holdfast_zones", "", gauge, "Zones in service.")
 
-#define STATS_CONTROL(X)                                                                           \
-    X(CONTROL_PROBES, "holdfast_probes_total", "", counter, "Probes ended.")                                    \
-    X(CONTROL_PROBES_FAILED, "holdfast_probes_failed_total", "", counter, "Probes ended without success.")      \
-    X(CONTROL_PROBES_LATE, "holdfast_probes_late_total", "", counter, "Probes whose result was frozen: the prober was late.") \
-    X(CONTROL_STEPS, "holdfast_plan_steps_total", "", counter, "Plan steps computed.")                          \
-    X(CONTROL_STEP_US, "holdfast_plan_step_microseconds", "", gauge, "Time the newest plan step took.")         \
-    X(CONTROL_PUBLISHED, "holdfast_plan_published_total", "", counter, "Plans published.")                      \
-    X(CONTROL_PUBLISH_FAILED, "holdfast_plan_publish_failed_total", "", counter, "Publications that failed (disk full, ...).") \
-    X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter, "Configuration reloads.")            \
-    X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter, "Configuration reloads.") \
-    X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.")                      \
-    X(CONTROL_LAG_US, "holdfast_loop_lag_microseconds", "", gauge, "Latest lateness of the control loop.")
+#define STATS_CONTROL(X)                                                                   \
+    X(CONTROL_PROBES, "holdfast_probes_total", "", counter, "Probes ended.")               \
+    X(CONTROL_PROBES_FAILED, "holdfast_probes_failed_total", "", counter,                  \
+      "Probes ended without success.")                                                     \
+    X(CONTROL_PROBES_LATE, "holdfast_probes_late_total", "", counter,                      \
+      "Probes whose result was frozen: the prober was late.")                              \
+    X(CONTROL_STEPS, "holdfast_plan_steps_total", "", counter, "Plan steps computed.")     \
+    X(CONTROL_STEP_US, "holdfast_plan_step_seconds", "", gauge_us,                         \
+      "Time the newest plan step took.")                                                   \
+    X(CONTROL_PUBLISHED, "holdfast_plan_published_total", "", counter, "Plans published.") \
+    X(CONTROL_PUBLISH_FAILED, "holdfast_plan_publish_failed_total", "", counter,           \
+      "Publications that failed (disk full, ...).")                                        \
+    X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter,                 \
+      "Configuration reloads.")                                                            \
+    X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,     \
+      "Configuration reloads.")                                                            \
+    X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.") \
+    X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                           \
+      "Latest lateness of the control loop.")
 
-#define STATS_TELL(X)                                                                              \
-    X(TELL_REQUESTS, "holdfast_http_requests_total", "", counter, "HTTP requests answered.")                    \
+#define STATS_TELL(X)                                                                        \
+    X(TELL_REQUESTS, "holdfast_http_requests_total", "", counter, "HTTP requests answered.") \
     X(TELL_CLIENTS, "holdfast_http_clients", "", gauge, "HTTP connections open now.")
 
-#define STATS_SUPERVISOR(X)                                                                        \
-    X(SUPERVISOR_RESTARTS_CONTROL, "holdfast_restarts_total", "of=\"control\"", counter, "Restarts of a role.") \
-    X(SUPERVISOR_RESTARTS_DNS, "holdfast_restarts_total", "of=\"dns\"", counter, "Restarts of a role.")         \
-    X(SUPERVISOR_RESTARTS_TELL, "holdfast_restarts_total", "of=\"tell\"", counter, "Restarts of a role.")
+#define STATS_SUPERVISOR(X)                                                              \
+    X(SUPERVISOR_RESTARTS_CONTROL, "holdfast_restarts_total", "of=\"control\"", counter, \
+      "Restarts of a role.")                                                             \
+    X(SUPERVISOR_RESTARTS_DNS, "holdfast_restarts_total", "of=\"dns\"", counter,         \
+      "Restarts of a role.")                                                             \
+    X(SUPERVISOR_RESTARTS_TELL, "holdfast_restarts_total", "of=\"tell\"", counter,       \
+      "Restarts of a role.")
 
 #define STATS_ALL(X) STATS_DNS(X) STATS_READER(X) STATS_CONTROL(X) STATS_TELL(X) STATS_SUPERVISOR(X)
 
-enum stat {
+/* Not "enum stat": the tag would clash with struct stat. */
+enum stat_id {
 #define X(id, name, labels, kind, help) id,
     STATS_ALL(X)
 #undef X
         STATS
 };
 
-enum stat_kind { STAT_counter, STAT_gauge };
+/* The processes that have a stats file. */
+enum stats_role { STATS_ROLE_SUPERVISOR, STATS_ROLE_CONTROL, STATS_ROLE_DNS, STATS_ROLE_TELL };
+enum { STATS_ROLES = 4 };
+const_function const char *stats_role_name(enum stats_role role); /* "supervisor" */
+
+enum stat_kind {
+    STAT_counter,
+    STAT_gauge,
+    STAT_gauge_us, /* stored in microseconds, exported in seconds */
+};
+enum {
+    STAT_EVERY_READER = -1
+}; /* owner: each role that serves a plan; exported with a role label */
 struct stat_info {
     const char *name, *labels, *help;
     enum stat_kind kind;
+    int owner; /* enum stats_role whose file holds it, or STAT_EVERY_READER */
 };
 extern const struct stat_info stat_infos[STATS];
 
@@ -75,22 +119,25 @@ struct stats_thread {
     _Atomic uint64_t values[STATS];
 } cache_aligned;
 
-static inline void stats_add(struct stats_thread *t, enum stat id, uint64_t n)
+static inline void stats_add(struct stats_thread *t, enum stat_id id, uint64_t n)
 {
     uint64_t v = atomic_load_explicit(&t->values[id], memory_order_relaxed);
     atomic_store_explicit(&t->values[id], v + n, memory_order_relaxed);
 }
-static inline void stats_set(struct stats_thread *t, enum stat id, uint64_t v)
+static inline void stats_set(struct stats_thread *t, enum stat_id id, uint64_t v)
 {
     atomic_store_explicit(&t->values[id], v, memory_order_relaxed);
 }
 
+enum { STATS_VERSION = 1, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
+
 struct stats_header {
     char magic[8];
     uint32_t version, thread_count, stat_count, pid;
-    char role[16];
+    char role[STATS_ROLE_TEXT_MAX];
     int64_t started_wall; /* seconds since 1970 */
-    int64_t unused[2];
+    uint64_t layout;      /* hash of the list: files of programs with another list are not read */
+    int64_t unused;
 };
 
 /* A mapped stats file. */
@@ -98,13 +145,22 @@ struct stats_file {
     struct stats_header *header;
     struct stats_thread *threads;
     size_t size;
+    int fd; /* holds (writer) or asks for (reader) the lock that says: this role's process lives */
 };
 
-/* Makes (or takes over: counters go on from where the dead process left them, gauges too until set) DATA/run/<role>.stats. */
+/* Makes (or takes over: counters go on from where the dead process left them, gauges start at 0)
+ * DATA/run/<role>.stats; makes DATA/run where it is missing. 0 or a negated errno. */
 must_check int stats_create(const char *data, const char *role, unsigned threads,
                             struct stats_file *ret);
-/* Maps it read-only: ERR_MISSING, ERR_MAGIC, ERR_VERSION. */
+/* The same in memory of this process only, for a role that must run though the disk does not let it
+ * (L1). Never fails. */
+void stats_private(const char *role, unsigned threads, struct stats_file *ret);
+/* Maps it read-only: ERR_MISSING, ERR_MAGIC, ERR_VERSION, ERR_TRUNCATED, or a negated errno. */
 must_check int stats_open(const char *data, const char *role, struct stats_file *ret);
 void stats_close(struct stats_file *f);
-/* Sum over threads for counters; the smallest non-zero value for PLAN_GENERATION (the slowest worker), the sum for other gauges. */
-uint64_t stats_value(const struct stats_file *f, enum stat id);
+/* Is the process that made the file still alive? By a lock of the kernel, so a reused process
+ * number does not deceive; true for the writer itself. */
+bool stats_alive(const struct stats_file *f);
+/* Sum over threads for counters; the smallest non-zero value for PLAN_GENERATION (the slowest
+ * worker), the sum for other gauges. */
+uint64_t stats_value(const struct stats_file *f, enum stat_id id);

@@ -1,0 +1,151 @@
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/invariant.h"
+#include "model/run_io.h"
+#include "model/stats.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char stats_magic[8] = "HFSTATS\n";
+
+static uint64_t stats_layout(void)
+{
+    uint64_t h = STATS;
+    for (int i = 0; i < STATS; i++) {
+        const struct stat_info *s = &stat_infos[i];
+        h = hash64_seeded(s->name, strlen(s->name), h);
+        h = hash64_seeded(s->labels, strlen(s->labels), h);
+    }
+    return h;
+}
+
+static size_t stats_size(unsigned threads)
+{
+    return sizeof(struct stats_header) + threads * sizeof(struct stats_thread);
+}
+
+static void stats_name(const char *role, char name[static 64])
+{
+    int n = snprintf(name, 64, "%s.stats", role);
+    invariant(n > 0 && n < 64 && strlen(role) < STATS_ROLE_TEXT_MAX);
+}
+
+static struct stats_file stats_view(const struct run_file *f)
+{
+    struct stats_header *h = f->map;
+    return (struct stats_file){
+        .header = h, .threads = (struct stats_thread *)(h + 1), .size = f->size, .fd = f->fd};
+}
+
+static int stats_check(const struct run_file *f)
+{
+    const struct stats_header *h = f->map;
+    if (f->size < sizeof *h)
+        return ERR_TRUNCATED;
+    if (memcmp(h->magic, stats_magic, sizeof stats_magic) != 0)
+        return ERR_MAGIC;
+    if (h->version != STATS_VERSION || h->stat_count != STATS || h->layout != stats_layout())
+        return ERR_VERSION;
+    if (h->thread_count == 0 || h->thread_count > STATS_THREADS_MAX ||
+        f->size != stats_size(h->thread_count))
+        return ERR_TRUNCATED;
+    return 0;
+}
+
+static void header_fill(struct stats_header *h, const char *role, unsigned threads)
+{
+    memcpy(h->magic, stats_magic, sizeof stats_magic);
+    h->version = STATS_VERSION;
+    h->thread_count = threads;
+    h->stat_count = STATS;
+    h->pid = (uint32_t)getpid();
+    snprintf(h->role, sizeof h->role, "%s", role);
+    h->started_wall = time(NULL);
+    h->layout = stats_layout();
+}
+
+/* Counters must not fall back when a role restarts, nor when it comes back with another number of
+ * threads: the sum of what was counted goes on. */
+static void counters_carry(const struct stats_file *from, struct stats_file *to)
+{
+    for (int i = 0; i < STATS; i++)
+        if (stat_infos[i].kind == STAT_counter)
+            stats_set(&to->threads[0], (enum stat_id)i, stats_value(from, (enum stat_id)i));
+}
+
+int stats_create(const char *data, const char *role, unsigned threads, struct stats_file *ret)
+{
+    invariant(threads > 0 && threads <= STATS_THREADS_MAX);
+    char name[64];
+    stats_name(role, name);
+    struct run_file fresh, old;
+    int err = run_file_make(data, name, stats_size(threads), &fresh);
+    if (err)
+        return err;
+    header_fill(fresh.map, role, threads);
+    struct stats_file f = stats_view(&fresh);
+    if (run_file_open(data, name, false, &old) == 0) {
+        if (stats_check(&old) == 0) {
+            struct stats_file from = stats_view(&old);
+            counters_carry(&from, &f);
+        }
+        run_file_close(&old);
+    }
+    err = run_file_hold(&fresh);
+    if (err) {
+        run_file_close(&fresh);
+        return err;
+    }
+    err = run_file_publish(data, name, &fresh);
+    if (!err)
+        *ret = f;
+    return err;
+}
+
+void stats_private(const char *role, unsigned threads, struct stats_file *ret)
+{
+    invariant(threads > 0 && threads <= STATS_THREADS_MAX);
+    size_t size = stats_size(threads);
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    invariant(map != MAP_FAILED);
+    header_fill(map, role, threads);
+    *ret = stats_view(&(struct run_file){.map = map, .size = size, .fd = -1});
+}
+
+int stats_open(const char *data, const char *role, struct stats_file *ret)
+{
+    char name[64];
+    stats_name(role, name);
+    struct run_file f;
+    int err = run_file_open(data, name, false, &f);
+    if (err)
+        return err;
+    err = stats_check(&f);
+    if (err) {
+        run_file_close(&f);
+        return err;
+    }
+    *ret = stats_view(&f);
+    return 0;
+}
+
+static struct run_file stats_file_of(const struct stats_file *f)
+{
+    return (struct run_file){.map = f->header, .size = f->size, .fd = f->fd};
+}
+
+void stats_close(struct stats_file *f)
+{
+    struct run_file file = stats_file_of(f);
+    run_file_close(&file);
+    *f = (struct stats_file){.fd = -1};
+}
+
+bool stats_alive(const struct stats_file *f)
+{
+    struct run_file file = stats_file_of(f);
+    return run_file_held(&file);
+}
