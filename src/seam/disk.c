@@ -1,0 +1,255 @@
+#include "seam/disk.h"
+
+#include "base/invariant.h"
+#include "base/memory.h"
+#include "seam/entropy.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_retried(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Reads up to `max` bytes and one more, to tell a file that is too long. */
+static int read_all(int fd, size_t max, char **ret_data, size_t *ret_length)
+{
+    enum { SIZE_FIRST = 4096 };
+    size_t size = max < SIZE_FIRST ? max + 2 : SIZE_FIRST, length = 0;
+    char *data = mem_new(size, 1);
+    int err = 0;
+    for (;;) {
+        ssize_t n = read(fd, data + length, size - 1 - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            err = -errno;
+        if (n <= 0)
+            break;
+        length += (size_t)n;
+        if (length > max) {
+            err = -EFBIG;
+            break;
+        }
+        if (length == size - 1) {
+            size = max - length < size ? max + 2 : size * 2;
+            data = mem_resize(data, size, 1);
+        }
+    }
+    if (err) {
+        free(data);
+        return err;
+    }
+    data[length] = '\0';
+    *ret_data = data;
+    *ret_length = length;
+    return 0;
+}
+
+int disk_read(const char *path, size_t max, char **ret_data, size_t *ret_length)
+{
+    invariant(max < SIZE_MAX - 2);
+    int fd = open_retried(path, O_RDONLY, 0);
+    if (fd < 0)
+        return fd;
+    int err = read_all(fd, max, ret_data, ret_length);
+    close(fd);
+    return err;
+}
+
+static int write_all(int fd, const void *data, size_t length)
+{
+    const char *at = (const char *)data;
+    while (length) {
+        ssize_t n = write(fd, at, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+/* The folder of a path, "." where it names none; false where it does not fit. */
+static bool folder_of(const char *path, char folder[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) + (slash == path) : 1;
+    if (length >= PATH_MAX)
+        return false;
+    memcpy(folder, slash ? path : ".", length);
+    folder[length] = '\0';
+    return true;
+}
+
+static int folder_sync(const char *folder)
+{
+    int fd = open_retried(folder, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fd;
+    int err = fsync(fd) ? -errno : 0;
+    close(fd);
+    return err;
+}
+
+/* Fills and syncs the new file; closes it. */
+static int aside_write(int fd, const void *data, size_t length, mode_t mode)
+{
+    int err = write_all(fd, data, length);
+    if (!err && fchmod(fd, mode))
+        err = -errno;
+    if (!err && fsync(fd))
+        err = -errno;
+    if (close(fd) && !err)
+        err = -errno;
+    return err;
+}
+
+int disk_write_atomic(const char *path, const void *data, size_t length, mode_t mode)
+{
+    char folder[PATH_MAX], aside[PATH_MAX];
+    if (!folder_of(path, folder))
+        return -ENAMETOOLONG;
+    int n = snprintf(aside, sizeof aside, "%s/" DISK_ASIDE_PREFIX "%016llx", folder,
+                     (unsigned long long)entropy_u64());
+    if (n < 0 || (size_t)n >= sizeof aside)
+        return -ENAMETOOLONG;
+    int fd = open_retried(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fd;
+    int err = aside_write(fd, data, length, mode);
+    if (!err && rename(aside, path))
+        err = -errno;
+    if (err) {
+        unlink(aside);
+        return err;
+    }
+    return folder_sync(folder);
+}
+
+static const uint8_t nothing[1];
+
+int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size)
+{
+    /* Non-blocking, so that a pipe put in the file's place cannot stop us. */
+    int fd = open_retried(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return fd;
+    struct stat st;
+    const void *data = nothing;
+    int err = 0;
+    if (fstat(fd, &st))
+        err = -errno;
+    else if (!S_ISREG(st.st_mode))
+        err = -EINVAL;
+    else if (st.st_size > 0) {
+        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (data == MAP_FAILED)
+            err = -errno;
+    }
+    close(fd);
+    if (err)
+        return err;
+    *ret_data = (const uint8_t *)data;
+    *ret_size = (size_t)st.st_size;
+    return 0;
+}
+
+void disk_unmap(const uint8_t *data, size_t size)
+{
+    if (!data || !size)
+        return;
+    int failed = munmap((void *)(uintptr_t)data, size);
+    invariant(failed == 0);
+}
+
+static int mapped_grow(int fd, size_t size, void **ret)
+{
+    int err = -posix_fallocate(fd, 0, (off_t)size);
+    if (err)
+        return err;
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        return -errno;
+    *ret = data;
+    return 0;
+}
+
+int disk_create_mapped(const char *path, size_t size, mode_t mode, void **ret)
+{
+    invariant(size > 0 && size <= SSIZE_MAX);
+    bool ours = true;
+    int fd = open_retried(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    if (fd == -EEXIST) {
+        ours = false;
+        fd = open_retried(path, O_RDWR | O_NOFOLLOW, 0);
+    }
+    if (fd < 0)
+        return fd;
+    int err = mapped_grow(fd, size, ret);
+    close(fd);
+    if (err && ours)
+        unlink(path);
+    return err;
+}
+
+int disk_folder_create(const char *path, mode_t mode)
+{
+    char part[PATH_MAX];
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof part)
+        return length ? -ENAMETOOLONG : -ENOENT;
+    memcpy(part, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
+        if (mkdir(part, mode) && errno != EEXIST)
+            return -errno;
+        part[i] = i < length ? '/' : '\0';
+    }
+    struct stat st;
+    if (stat(path, &st))
+        return -errno;
+    return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int disk_list(const char *path, int (*each)(void *context, const char *name), void *context)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return -errno;
+    int result = 0;
+    while (!result) {
+        errno = 0;
+        const struct dirent *e = readdir(dir);
+        if (!e) {
+            result = -errno;
+            break;
+        }
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+            result = each(context, e->d_name);
+    }
+    closedir(dir);
+    return result;
+}
+
+int disk_remove(const char *path)
+{
+    return unlink(path) ? -errno : 0;
+}

@@ -1,0 +1,42 @@
+/* Files. Every path may be relative to the working directory; errors are negated errno values. */
+#pragma once
+
+#include "base/attr.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Names of files that are being written begin so; one that is left over after a crash may be
+ * removed by whoever owns the folder. */
+#define DISK_ASIDE_PREFIX ".tmp-"
+
+/* The whole file, at most `max` bytes (-EFBIG above), with a NUL after them that `length` does not
+ * count. free() it. */
+must_check int disk_read(const char *path, size_t max, char **ret_data, size_t *ret_length);
+
+/* Replaces the file as a whole: written aside in the same folder, synced, renamed, the folder
+ * synced. Readers see the old or the new file, also after a crash. On failure the file aside is
+ * gone and the old one untouched, but for one case: if the last sync (of the folder) fails, the new
+ * file is already in place and may not survive a loss of power. */
+must_check int disk_write_atomic(const char *path, const void *data, size_t length, mode_t mode);
+
+/* Maps a regular file read-only. An empty one gives size 0 and data that is not NULL. The file must
+ * not be shortened while it is mapped (nothing here ever does: files are replaced, not edited). */
+must_check int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size);
+void disk_unmap(const uint8_t *data, size_t size);
+
+/* A shared, writable mapping of `size` > 0 bytes of a file that is made or grown to hold them (new
+ * bytes are zero; never shortened). The blocks are allocated now, so that a full disk is -ENOSPC
+ * here and not SIGBUS later. Undo with munmap(2). */
+must_check int disk_create_mapped(const char *path, size_t size, mode_t mode, void **ret);
+
+/* mkdir -p; 0 where it exists. `mode` is for the folders that are made. */
+must_check int disk_folder_create(const char *path, mode_t mode);
+
+/* Calls `each` for every name in the folder but "." and "..", in no order; stops at its first
+ * result that is not 0 and returns that. Files aside (DISK_ASIDE_PREFIX) are listed too. */
+must_check int disk_list(const char *path, int (*each)(void *context, const char *name),
+                         void *context);
+
+/* Removes a file (not a folder). */
+must_check int disk_remove(const char *path);
