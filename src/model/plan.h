@@ -75,6 +75,10 @@ struct plan_endpoint {
     uint64_t capacity;
     uint32_t author, why; /* of the order behind admin: text offsets or PLAN_NONE */
     int64_t ordered_wall; /* seconds since 1970 */
+    /* A nested endpoint has no target; what its flags and `removed` say stands here, by family. */
+    usec_t removed[IP_FAMILIES];
+    uint8_t served, held; /* bits, 1 << family */
+    uint8_t unused[6];
 };
 
 /* How the answers of one family came about. */
