@@ -1,0 +1,26 @@
+/* The commands of the program. Each gets its own name as argv[0]; returns the exit status: 0 done, 1
+ * not done (the reason was printed), 2 wrong usage. */
+#pragma once
+
+#include <stdbool.h>
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments, *summary;
+    bool hidden;
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_endpoint(int argc, char **argv);
+int cmd_zone(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_role(int argc, char **argv);

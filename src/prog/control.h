@@ -1,0 +1,86 @@
+/* The control role's state: observe -> decide -> publish, on one libuv loop. The files beside this one
+ * each do a part: control_load (configuration), control_publish (door one), control_order (operators). */
+#pragma once
+
+#include "command/command_io.h"
+#include "decide/decide.h"
+#include "model/board.h"
+#include "model/stats.h"
+#include "observe/observe_io.h"
+#include "prog/load.h"
+#include "prog/role.h"
+#include <uv.h>
+
+enum {
+    BEAT_MS = 100,           /* plans are computed on this beat, whatever happened (L6) */
+    FIRST_ROUND_MAX_MS = 5000, /* a node without any plan publishes after this at the latest */
+    PUBLISH_RETRY_MS = 1000,
+};
+
+struct publication {
+    uv_work_t work;
+    bool running, wanted;  /* wanted: something changed since the newest publication began */
+    usec_t retry_at;
+    uint8_t *bytes;        /* owned while running */
+    size_t size;
+    uint64_t generation;
+    int err;
+};
+
+struct reload {
+    uv_work_t work;
+    bool running, again;
+    char **accept_shrink;
+    unsigned accept_shrink_count;
+    struct loaded *next;
+    struct text problems;
+    int err;
+    struct command_reply_to *reply_to; /* who asked; NULL = a signal */
+    struct mapped served_file;
+    struct plan served;
+    bool has_served;
+};
+
+struct control {
+    const struct role_options *options;
+    uv_loop_t loop;
+    uv_timer_t beat;
+    uv_poll_t stop;
+    uv_signal_t hangup;
+    int stop_fd;
+
+    struct loaded *loaded;
+    uint32_t epoch; /* of the list of targets */
+    struct intent intent;
+    struct observer *observer;
+    bool *paused;
+
+    struct decider *decider;
+    struct plan plan;          /* newest; generation 0 before the first step */
+    struct mapped start_file;  /* the plan of the process before this one, until two steps were made */
+    unsigned steps;
+    struct sample *samples;
+    size_t sample_count, sample_capacity;
+    bool first_round;          /* no plan was ever published: wait for verdicts */
+    usec_t started, beat_due;
+    uint64_t boot_id;
+
+    struct publication publication;
+    struct reload reload;
+    struct command_server *server;
+    struct board board;
+    bool has_board;
+    struct stats_file stats;
+};
+
+/* control_load.c: takes a loaded configuration into use: targets, epoch, board. */
+void control_take(struct control *c, struct loaded *next);
+/* Orders change what is probed (disabled endpoints are not). */
+void control_targets(struct control *c);
+/* Loads in a worker thread; reply_to may be NULL. */
+void control_reload(struct control *c, char **accept_shrink, unsigned accept_shrink_count,
+                    struct command_reply_to *reply_to);
+/* control_publish.c: publishes what is newest, one at a time, in a worker thread. */
+void control_publish(struct control *c, usec_t now);
+/* control_order.c: the operators' socket. */
+int control_listen(struct control *c);

@@ -1,0 +1,134 @@
+/* Taking configurations into use. A reload is loaded whole in a worker thread, while probing and
+ * steering go on; then it replaces what was there in one step of the loop, or changes nothing. */
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/intent.h"
+#include "prog/control.h"
+#include "prog/problems.h"
+#include "seam/clock.h"
+#include <stdlib.h>
+#include <string.h>
+
+void control_targets(struct control *c)
+{
+    struct loaded *l = c->loaded;
+    for (uint32_t i = 0; i < l->target_count; i++) {
+        const struct config_service *s = &l->config->services[l->targets[i].service];
+        const char *endpoint = s->endpoints[l->targets[i].endpoint].name;
+        c->paused[i] = intent_admin(&c->intent, s->name, endpoint) == ADMIN_DISABLED;
+    }
+    observer_targets(c->observer, l->targets, l->target_count, c->paused, c->epoch);
+}
+
+static void board_replace(struct control *c)
+{
+    if (c->has_board)
+        board_close(&c->board);
+    int err = board_create(c->options->data, c->loaded->target_count, c->boot_id,
+                           c->loaded->config->fingerprint, &c->board);
+    c->has_board = !err;
+    if (err)
+        log_event(LOG_ERROR, "board.create", {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("status shows verdicts as of the newest plan only")});
+}
+
+void control_take(struct control *c, struct loaded *next)
+{
+    struct loaded *old = c->loaded;
+    c->loaded = next;
+    c->epoch++;
+    c->sample_count = 0; /* their targets are numbered by the old list */
+    c->intent.config = next->config;
+    c->intent.version++;
+    free(c->paused);
+    c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
+    control_targets(c);
+    board_replace(c);
+    load_free(old); /* after the observer let go of its checks */
+}
+
+static void reload_work(uv_work_t *work)
+{
+    struct reload *r = work->data;
+    struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
+    struct mapped file = {0};
+    struct plan served;
+    bool has_served = !snapshot_load(c->options->data, 0, &file, &served, NULL, NULL);
+    struct load_request request = {
+        .path = c->options->config,
+        .data = c->options->data,
+        .served = has_served ? &served : NULL,
+        .accept_shrink = (const char *const *)r->accept_shrink,
+        .accept_shrink_count = r->accept_shrink_count,
+    };
+    r->err = load_new(&request, &r->problems, &r->next);
+    if (has_served)
+        mapped_close(&file);
+}
+
+static void reload_answer(struct control *c, struct reload *r)
+{
+    const struct loaded *l = c->loaded;
+    struct text message = text_init(COMMAND_REPLY_MAX / 2);
+    if (r->err)
+        text_appendf(&message, "refused, nothing was changed:\n%s", text_string(&r->problems));
+    else
+        text_appendf(&message, "reloaded: %u zones, %u services, %u targets", l->config->zone_count,
+                     l->config->service_count, l->target_count);
+    if (r->reply_to)
+        control_reply(r->reply_to, r->err, text_string(&message));
+    r->reply_to = NULL;
+    text_done(&message);
+}
+
+static void reload_done(uv_work_t *work, int status)
+{
+    struct reload *r = work->data;
+    struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
+    invariant(status == 0);
+    r->running = false;
+    stats_add(c->stats.threads, r->err ? CONTROL_RELOADS_FAILED : CONTROL_RELOADS, 1);
+    problems_log("reload.problem", &r->problems);
+    if (r->err) {
+        log_event(LOG_ERROR, "reload.refused", {"file", LOG_S(c->options->config)},
+                  {"reason", LOG_S(err_text(r->err))},
+                  {"consequence", LOG_S("nothing was changed")});
+    } else {
+        control_take(c, r->next);
+        log_event(LOG_INFO, "reload.done", {"file", LOG_S(c->options->config)},
+                  {"targets", LOG_U(c->loaded->target_count)});
+    }
+    reload_answer(c, r);
+    text_done(&r->problems);
+    for (unsigned i = 0; i < r->accept_shrink_count; i++)
+        free(r->accept_shrink[i]);
+    free(r->accept_shrink);
+    r->accept_shrink = NULL;
+    r->accept_shrink_count = 0;
+    if (r->again) {
+        r->again = false;
+        control_reload(c, NULL, 0, NULL);
+    }
+}
+
+void control_reload(struct control *c, char **accept_shrink, unsigned accept_shrink_count,
+                    struct command_reply_to *reply_to)
+{
+    struct reload *r = &c->reload;
+    if (r->running) {
+        /* A signal meanwhile: the file may have changed again since it was read. */
+        invariant(!reply_to && !accept_shrink_count);
+        r->again = true;
+        return;
+    }
+    *r = (struct reload){.accept_shrink = accept_shrink,
+                         .accept_shrink_count = accept_shrink_count,
+                         .reply_to = reply_to,
+                         .problems = text_init(LOAD_PROBLEMS_MAX),
+                         .running = true};
+    r->work.data = r;
+    int err = uv_queue_work(&c->loop, &r->work, reload_work, reload_done);
+    invariant(err == 0);
+}

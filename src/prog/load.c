@@ -1,0 +1,234 @@
+#include "prog/load.h"
+#include "base/err.h"
+#include "base/memory.h"
+#include "model/netmap_io.h"
+#include "model/zone.h"
+#include "model/zone_compile.h"
+#include "model/zone_compile_io.h"
+#include "seam/disk.h"
+#include "wire/dname.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int config_read(const char *path, struct text *problems, struct config **ret)
+{
+    char *data;
+    size_t length;
+    int err = disk_read(path, CONFIG_FILE_MAX, &data, &length);
+    if (err) {
+        text_appendf(problems, "%s: cannot read the configuration: %s\n", path, err_text(err));
+        return err;
+    }
+    err = config_parse(path, data, length, problems, ret);
+    free(data);
+    return err;
+}
+
+int load_config(const char *path, FILE *out, struct config **ret)
+{
+    struct text problems = text_init(LOAD_PROBLEMS_MAX);
+    int err = config_read(path, &problems, ret);
+    fputs(text_string(&problems), out);
+    text_done(&problems);
+    return err;
+}
+
+/* The compiled file that this zone was served from until now, or 0. */
+static uint64_t zone_served_hash(const struct plan *served, const char *name)
+{
+    for (uint32_t i = 0; served && i < served->file_count; i++)
+        if (served->files[i].kind == PLAN_FILE_ZONE &&
+            !strcmp(plan_text(served, served->files[i].name), name))
+            return served->files[i].hash;
+    return 0;
+}
+
+static bool shrink_accepted(const struct load_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->accept_shrink_count; i++)
+        if (!strcmp(r->accept_shrink[i], name))
+            return true;
+    return false;
+}
+
+/* L3: a zone that would lose a third of what it holds is refused until somebody says that it is meant. */
+static int shrink_check(const struct load_request *r, const struct config_zone *z,
+                        const struct zone *next, struct text *problems)
+{
+    uint64_t hash = zone_served_hash(r->served, z->name);
+    struct mapped file;
+    struct zone old;
+    unsigned lost, total;
+    if (!hash || !r->data || shrink_accepted(r, z->name) ||
+        store_map(r->data, PLAN_FILE_ZONE, hash, &file))
+        return 0;
+    bool shrinks = !zone_open_trusted(file.data, file.size, &old) &&
+                   zone_shrinks(&old, next, &lost, &total);
+    mapped_close(&file);
+    if (!shrinks)
+        return 0;
+    text_appendf(problems,
+                 "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
+                 "reload --accept-shrink %s\n",
+                 z->file, z->name, lost, total, z->name);
+    return ERR_REFUSED;
+}
+
+/* The names of this zone that are answered from the plan, in wire form. */
+static const uint8_t **steered_names(struct arena *a, const struct config *c, uint32_t zone,
+                                     unsigned *ret_count)
+{
+    const uint8_t **names = arena_new(a, c->service_count + 1, sizeof *names);
+    unsigned count = 0;
+    for (uint32_t i = 0; i < c->service_count; i++) {
+        if (c->services[i].zone != (int)zone)
+            continue;
+        uint8_t *name = arena_new(a, DNAME_MAX, 1);
+        if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
+            names[count++] = name;
+    }
+    *ret_count = count;
+    return names;
+}
+
+static int zone_compile_one(struct loaded *l, const struct load_request *r, uint32_t index,
+                            struct text *problems)
+{
+    const struct config_zone *z = &l->config->zones[index];
+    struct arena a = arena_init();
+    unsigned steered_count;
+    const uint8_t **steered = steered_names(&a, l->config, index, &steered_count);
+    uint8_t *data = NULL;
+    size_t size;
+    struct zone zone;
+    int err = zone_compile_file(z->name, z->file, steered, steered_count, problems, &data, &size);
+    if (!err)
+        err = zone_open_trusted(data, size, &zone);
+    if (!err)
+        err = shrink_check(r, z, &zone, problems);
+    if (!err && r->data) {
+        err = store_put(r->data, PLAN_FILE_ZONE, zone.header->checksum, data, size);
+        if (err)
+            text_appendf(problems, "%s: cannot store the compiled zone: %s\n", z->file, err_text(err));
+    }
+    if (!err) {
+        l->files[index].hash = zone.header->checksum;
+        l->files[index].serial = zone.header->serial;
+    }
+    free(data);
+    arena_done(&a);
+    return err;
+}
+
+static int zones_load(struct loaded *l, const struct load_request *r, struct text *problems)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < l->config->zone_count; i++) {
+        const char *name = l->config->zones[i].name;
+        l->files[i] = (struct plan_file){.kind = PLAN_FILE_ZONE, .name = i};
+        l->names[i] = name;
+        int err = zone_compile_one(l, r, i, problems);
+        uint64_t old = err && r->keep_old ? zone_served_hash(r->served, name) : 0;
+        if (old) {
+            text_appendf(problems, "%s: going on with zone %s as it was served before\n",
+                         l->config->zones[i].file, name);
+            l->files[i].hash = old;
+        } else if (err) {
+            result = err;
+        }
+    }
+    l->file_count = l->config->zone_count;
+    return result;
+}
+
+static int map_load(struct loaded *l, const struct load_request *r, const char *name,
+                    struct netmap_builder *b, int *ret_file, const struct netmap **ret_map)
+{
+    struct netmap *map = &l->maps[l->map_count];
+    struct mapped *file = &l->map_files[l->map_count];
+    size_t size;
+    uint8_t *data = netmap_builder_finish(b, &size);
+    int err = netmap_open(data, size, map);
+    uint64_t hash = err ? 0 : map->hash;
+    if (!err && r->data)
+        err = store_put(r->data, PLAN_FILE_NETMAP, hash, data, size);
+    free(data);
+    if (err || !r->data)
+        return err;
+    err = store_map(r->data, PLAN_FILE_NETMAP, hash, file);
+    if (err)
+        return err;
+    l->map_count++;
+    err = netmap_open(file->data, file->size, map);
+    l->names[l->file_count] = name;
+    l->files[l->file_count] =
+        (struct plan_file){.kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = hash};
+    *ret_file = (int)l->file_count++;
+    *ret_map = map;
+    return err;
+}
+
+static int maps_load(struct loaded *l, const struct load_request *r, struct text *problems)
+{
+    struct decide_files *d = &l->decide;
+    struct {
+        const char *name;
+        int (*fill)(const struct config *c, struct netmap_builder *b, struct text *problems);
+        int *file;
+        const struct netmap **map;
+    } maps[LOAD_MAPS] = {
+        {"geo", netmap_fill_geo, &d->geo, &d->geo_map},
+        {"collections", netmap_fill_collections, &d->collections, &d->collections_map},
+        {"latency", netmap_fill_latency, &d->latency, &d->latency_map},
+    };
+    int result = 0;
+    for (unsigned i = 0; i < LOAD_MAPS; i++) {
+        *maps[i].file = CONFIG_NONE;
+        struct netmap_builder *b = netmap_builder_new();
+        int err = maps[i].fill(l->config, b, problems);
+        if (err > 0) /* something was filled in */
+            err = map_load(l, r, maps[i].name, b, maps[i].file, maps[i].map);
+        netmap_builder_free(b);
+        if (err) {
+            text_appendf(problems, "%s: the %s map cannot be made: %s\n", r->path, maps[i].name,
+                         err_text(err));
+            result = err;
+        }
+    }
+    return result;
+}
+
+int load_new(const struct load_request *r, struct text *problems, struct loaded **ret)
+{
+    struct loaded *l = mem_new(1, sizeof *l);
+    l->arena = arena_init();
+    int err = config_read(r->path, problems, &l->config);
+    if (!err) {
+        l->targets = target_list(l->config, &l->arena, &l->target_count);
+        l->files = arena_new(&l->arena, l->config->zone_count + LOAD_MAPS, sizeof *l->files);
+        l->names = arena_new(&l->arena, l->config->zone_count + LOAD_MAPS, sizeof *l->names);
+        err = zones_load(l, r, problems);
+        int maps_err = maps_load(l, r, problems);
+        err = err ? err : maps_err;
+    }
+    if (err) {
+        load_free(l);
+        return err;
+    }
+    l->decide.files = l->files;
+    l->decide.names = l->names;
+    l->decide.file_count = l->file_count;
+    *ret = l;
+    return 0;
+}
+
+void load_free(struct loaded *l)
+{
+    if (!l)
+        return;
+    for (uint32_t i = 0; i < l->map_count; i++)
+        mapped_close(&l->map_files[i]);
+    config_free(l->config);
+    arena_done(&l->arena);
+    free(l);
+}

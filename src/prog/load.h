@@ -1,0 +1,42 @@
+/* Everything that a configuration stands for, loaded and compiled: what control works with until the
+ * next reload replaces it whole. */
+#pragma once
+
+#include "decide/decide.h"
+#include "model/config.h"
+#include "model/snapshot_io.h"
+#include "model/target.h"
+#include <stdio.h>
+
+enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30, LOAD_MAPS = 3 };
+
+struct loaded {
+    struct config *config;
+    struct arena arena;
+    struct target *targets;
+    uint32_t target_count;
+    struct plan_file *files; /* zones in the order of the config, then netmaps */
+    const char **names;
+    uint32_t file_count;
+    struct mapped map_files[LOAD_MAPS];
+    struct netmap maps[LOAD_MAPS];
+    uint32_t map_count;
+    struct decide_files decide;
+};
+
+struct load_request {
+    const char *path;          /* configuration file */
+    const char *data;          /* the node's folder; NULL: check only, nothing is written */
+    const struct plan *served; /* newest plan, for what zones were like until now; NULL = none */
+    const char *const *accept_shrink; /* zones that may lose a third of their names (L3) */
+    unsigned accept_shrink_count;
+    bool keep_old; /* at start: a zone that is refused goes on as it was, where there is a compiled one (L1) */
+};
+
+/* Reads and checks a configuration alone; problems are printed to `out`. Free with config_free. */
+must_check int load_config(const char *path, FILE *out, struct config **ret);
+
+/* Loads everything. `problems` gets a line for each problem, also where `keep_old` lets the load pass.
+ * On failure nothing that is in use was changed: 0, ERR_SYNTAX, ERR_INVALID, ERR_REFUSED (a zone would shrink), -errno. */
+must_check int load_new(const struct load_request *r, struct text *problems, struct loaded **ret);
+void load_free(struct loaded *l);

@@ -1,0 +1,79 @@
+/* holdfast: one program, a command per file. */
+#include "base/attr.h"
+#include "prog/commands.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"run", cmd_run, "CONFIG", "start a node: supervisor, control, dns and tell", false},
+    {"check", cmd_check, "CONFIG", "check a configuration and its zone files; change nothing", false},
+    {"reload", cmd_reload, "", "have the running node read its configuration again", false},
+    {"status", cmd_status, "", "services, endpoints, verdicts, roles", false},
+    {"explain", cmd_explain, "NAME", "why a client gets the answer it gets, in sentences", false},
+    {"query", cmd_query, "NAME [TYPE] [@SERVER]", "ask a name server", false},
+    {"endpoint", cmd_endpoint, "drain|disable|up|auto NAME", "order about one endpoint", false},
+    {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
+    {"schema", cmd_schema, "", "print the JSON Schema of the configuration", false},
+    {"demo", cmd_demo, "", "watch a region die and the answers move, on loopback", false},
+    {"version", cmd_version, "", "print the version", false},
+    {"help", cmd_help, "[COMMAND]", "print this", false},
+    {"role", cmd_role, "NAME", "one role of a node; started by `run`", true},
+};
+
+static void usage_print(FILE *out)
+{
+    fputs("Holdfast lets you lose a cloud region.\n\nusage: holdfast COMMAND [ARGUMENTS]\n\n", out);
+    for (size_t i = 0; i < array_length(commands); i++) {
+        const struct command *c = &commands[i];
+        if (!c->hidden)
+            fprintf(out, "  %-9s %-27s %s\n", c->name, c->arguments, c->summary);
+    }
+    fputs("\nEach command explains itself: holdfast COMMAND --help. Manual: man holdfast.\n", out);
+}
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < array_length(commands); i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+int cmd_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("holdfast " HOLDFAST_VERSION);
+    return 0;
+}
+
+int cmd_help(int argc, char **argv)
+{
+    const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
+    if (c && c->run != cmd_help) {
+        char help[] = "--help";
+        char *arguments[] = {argv[1], help, NULL};
+        return c->run(2, arguments);
+    }
+    usage_print(stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage_print(stderr);
+        return 2;
+    }
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        name = "help";
+    if (!strcmp(name, "--version") || !strcmp(name, "-V"))
+        name = "version";
+    const struct command *c = command_find(name);
+    if (!c) {
+        fprintf(stderr, "holdfast: there is no command \"%s\"; `holdfast help` lists them\n", name);
+        return 2;
+    }
+    return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,32 @@
+/* The roles of a node: what the supervisor hands to each, and where each begins. */
+#pragma once
+
+#include "base/time.h"
+#include <stdbool.h>
+
+enum role_kind { ROLE_CONTROL, ROLE_DNS, ROLE_TELL };
+enum { ROLES = 3, ROLE_FDS_MAX = 1024 };
+
+/* What a role knows of the world when it starts: nothing is inherited but these and three descriptors. */
+struct role_options {
+    const char *data;    /* the node's folder */
+    const char *config;  /* control only */
+    const char *user;    /* to become, when started by root; NULL = stay */
+    int ready_fd;        /* one byte is written here once the role serves; -1 = nobody waits */
+    int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX]; /* open sockets */
+    unsigned udp_count, tcp_count;
+    unsigned threads, udp_size, tcp_clients;
+    usec_t tcp_idle;
+    bool client_subnet;
+    int log_level, log_format;
+};
+
+int role_control(const struct role_options *o);
+int role_dns(const struct role_options *o);
+int role_tell(const struct role_options *o);
+
+const char *role_name(enum role_kind role);
+/* Tells the supervisor that the role serves. */
+void role_ready(const struct role_options *o);
+/* A descriptor that becomes readable at SIGTERM or SIGINT; both are blocked from here on. */
+int role_stop_fd(void);

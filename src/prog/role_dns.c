@@ -1,0 +1,42 @@
+/* The dns role: snapshot in, answers out. It talks to clients and reads files, nothing else (L1). */
+#include "base/err.h"
+#include "base/log.h"
+#include "model/stats.h"
+#include "prog/role.h"
+#include "serve/dns/server_io.h"
+
+static void ready(void *context)
+{
+    role_ready(context);
+}
+
+int role_dns(const struct role_options *o)
+{
+    struct stats_file stats;
+    int err = stats_create(o->data, "dns", o->udp_count + o->tcp_count + 1, &stats);
+    if (err) {
+        log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)}, {"reason", LOG_S(err_text(err))});
+        return 1;
+    }
+    struct dns_server_options server = {
+        .data = o->data,
+        .udp_fds = o->udp_fds,
+        .udp_count = o->udp_count,
+        .tcp_fds = o->tcp_fds,
+        .tcp_count = o->tcp_count,
+        .threads = o->threads,
+        .udp_size = o->udp_size,
+        .client_subnet = o->client_subnet,
+        .tcp_clients = o->tcp_clients,
+        .tcp_idle = o->tcp_idle,
+        .stats = &stats,
+        .stop_fd = role_stop_fd(),
+        .ready = ready,
+        .context = (void *)o,
+    };
+    err = dns_server_run(&server);
+    if (err)
+        log_event(LOG_ERROR, "dns.stopped", {"reason", LOG_S(err_text(err))});
+    stats_close(&stats);
+    return err ? 1 : 0;
+}

@@ -1,0 +1,315 @@
+#include "prog/supervise.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "model/stats.h"
+#include "prog/restart.h"
+#include "seam/clock.h"
+#include "seam/entropy.h"
+#include "seam/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STOP_WAIT_MS = 5000, ARGUMENTS_MAX = 40 };
+
+struct child {
+    struct role_options *options;
+    pid_t pid;         /* 0 = not running */
+    usec_t start_at;   /* when to start it, while not running */
+    struct restart restart;
+    int ready_read, ready_write;
+    bool ready;
+};
+
+struct supervisor {
+    struct supervisor_options *options;
+    struct child children[ROLES];
+    struct stats_file stats;
+    struct random random;
+    int signal_fd;
+    bool stopping, told_ready;
+    usec_t kill_at;
+};
+
+static char *fds_format(const int *fds, unsigned count, struct arena *a)
+{
+    struct text t = text_init(1 << 16);
+    for (unsigned i = 0; i < count; i++)
+        text_appendf(&t, "%s%d", i ? "," : "", fds[i]);
+    char *s = arena_string(a, text_string(&t), t.length);
+    text_done(&t);
+    return s;
+}
+
+struct arguments {
+    struct arena arena;
+    char *list[ARGUMENTS_MAX];
+    unsigned count;
+};
+
+static void argument_add(struct arguments *a, const char *word)
+{
+    if (a->count < ARGUMENTS_MAX - 1)
+        a->list[a->count++] = arena_string(&a->arena, word, strlen(word));
+}
+
+static void argument_add_number(struct arguments *a, const char *option, int64_t number)
+{
+    argument_add(a, option);
+    argument_add(a, arena_printf(&a->arena, "%lld", (long long)number));
+}
+
+static void arguments_make(struct arguments *a, enum role_kind role, const struct child *c)
+{
+    const struct role_options *o = c->options;
+    argument_add(a, "holdfast");
+    argument_add(a, "role");
+    argument_add(a, role_name(role));
+    argument_add(a, "--data");
+    argument_add(a, o->data);
+    if (o->config) {
+        argument_add(a, "--config");
+        argument_add(a, o->config);
+    }
+    if (o->user) {
+        argument_add(a, "--user");
+        argument_add(a, o->user);
+    }
+    argument_add(a, "--udp-fds");
+    argument_add(a, fds_format(o->udp_fds, o->udp_count, &a->arena));
+    argument_add(a, "--tcp-fds");
+    argument_add(a, fds_format(o->tcp_fds, o->tcp_count, &a->arena));
+    argument_add_number(a, "--ready-fd", c->ready_write);
+    argument_add_number(a, "--threads", o->threads);
+    argument_add_number(a, "--udp-size", o->udp_size);
+    argument_add_number(a, "--tcp-clients", o->tcp_clients);
+    argument_add_number(a, "--tcp-idle-ms", o->tcp_idle / USEC_PER_MSEC);
+    argument_add_number(a, "--client-subnet", o->client_subnet);
+    argument_add_number(a, "--log-level", o->log_level);
+    argument_add_number(a, "--log-format", o->log_format);
+}
+
+static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid)
+{
+    struct child *c = &s->children[role];
+    struct arguments a = {.arena = arena_init()};
+    arguments_make(&a, role, c);
+    const struct role_options *o = c->options;
+    int keep[2 * ROLE_FDS_MAX + 2];
+    unsigned count = 0;
+    for (unsigned i = 0; i < o->udp_count; i++)
+        keep[count++] = o->udp_fds[i];
+    for (unsigned i = 0; i < o->tcp_count; i++)
+        keep[count++] = o->tcp_fds[i];
+    keep[count++] = c->ready_write;
+    keep[count++] = s->options->lock_fd;
+    int err = process_spawn("/proc/self/exe", a.list, keep, count, ret_pid);
+    arena_done(&a.arena);
+    return err;
+}
+
+static void child_start(struct supervisor *s, enum role_kind role, usec_t now)
+{
+    struct child *c = &s->children[role];
+    restart_began(&c->restart, now);
+    pid_t pid;
+    int err = child_spawn(s, role, &pid);
+    if (err) {
+        c->start_at = now + restart_delay(&c->restart, now, &s->random);
+        log_event(LOG_ERROR, "role.start", {"of", LOG_S(role_name(role))},
+                  {"reason", LOG_S(err_text(err))});
+        return;
+    }
+    c->pid = pid;
+    log_event(LOG_INFO, "role.started", {"of", LOG_S(role_name(role))}, {"pid", LOG_I(pid)});
+}
+
+static void child_ended(struct supervisor *s, enum role_kind role, int status, usec_t now)
+{
+    static const enum stat restarts[ROLES] = {SUPERVISOR_RESTARTS_CONTROL, SUPERVISOR_RESTARTS_DNS,
+                                              SUPERVISOR_RESTARTS_TELL};
+    struct child *c = &s->children[role];
+    c->pid = 0;
+    if (s->stopping)
+        return;
+    c->start_at = now + restart_delay(&c->restart, now, &s->random);
+    stats_add(s->stats.threads, restarts[role], 1);
+    log_event(LOG_WARN, "role.ended", {"of", LOG_S(role_name(role))},
+              {WIFSIGNALED(status) ? "signal" : "status",
+               LOG_I(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status))},
+              {"restart_in", LOG_D(c->start_at - now)});
+}
+
+static void children_reap(struct supervisor *s, usec_t now)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (unsigned i = 0; i < ROLES; i++)
+            if (s->children[i].pid == pid)
+                child_ended(s, (enum role_kind)i, status, now);
+}
+
+static void children_signal(struct supervisor *s, int signal_number)
+{
+    for (unsigned i = 0; i < ROLES; i++)
+        if (s->children[i].pid)
+            kill(s->children[i].pid, signal_number);
+}
+
+static void signals_take(struct supervisor *s, usec_t now)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            children_reap(s, now);
+        } else if (info.ssi_signo == SIGHUP) {
+            if (s->children[ROLE_CONTROL].pid)
+                kill(s->children[ROLE_CONTROL].pid, SIGHUP);
+        } else if (!s->stopping) {
+            s->stopping = true;
+            s->kill_at = now + STOP_WAIT_MS * USEC_PER_MSEC;
+            log_event(LOG_INFO, "node.stopping", {"signal", LOG_U(info.ssi_signo)});
+            children_signal(s, SIGTERM);
+        }
+    }
+}
+
+/* sd_notify(3): one datagram; nobody listens outside systemd. */
+static void manager_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (!path || !*path || strlen(path) >= sizeof to.sun_path)
+        return;
+    memcpy(to.sun_path, path, strlen(path));
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, length) < 0)
+        log_event(LOG_WARN, "node.notify", {"reason", LOG_S(strerror(errno))});
+    close(fd);
+}
+
+static void ready_take(struct supervisor *s, struct child *c)
+{
+    char byte[16];
+    if (read(c->ready_read, byte, sizeof byte) <= 0)
+        return;
+    c->ready = true;
+    for (unsigned i = 0; i < ROLES; i++)
+        if (!s->children[i].ready)
+            return;
+    if (s->told_ready)
+        return;
+    s->told_ready = true;
+    manager_notify("READY=1");
+    log_event(LOG_INFO, "node.ready", {"data", LOG_S(s->options->data)});
+}
+
+static usec_t children_start_due(struct supervisor *s, usec_t now)
+{
+    usec_t next = USEC_NEVER;
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct child *c = &s->children[i];
+        if (!c->pid && c->start_at <= now)
+            child_start(s, (enum role_kind)i, now);
+        if (!c->pid && c->start_at < next)
+            next = c->start_at;
+    }
+    return next;
+}
+
+static bool children_any(const struct supervisor *s)
+{
+    for (unsigned i = 0; i < ROLES; i++)
+        if (s->children[i].pid)
+            return true;
+    return false;
+}
+
+static int wait_ms(usec_t until, usec_t now)
+{
+    if (until == USEC_NEVER)
+        return -1;
+    usec_t left = until > now ? until - now : 0;
+    return (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+}
+
+static void supervise_loop(struct supervisor *s)
+{
+    for (;;) {
+        usec_t now = clock_now(), next;
+        if (s->stopping) {
+            if (!children_any(s))
+                return;
+            if (now >= s->kill_at)
+                children_signal(s, SIGKILL);
+            next = now >= s->kill_at ? now + USEC_PER_SEC : s->kill_at;
+        } else {
+            next = children_start_due(s, now);
+        }
+        struct pollfd polls[ROLES + 1] = {{.fd = s->signal_fd, .events = POLLIN}};
+        for (unsigned i = 0; i < ROLES; i++)
+            polls[i + 1] = (struct pollfd){.fd = s->children[i].ready_read, .events = POLLIN};
+        if (poll(polls, ROLES + 1, wait_ms(next, now)) < 0 && errno != EINTR)
+            return;
+        now = clock_now();
+        if (polls[0].revents)
+            signals_take(s, now);
+        for (unsigned i = 0; i < ROLES; i++)
+            if (polls[i + 1].revents & POLLIN)
+                ready_take(s, &s->children[i]);
+    }
+}
+
+static int signals_open(void)
+{
+    static const int numbers[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < array_length(numbers); i++)
+        sigaddset(&set, numbers[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int supervise(struct supervisor_options *o)
+{
+    struct supervisor s = {.options = o, .random = random_init(entropy_u64())};
+    signal(SIGPIPE, SIG_IGN);
+    s.signal_fd = signals_open();
+    int err = s.signal_fd < 0 ? -errno : stats_create(o->data, "supervisor", 1, &s.stats);
+    for (unsigned i = 0; !err && i < ROLES; i++) {
+        struct child *c = &s.children[i];
+        int pipe_fds[2];
+        c->options = &o->roles[i];
+        if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK))
+            err = -errno;
+        c->ready_read = pipe_fds[0];
+        c->ready_write = pipe_fds[1];
+    }
+    if (err) {
+        log_event(LOG_ERROR, "node.start", {"reason", LOG_S(err_text(err))});
+        return 1;
+    }
+    supervise_loop(&s);
+    manager_notify("STOPPING=1");
+    log_event(LOG_INFO, "node.stopped", {"data", LOG_S(o->data)});
+    stats_close(&s.stats);
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* The supervisor: starts the roles, starts again what dies, passes signals on. It holds the sockets,
+ * so that what clients send while a role restarts waits in the kernel. */
+#pragma once
+
+#include "prog/role.h"
+
+struct supervisor_options {
+    const char *data;
+    int lock_fd; /* kept open by every role */
+    struct role_options roles[ROLES];
+};
+
+/* Returns the exit status once all roles have ended after SIGTERM or SIGINT. */
+int supervise(struct supervisor_options *o);
