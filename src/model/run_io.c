@@ -17,6 +17,7 @@ static int run_path(const char *data, const char *name, const char *suffix, char
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* Only called where the folder lacks: a role's system call filter may forbid mkdir. */
 static int folder_make(const char *data)
 {
     char path[PATH_MAX];
@@ -24,6 +25,19 @@ static int folder_make(const char *data)
     if (n < 0 || n >= PATH_MAX)
         return -ENAMETOOLONG;
     return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+static int file_open_new(const char *data, const char *path, int flags)
+{
+    flags |= O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, 0644);
+    if (fd < 0 && errno == ENOENT) {
+        int err = folder_make(data);
+        if (err)
+            return err;
+        fd = open(path, flags, 0644);
+    }
+    return fd < 0 ? -errno : fd;
 }
 
 static int file_map(int fd, size_t size, bool write, struct run_file *ret)
@@ -41,15 +55,13 @@ int run_file_make(const char *data, const char *name, size_t size, struct run_fi
     invariant(size > 0 && size <= RUN_FILE_MAX);
     char path[PATH_MAX];
     int err = run_path(data, name, ".new", path);
-    if (!err)
-        err = folder_make(data);
     if (err)
         return err;
     /* What a process that died half-way left behind. */
     (void)unlink(path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    int fd = file_open_new(data, path, O_EXCL);
     if (fd < 0)
-        return -errno;
+        return fd;
     err = -posix_fallocate(fd, 0, (off_t)size);
     if (!err)
         err = file_map(fd, size, true, ret);
@@ -72,6 +84,30 @@ int run_file_publish(const char *data, const char *name, struct run_file *f)
     }
     if (err)
         run_file_close(f);
+    return err;
+}
+
+int run_file_grow(const char *data, const char *name, size_t size, struct run_file *ret)
+{
+    invariant(size > 0 && size <= RUN_FILE_MAX);
+    char path[PATH_MAX];
+    struct stat st;
+    int err = run_path(data, name, "", path);
+    if (err)
+        return err;
+    int fd = file_open_new(data, path, 0);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st))
+        err = -errno;
+    else if (!S_ISREG(st.st_mode) || st.st_size > RUN_FILE_MAX)
+        err = ERR_MAGIC;
+    else
+        err = -posix_fallocate(fd, 0, (off_t)size);
+    if (!err)
+        err = file_map(fd, (size_t)st.st_size > size ? (size_t)st.st_size : size, true, ret);
+    if (err)
+        close(fd);
     return err;
 }
 

@@ -23,7 +23,7 @@ uint64_t stats_value(const struct stats_file *f, enum stat_id id)
 {
     invariant((unsigned)id < STATS);
     uint64_t sum = 0, least = 0;
-    for (uint32_t i = 0; i < f->header->thread_count; i++) {
+    for (uint32_t i = 0; i < f->thread_count; i++) {
         uint64_t v = atomic_load_explicit(&f->threads[i].values[id], memory_order_relaxed);
         sum += v;
         if (v && (!least || v < least))

@@ -144,12 +144,14 @@ struct stats_header {
 struct stats_file {
     struct stats_header *header;
     struct stats_thread *threads;
+    uint32_t thread_count; /* as checked: a reader does not trust the header again */
     size_t size;
     int fd; /* holds (writer) or asks for (reader) the lock that says: this role's process lives */
 };
 
 /* Makes (or takes over: counters go on from where the dead process left them, gauges start at 0)
- * DATA/run/<role>.stats; makes DATA/run where it is missing. 0 or a negated errno. */
+ * DATA/run/<role>.stats; makes DATA/run where it is missing. 0, -EAGAIN where a living process has
+ * it, ERR_MAGIC where something else is in the way, or a negated errno. */
 must_check int stats_create(const char *data, const char *role, unsigned threads,
                             struct stats_file *ret);
 /* The same in memory of this process only, for a role that must run though the disk does not let it

@@ -3,10 +3,10 @@
 #include "base/invariant.h"
 #include "model/run_io.h"
 #include "model/stats.h"
+#include "seam/clock.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char stats_magic[8] = "HFSTATS\n";
@@ -36,8 +36,11 @@ static void stats_name(const char *role, char name[static 64])
 static struct stats_file stats_view(const struct run_file *f)
 {
     struct stats_header *h = f->map;
-    return (struct stats_file){
-        .header = h, .threads = (struct stats_thread *)(h + 1), .size = f->size, .fd = f->fd};
+    return (struct stats_file){.header = h,
+                               .threads = (struct stats_thread *)(h + 1),
+                               .thread_count = h->thread_count,
+                               .size = f->size,
+                               .fd = f->fd};
 }
 
 static int stats_check(const struct run_file *f)
@@ -50,59 +53,62 @@ static int stats_check(const struct run_file *f)
     if (h->version != STATS_VERSION || h->stat_count != STATS || h->layout != stats_layout())
         return ERR_VERSION;
     if (h->thread_count == 0 || h->thread_count > STATS_THREADS_MAX ||
-        f->size != stats_size(h->thread_count))
+        f->size < stats_size(h->thread_count))
         return ERR_TRUNCATED;
     return 0;
 }
 
+/* The magic comes last: until it is there, readers refuse the file. */
 static void header_fill(struct stats_header *h, const char *role, unsigned threads)
 {
-    memcpy(h->magic, stats_magic, sizeof stats_magic);
+    uint64_t magic;
+    memcpy(&magic, stats_magic, sizeof magic);
     h->version = STATS_VERSION;
     h->thread_count = threads;
     h->stat_count = STATS;
     h->pid = (uint32_t)getpid();
-    snprintf(h->role, sizeof h->role, "%s", role);
-    h->started_wall = time(NULL);
+    memset(h->role, 0, sizeof h->role);
+    memcpy(h->role, role, strlen(role));
+    h->started_wall = clock_wall() / USEC_PER_SEC;
     h->layout = stats_layout();
+    __atomic_store_n((uint64_t *)h->magic, magic, __ATOMIC_RELEASE);
 }
 
 /* Counters must not fall back when a role restarts, nor when it comes back with another number of
- * threads: the sum of what was counted goes on. */
-static void counters_carry(const struct stats_file *from, struct stats_file *to)
+ * threads: what was counted goes on from the first thread. */
+static void counters_keep(const struct run_file *f, uint64_t kept[static STATS])
 {
+    memset(kept, 0, STATS * sizeof *kept);
+    if (stats_check(f))
+        return;
+    struct stats_file old = stats_view(f);
     for (int i = 0; i < STATS; i++)
         if (stat_infos[i].kind == STAT_counter)
-            stats_set(&to->threads[0], (enum stat_id)i, stats_value(from, (enum stat_id)i));
+            kept[i] = stats_value(&old, (enum stat_id)i);
 }
 
 int stats_create(const char *data, const char *role, unsigned threads, struct stats_file *ret)
 {
     invariant(threads > 0 && threads <= STATS_THREADS_MAX);
     char name[64];
+    uint64_t kept[STATS];
+    struct run_file f;
     stats_name(role, name);
-    struct run_file fresh, old;
-    int err = run_file_make(data, name, stats_size(threads), &fresh);
+    int err = run_file_grow(data, name, stats_size(threads), &f);
     if (err)
         return err;
-    header_fill(fresh.map, role, threads);
-    struct stats_file f = stats_view(&fresh);
-    if (run_file_open(data, name, false, &old) == 0) {
-        if (stats_check(&old) == 0) {
-            struct stats_file from = stats_view(&old);
-            counters_carry(&from, &f);
-        }
-        run_file_close(&old);
-    }
-    err = run_file_hold(&fresh);
+    err = run_file_hold(&f);
     if (err) {
-        run_file_close(&fresh);
+        run_file_close(&f);
         return err;
     }
-    err = run_file_publish(data, name, &fresh);
-    if (!err)
-        *ret = f;
-    return err;
+    counters_keep(&f, kept);
+    memset(f.map, 0, f.size);
+    header_fill(f.map, role, threads);
+    *ret = stats_view(&f);
+    for (int i = 0; i < STATS; i++)
+        stats_set(&ret->threads[0], (enum stat_id)i, kept[i]);
+    return 0;
 }
 
 void stats_private(const char *role, unsigned threads, struct stats_file *ret)

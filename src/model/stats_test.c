@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "model/stats.h"
 #include "test/check_main.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -117,7 +118,7 @@ START_TEST(test_foreign_files_are_refused_and_replaced)
     folder_new();
     ck_assert_int_eq(stats_create(folder, "dns", 1, &w), 0);
     stats_close(&w);
-    uint32_t version = 99, threads = 2;
+    uint32_t version = 99, threads = 200;
     file_patch(offsetof(struct stats_header, thread_count), &threads, sizeof threads);
     ck_assert_int_eq(stats_open(folder, "dns", &r), ERR_TRUNCATED);
     file_patch(offsetof(struct stats_header, version), &version, sizeof version);
@@ -136,6 +137,20 @@ START_TEST(test_foreign_files_are_refused_and_replaced)
 }
 END_TEST
 
+/* Two writers would lose one another's counts. */
+START_TEST(test_one_writer)
+{
+    struct stats_file first, second;
+    folder_new();
+    ck_assert_int_eq(stats_create(folder, "dns", 1, &first), 0);
+    ck_assert_int_eq(stats_create(folder, "dns", 1, &second), -EAGAIN);
+    stats_close(&first);
+    ck_assert_int_eq(stats_create(folder, "dns", 1, &second), 0);
+    stats_close(&second);
+    folder_remove();
+}
+END_TEST
+
 START_TEST(test_private_needs_no_disk)
 {
     struct stats_file f;
@@ -149,4 +164,4 @@ END_TEST
 
 CHECK_MAIN("stats", test_names_follow_conventions, test_values_are_read_by_another,
            test_counters_outlive_the_process, test_foreign_files_are_refused_and_replaced,
-           test_private_needs_no_disk)
+           test_one_writer, test_private_needs_no_disk)
