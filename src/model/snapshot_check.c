@@ -322,6 +322,19 @@ int snapshot_check(const struct plan *plan, const char **ret_where)
     return r;
 }
 
+int snapshot_netmap_fits(const struct plan *plan, uint32_t file, uint32_t row_count,
+                         const char **ret_where)
+{
+    for (uint32_t i = 0; i < plan->choice_count; i++) {
+        const struct plan_choice *choice = &plan->choices[i];
+        if (choice->kind == CHOICE_NETWORK && choice->map == file && choice->count != row_count)
+            return snapshot_refuse(
+                ERR_BOUNDS, ret_where, "netmap %s has %u rows, choice %u has %u branches for it",
+                plan_text(plan, plan->files[file].name), row_count, i, choice->count);
+    }
+    return 0;
+}
+
 /* ---- succession ---- */
 
 /* What a service's clients get of one family; 0 where it is not in a zone or the family is absent.

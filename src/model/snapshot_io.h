@@ -4,8 +4,10 @@
  *   DATA/store/<hash, 16 hex digits>.zone    files that a kept plan reaches
  *   DATA/store/<hash, 16 hex digits>.netmap
  *
- * There is no "current" file: the newest plan that passes the reader's own check is current, so there
- * is nothing that could dangle. Clean-up goes by reachability from the plans kept, never by age. */
+ * There is no "current" file: the newest plan that passes the reader's own check is current, so
+ * there is nothing that could dangle. Clean-up goes by reachability from the plans kept, never by
+ * age. One process publishes (control); any number read. doc/internals/snapshot.md tells why it is
+ * so. */
 #pragma once
 
 #include "base/attr.h"
@@ -13,36 +15,60 @@
 #include "model/plan.h"
 #include "model/snapshot.h"
 
-/* A read-only mapped file. */
+/* A read-only mapping. */
 struct mapped {
     const uint8_t *data;
     size_t size;
 };
 
-/* Creates the folders. */
+/* Creates the folders and removes what a writer that died left half written. For the publisher,
+ * when it starts. */
 must_check int snapshot_folders_create(const char *data);
 
-/* Writes a file of the store if it is not there yet (aside, sync, rename). */
+/* Writes a file of the store if it is not there yet, whole and the same (aside, sync, rename). This
+ * process's clean-up then keeps it until a published plan reaches it: what is made for the next
+ * plan is not swept away under it. Safe from several threads. */
 must_check int store_put(const char *data, enum plan_file_kind kind, uint64_t hash,
                          const void *bytes, size_t size);
+/* Maps the file itself. A negated errno; -ENOENT where there is none. */
 must_check int store_map(const char *data, enum plan_file_kind kind, uint64_t hash,
                          struct mapped *ret);
 void mapped_close(struct mapped *m);
 
-/* Publishes: write aside, sync, rename, sync the folder, then drop plans beyond the newest SNAPSHOT_KEEP and files that no kept
- * plan reaches. On failure (ENOSPC...) what was there before is untouched and the file aside is removed. */
+/* Publishes: write aside, sync, rename, sync the folder, then drop plans beyond the newest
+ * SNAPSHOT_KEEP and files that no kept plan reaches. Plans that no reader could use do not count
+ * among the kept; while one of them is kept for being new, every file stays, and a line of the log
+ * says so. On failure what was there before is untouched and the file aside is removed:
+ *   ERR_OLDER     a plan of this generation or a later one is there already
+ *   ERR_MISSING   the plan reaches a file that is not in the store
+ *   ERR_CONFLICT  another process publishes here
+ *   what snapshot_decode would refuse it for, or a negated errno (-ENOSPC, -EROFS, -EIO...).
+ * A clean-up that fails is logged and is no failure. */
 must_check int snapshot_publish(const char *data, const struct plan *plan);
 
-/* The highest generation named in the folder, valid or not; 0 = none. The next publication must be above. */
+/* The highest generation named in the folder, valid or not; 0 = none. The next publication must be
+ * above. */
 must_check int snapshot_highest(const char *data, uint64_t *ret_generation);
 
-/* Maps the newest plan above `above` that passes snapshot_decode. `refused` (may be NULL) is called for each newer file that did not
- * pass, with its path, error and sentence. ERR_MISSING when there is none. Close with mapped_close(). */
+/* The newest plan above `above` that passes snapshot_decode, is named by its own generation and
+ * whose files are all in the store. `refused` (may be NULL) is called once for each newer file that
+ * did not pass, with its path, error and sentence; whoever looks again and again gets it again and
+ * again. ERR_MISSING when there is none. Close with mapped_close().
+ *
+ * ret_file is a private copy in memory, not a mapping of the file: damage done to the file later,
+ * or a disk that fails, cannot reach what is served (L1). */
 typedef void snapshot_refused(void *context, const char *path, int err, const char *where);
 must_check int snapshot_load(const char *data, uint64_t above, struct mapped *ret_file,
                              struct plan *ret_plan, snapshot_refused *refused, void *context);
+/* The same among the generations above `above` and below `below`: for a reader that found out only
+ * after snapshot_load() that a plan cannot be served (a damaged zone file) and holds nothing yet.
+ */
+must_check int snapshot_load_between(const char *data, uint64_t above, uint64_t below,
+                                     struct mapped *ret_file, struct plan *ret_plan,
+                                     snapshot_refused *refused, void *context);
 
-/* A descriptor that becomes readable when a plan was renamed into place (inotify, non-blocking): poll it, then
- * call snapshot_watch_drain. Pollers also look once a second, so that a lost event costs a second at most. */
+/* A descriptor that becomes readable when a plan was renamed into place (inotify, non-blocking):
+ * poll it, then call snapshot_watch_drain. Pollers also look once a second, so that a lost event
+ * costs a second at most. */
 must_check int snapshot_watch_open(const char *data, int *ret_fd);
 void snapshot_watch_drain(int fd);

@@ -1,0 +1,36 @@
+/* Names in the folder behind door one, shared by its reader's and its publisher's half only. */
+#pragma once
+
+#include "base/attr.h"
+#include "model/snapshot_io.h"
+#include <limits.h>
+
+typedef char path_buffer[PATH_MAX];
+
+/* All three: 0, or -ENAMETOOLONG. */
+must_check int snapshot_path(path_buffer ret, const char *format, ...) printf_like(2, 3);
+must_check int snapshot_plan_path(path_buffer ret, const char *data, uint64_t generation);
+must_check int snapshot_store_path(path_buffer ret, const char *data, enum plan_file_kind kind,
+                                   uint64_t hash);
+extern const char *const snapshot_suffix[2]; /* by enum plan_file_kind: ".zone" */
+
+/* Is it the name of a file of the store, and of which? */
+bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash);
+
+struct generations {
+    uint64_t *items; /* highest first; free() */
+    size_t count, capacity;
+};
+
+/* The generations that files of the folder are named by; none where there is no folder. */
+must_check int snapshot_generations(const char *data, struct generations *ret);
+
+/* Reads and checks one plan of the folder as a reader does. *ret_path is set when the result is not
+ * -ENAMETOOLONG, *ret_where (a sentence in per-thread storage) on failure. */
+must_check int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,
+                             struct mapped *ret_file, struct plan *ret_plan,
+                             const char **ret_where);
+
+/* Are all files of the plan in the store? ERR_MISSING with *ret_where set, or a negated errno. */
+must_check int snapshot_files_present(const char *data, const struct plan *plan,
+                                      const char **ret_where);

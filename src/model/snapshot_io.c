@@ -1,0 +1,219 @@
+/* The reader's half of the folder behind door one; the publisher's is snapshot_publish_io.c. */
+#include "model/snapshot_io.h"
+
+#include "base/err.h"
+#include "base/invariant.h"
+#include "model/snapshot_folder.h"
+#include "seam/disk.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PLAN_FILE_MAX = 1 << 30 };
+
+int snapshot_highest(const char *data, uint64_t *ret_generation)
+{
+    struct generations g;
+    int r = snapshot_generations(data, &g);
+    if (r < 0)
+        return r;
+    *ret_generation = g.count ? g.items[0] : 0;
+    free(g.items);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+void mapped_close(struct mapped *m)
+{
+    disk_unmap(m->data, m->size);
+    *m = (struct mapped){0};
+}
+
+int store_map(const char *data, enum plan_file_kind kind, uint64_t hash, struct mapped *ret)
+{
+    path_buffer path;
+    int r = snapshot_store_path(path, data, kind, hash);
+    return r < 0 ? r : disk_map(path, &ret->data, &ret->size);
+}
+
+/* Fills memory from a file that should have `size` bytes; the count that it has, or a negated
+ * errno. */
+static ssize_t read_whole(int fd, uint8_t *memory, size_t size)
+{
+    size_t length = 0;
+    while (length < size) {
+        ssize_t n = read(fd, memory + length, size - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        length += (size_t)n;
+    }
+    return (ssize_t)length;
+}
+
+static int copy_open_file(int fd, struct mapped *ret)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return ERR_MAGIC;
+    if (st.st_size == 0)
+        return ERR_TRUNCATED;
+    if (st.st_size > PLAN_FILE_MAX)
+        return -EFBIG;
+    size_t size = (size_t)st.st_size;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    ssize_t n = read_whole(fd, memory, size);
+    int r = n < 0 ? (int)n : (size_t)n < size ? ERR_TRUNCATED : 0;
+    if (!r && mprotect(memory, size, PROT_READ) < 0)
+        r = -errno;
+    if (r < 0) {
+        munmap(memory, size);
+        return r;
+    }
+    *ret = (struct mapped){memory, size};
+    return 0;
+}
+
+static int copy_file(const char *path, struct mapped *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    int r = copy_open_file(fd, ret);
+    close(fd);
+    return r;
+}
+
+int snapshot_files_present(const char *data, const struct plan *plan, const char **ret_where)
+{
+    static _Thread_local char sentence[256];
+    for (uint32_t i = 0; i < plan->file_count; i++) {
+        path_buffer path;
+        int r = snapshot_store_path(path, data, plan->files[i].kind, plan->files[i].hash);
+        if (!r && access(path, R_OK) < 0)
+            r = errno == ENOENT ? ERR_MISSING : -errno;
+        if (r < 0) {
+            snprintf(sentence, sizeof sentence, "file %u (%s, %016llx%s) is not in the store", i,
+                     plan_text(plan, plan->files[i].name), (unsigned long long)plan->files[i].hash,
+                     snapshot_suffix[plan->files[i].kind]);
+            *ret_where = sentence;
+            return r;
+        }
+    }
+    return 0;
+}
+
+int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,
+                  struct mapped *ret_file, struct plan *ret_plan, const char **ret_where)
+{
+    struct mapped file;
+    struct plan plan;
+    *ret_where = "the file cannot be read";
+    int r = snapshot_plan_path(ret_path, data, generation);
+    if (!r)
+        r = copy_file(ret_path, &file);
+    if (r < 0)
+        return r;
+    r = snapshot_decode(file.data, file.size, &plan, ret_where);
+    if (!r && plan.generation != generation) {
+        r = ERR_INVALID;
+        *ret_where = "the file is named by another generation than it holds";
+    }
+    if (!r)
+        r = snapshot_files_present(data, &plan, ret_where);
+    if (r < 0) {
+        mapped_close(&file);
+        return r;
+    }
+    *ret_file = file;
+    *ret_plan = plan;
+    return 0;
+}
+
+/* -EAGAIN: what was listed is gone. */
+static int load_once(const char *data, uint64_t above, uint64_t below, struct mapped *ret_file,
+                     struct plan *ret_plan, snapshot_refused *refused, void *context)
+{
+    struct generations g;
+    int r = snapshot_generations(data, &g);
+    if (r < 0)
+        return r;
+    bool vanished = false;
+    r = ERR_MISSING;
+    for (size_t i = 0; i < g.count && g.items[i] > above; i++) {
+        path_buffer path;
+        const char *where;
+        if (g.items[i] >= below)
+            continue;
+        int err = snapshot_read(data, g.items[i], path, ret_file, ret_plan, &where);
+        if (!err) {
+            invariant(ret_plan->generation > above && ret_plan->generation < below);
+            r = 0;
+            break;
+        }
+        if (err == -ENOENT || access(path, F_OK) < 0)
+            vanished = true; /* cleaned up since the listing: newer ones are there */
+        else if (refused)
+            refused(context, path, err, where);
+    }
+    free(g.items);
+    return r == ERR_MISSING && vanished ? -EAGAIN : r;
+}
+
+int snapshot_load_between(const char *data, uint64_t above, uint64_t below, struct mapped *ret_file,
+                          struct plan *ret_plan, snapshot_refused *refused, void *context)
+{
+    enum { TRIES = 5 }; /* a publisher would have to publish SNAPSHOT_KEEP plans during each */
+    int r = -EAGAIN;
+    for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++)
+        r = load_once(data, above, below, ret_file, ret_plan, refused, context);
+    return r == -EAGAIN ? ERR_MISSING : r;
+}
+
+int snapshot_load(const char *data, uint64_t above, struct mapped *ret_file, struct plan *ret_plan,
+                  snapshot_refused *refused, void *context)
+{
+    return snapshot_load_between(data, above, UINT64_MAX, ret_file, ret_plan, refused, context);
+}
+
+/* ---- watching ---- */
+
+int snapshot_watch_open(const char *data, int *ret_fd)
+{
+    path_buffer folder;
+    int r = snapshot_path(folder, "%s/plan", data);
+    if (r < 0)
+        return r;
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (inotify_add_watch(fd, folder, IN_MOVED_TO | IN_ONLYDIR) < 0) {
+        r = -errno;
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+void snapshot_watch_drain(int fd)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t n;
+    do
+        n = read(fd, events, sizeof events);
+    while (n > 0 || (n < 0 && errno == EINTR));
+}

@@ -1,0 +1,311 @@
+/* The publisher's half of the folder behind door one.
+ *
+ *  1. A plan is checked as its readers will check it, its files are in the store and its generation
+ * is above all others in the folder, before the file gets its name. Both folder and process are
+ *     locked meanwhile: whatever comes between a check and its use cannot be another publication.
+ *     (October 2025: each enactor checked once, at its start, and applied much later.)
+ *  2. A file of the store is removed only when no kept plan reaches it and it was not put there for
+ * a plan that is still to come. No clock is read and no age compared.
+ *  3. What the clean-up cannot understand it keeps. */
+#include "model/snapshot_io.h"
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "model/snapshot_folder.h"
+#include "seam/disk.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { FOLDER_MODE = 0755, FILE_MODE = 0644 };
+
+/* ---- sets of files of the store ---- */
+
+/* A file of the store as one word. Where two fall together the clean-up keeps one too many. */
+static uint64_t file_key(enum plan_file_kind kind, uint64_t hash)
+{
+    return hash_mix(hash + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static void set_add(struct map *set, uint64_t key)
+{
+    if (map_get(set, &key, sizeof key))
+        return;
+    uint64_t *kept = mem_new(1, sizeof key);
+    *kept = key;
+    map_put(set, kept, sizeof *kept, kept);
+}
+
+static void set_remove(struct map *set, uint64_t key)
+{
+    free(map_remove(set, &key, sizeof key));
+}
+
+static void set_done(struct map *set)
+{
+    size_t position = 0;
+    const void *key;
+    size_t length;
+    void *value;
+    while (map_next(set, &position, &key, &length, &value))
+        free(value);
+    map_done(set);
+}
+
+/* ---- one publisher at a time ---- */
+
+/* Files put into the store by this process that no published plan of it reaches yet. */
+static pthread_mutex_t publisher_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct map pins;
+
+static uint64_t pin_key(const char *data, enum plan_file_kind kind, uint64_t hash)
+{
+    return hash64_seeded(data, strlen(data), file_key(kind, hash));
+}
+
+/* Takes this process's lock and the folder's; undo with publisher_leave(). */
+static int publisher_enter(const char *data, int *ret_fd)
+{
+    path_buffer folder;
+    int r = snapshot_path(folder, "%s/plan", data);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&publisher_lock);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    r = fd < 0 ? -errno : 0;
+    if (!r && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = errno == EWOULDBLOCK ? ERR_CONFLICT : -errno;
+        close(fd);
+    }
+    if (r < 0) {
+        pthread_mutex_unlock(&publisher_lock);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static void publisher_leave(int fd)
+{
+    close(fd);
+    pthread_mutex_unlock(&publisher_lock);
+}
+
+/* ---- folders ---- */
+
+static int leftover_remove(void *context, const char *name)
+{
+    const char *folder = context;
+    path_buffer path;
+    if (strncmp(name, DISK_ASIDE_PREFIX, strlen(DISK_ASIDE_PREFIX)) != 0)
+        return 0;
+    int r = snapshot_path(path, "%s/%s", folder, name);
+    if (!r)
+        r = disk_remove(path);
+    if (r < 0)
+        log_event(LOG_WARN, "plan.leftover_kept", {"folder", LOG_S(folder)}, {"file", LOG_S(name)},
+                  {"reason", LOG_S(err_text(r))});
+    return 0;
+}
+
+int snapshot_folders_create(const char *data)
+{
+    static const char *const names[] = {"plan", "store"};
+    path_buffer folder;
+    for (unsigned i = 0; i < array_length(names); i++) {
+        int r = snapshot_path(folder, "%s/%s", data, names[i]);
+        if (!r)
+            r = disk_folder_create(folder, FOLDER_MODE);
+        if (r < 0)
+            return r;
+    }
+    int fd, r = publisher_enter(data, &fd);
+    if (r == ERR_CONFLICT)
+        return 0; /* somebody publishes at this moment: what is aside there may be its own */
+    for (unsigned i = 0; i < array_length(names) && !r; i++) {
+        r = snapshot_path(folder, "%s/%s", data, names[i]);
+        if (!r)
+            r = disk_list(folder, leftover_remove, folder);
+    }
+    publisher_leave(fd);
+    return r;
+}
+
+/* ---- store ---- */
+
+static bool store_holds(const char *path, const void *bytes, size_t size)
+{
+    const uint8_t *there;
+    size_t there_size;
+    if (disk_map(path, &there, &there_size) < 0)
+        return false;
+    bool same = there_size == size && (size == 0 || memcmp(there, bytes, size) == 0);
+    disk_unmap(there, there_size);
+    return same;
+}
+
+int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const void *bytes,
+              size_t size)
+{
+    path_buffer path;
+    int r = snapshot_store_path(path, data, kind, hash);
+    if (r < 0)
+        return r;
+    /* Pinned first, and under the lock: from here on no clean-up takes it away. */
+    pthread_mutex_lock(&publisher_lock);
+    set_add(&pins, pin_key(data, kind, hash));
+    if (!store_holds(path, bytes, size))
+        r = disk_write_atomic(path, bytes, size, FILE_MODE);
+    pthread_mutex_unlock(&publisher_lock);
+    return r;
+}
+
+/* ---- clean-up ---- */
+
+struct cleanup {
+    const char *data;
+    struct map reached; /* files that the kept plans reach */
+    bool keep_all;      /* a plan that stays could not be read */
+};
+
+static void cleanup_keep_all(struct cleanup *c, const char *path, int err, const char *where)
+{
+    c->keep_all = true;
+    log_event(LOG_WARN, "plan.cleanup_keeps_all", {"file", LOG_S(path)},
+              {"reason", LOG_S(err_text(err))}, {"where", LOG_S(where)});
+}
+
+/* Notes what the plan reaches; false where it cannot be known. */
+static bool cleanup_reach(struct cleanup *c, uint64_t generation)
+{
+    path_buffer path;
+    struct mapped file;
+    struct plan plan;
+    const char *where;
+    int r = snapshot_read(c->data, generation, path, &file, &plan, &where);
+    if (r < 0) {
+        cleanup_keep_all(c, path, r, where);
+        return false;
+    }
+    for (uint32_t i = 0; i < plan.file_count; i++)
+        set_add(&c->reached, file_key(plan.files[i].kind, plan.files[i].hash));
+    mapped_close(&file);
+    return true;
+}
+
+/* Keeps the newest plans up to the SNAPSHOT_KEEP-th that a reader could use, removes the rest. */
+static int cleanup_plans(struct cleanup *c)
+{
+    struct generations g;
+    int r = snapshot_generations(c->data, &g);
+    if (r < 0)
+        return r;
+    unsigned usable = 0;
+    for (size_t i = 0; i < g.count; i++) {
+        path_buffer path;
+        if (usable < SNAPSHOT_KEEP) {
+            usable += cleanup_reach(c, g.items[i]);
+            continue;
+        }
+        int err = snapshot_plan_path(path, c->data, g.items[i]);
+        if (!err)
+            err = disk_remove(path);
+        if (err < 0)
+            cleanup_keep_all(c, path, err, "an old plan cannot be removed");
+    }
+    free(g.items);
+    return 0;
+}
+
+static int cleanup_file(void *context, const char *name)
+{
+    struct cleanup *c = context;
+    enum plan_file_kind kind;
+    uint64_t hash;
+    path_buffer path;
+    if (!snapshot_store_name(name, &kind, &hash))
+        return 0;
+    uint64_t key = file_key(kind, hash), pin = pin_key(c->data, kind, hash);
+    if (map_get(&c->reached, &key, sizeof key) || map_get(&pins, &pin, sizeof pin))
+        return 0;
+    int r = snapshot_store_path(path, c->data, kind, hash);
+    return r < 0 ? r : disk_remove(path);
+}
+
+/* folder_fd: of the plans. They are gone from the disk before a file that they reach is. */
+static void cleanup_run(const char *data, int folder_fd)
+{
+    struct cleanup c = {.data = data, .reached = map_init()};
+    path_buffer folder;
+    int r = cleanup_plans(&c);
+    if (!r && !c.keep_all && fsync(folder_fd) < 0)
+        r = -errno;
+    if (!r && !c.keep_all)
+        r = snapshot_path(folder, "%s/store", data);
+    if (!r && !c.keep_all)
+        r = disk_list(folder, cleanup_file, &c);
+    if (r < 0)
+        log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
+                  {"reason", LOG_S(err_text(r))});
+    set_done(&c.reached);
+}
+
+/* ---- publish ---- */
+
+/* As its readers will, at the moment it gets its name. */
+static int publish_check(const char *data, const struct plan *plan, const void *bytes, size_t size)
+{
+    uint64_t highest;
+    struct plan decoded;
+    const char *where;
+    int r = snapshot_highest(data, &highest);
+    if (r < 0)
+        return r;
+    if (plan->generation <= highest)
+        return ERR_OLDER;
+    r = snapshot_decode(bytes, size, &decoded, NULL);
+    return r < 0 ? r : snapshot_files_present(data, plan, &where);
+}
+
+static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
+{
+    path_buffer path;
+    int r = snapshot_plan_path(path, data, generation);
+    if (r < 0)
+        return r;
+    r = disk_write_atomic(path, bytes, size, FILE_MODE);
+    if (r < 0 && access(path, F_OK) == 0) {
+        /* Only the last sync failed. Readers may have it by now: to take it back would be to serve
+         * one thing under two numbers. The plans before it are still there should it not last. */
+        log_event(LOG_WARN, "plan.unsynced", {"file", LOG_S(path)}, {"reason", LOG_S(err_text(r))});
+        return 0;
+    }
+    return r;
+}
+
+int snapshot_publish(const char *data, const struct plan *plan)
+{
+    size_t size;
+    auto_free uint8_t *bytes = snapshot_encode(plan, &size);
+    int fd, r = publisher_enter(data, &fd);
+    if (r < 0)
+        return r;
+    r = publish_check(data, plan, bytes, size);
+    if (!r)
+        r = publish_write(data, plan->generation, bytes, size);
+    if (!r) {
+        for (uint32_t i = 0; i < plan->file_count; i++)
+            set_remove(&pins, pin_key(data, plan->files[i].kind, plan->files[i].hash));
+        cleanup_run(data, fd);
+    }
+    publisher_leave(fd);
+    return r;
+}
