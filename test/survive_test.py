@@ -1,0 +1,289 @@
+"""Item "survive": whatever dies, answers go on, none wrong and none lost but those in the hands of a killed process."""
+
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+from node import Asker, failover_config, nodes, origins, wait_for  # noqa: F401
+
+
+@pytest.fixture
+def pair(nodes, origins):  # noqa: F811
+    """A started node with a healthy primary and secondary."""
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary)).start()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address]), node.log()
+    return node, primary, secondary
+
+
+def asker(node, primary, secondary):
+    return Asker(node, ["api.example.com.", "static.example.com.", "www.example.com."],
+                 [primary.address, secondary.address, "192.0.2.80"])
+
+
+def settle(a, seconds=1.0):
+    before = a.answered
+    time.sleep(seconds)
+    assert a.answered > before + 20, "the load stopped"
+
+
+def assert_clean(a, lost=0):
+    assert not a.wrong, a.wrong[:3]
+    assert len(a.lost) <= lost, a.lost[:5]
+    assert a.answered > 100
+
+
+def test_kill_control(pair):
+    node, primary, secondary = pair
+    with asker(node, primary, secondary) as a:
+        settle(a)
+        pid = node.kill("control")
+        node.wait_restart("control", pid)
+        settle(a)
+        # The new one goes on deciding: it was not just answers from the past.
+        primary.cut()
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5), node.log()
+        settle(a)
+    assert_clean(a)
+
+
+def test_kill_dns_restarts_from_the_last_plan(pair):
+    node, primary, secondary = pair
+    with asker(node, primary, secondary) as a:
+        settle(a)
+        for _ in range(3):
+            pid = node.kill("dns")
+            node.wait_restart("dns", pid)
+            settle(a, 0.5)
+    assert_clean(a, lost=3 * 2)  # each of two clients may have had one in the killed process
+
+
+def test_dns_restarts_with_control_dead(pair):
+    node, primary, secondary = pair
+    # Nobody restarts control: the supervisor is gone, and control with it.
+    roles = {role: node.pid(role) for role in ("control", "dns", "tell")}
+    with asker(node, primary, secondary) as a:
+        node.kill("control", signal.SIGSTOP)
+        settle(a)
+        pid = node.kill("dns")
+        node.wait_restart("dns", pid)
+        settle(a)
+        node.process.kill()
+        node.process.wait()
+        os.kill(roles["control"], signal.SIGKILL)
+        settle(a)
+    assert_clean(a, lost=2)
+    assert node.short("api.example.com") == [primary.address]
+
+
+def test_start_of_the_node_with_origins_dead_serves_what_was_published(pair):
+    node, primary, secondary = pair
+    node.stop()
+    primary.cut()
+    secondary.cut()
+    node.start()
+    assert node.short("api.example.com") == [primary.address]
+
+
+def test_reload_under_load(pair):
+    node, primary, secondary = pair
+    with asker(node, primary, secondary) as a:
+        for serial in range(2, 8):
+            zone = node.folder / "example.com.zone"
+            zone.write_text(zone.read_text().replace(f"hostmaster {serial - 1} ", f"hostmaster {serial} "))
+            if serial % 2:
+                node.process.send_signal(signal.SIGHUP)
+            else:
+                reply = node.cli("reload", "--data", str(node.data))
+                assert reply.returncode == 0, reply.stderr
+            want = f" {serial} 3600"
+            assert wait_for(lambda: want in node.dig("+short", "example.com", "SOA"), 5), node.log()
+        settle(a)
+    assert_clean(a)
+
+
+def test_reload_of_a_bad_file_changes_nothing_and_says_so(pair):
+    node, primary, secondary = pair
+    good = node.config_path.read_text()
+    generation = node.generations()[-1]
+    with asker(node, primary, secondary) as a:
+        node.config_path.write_text(good.replace("policy: failover", "policy: sideways"))
+        reply = node.cli("reload", "--data", str(node.data))
+        assert reply.returncode == 1
+        assert "holdfast.yaml:" in reply.stderr + reply.stdout and "sideways" in reply.stderr + reply.stdout
+        settle(a)
+        assert "reload.refused" in node.log()
+        assert node.generations()[-1] == generation
+    assert_clean(a)
+
+
+def test_zone_that_loses_a_third_is_refused_until_confirmed(pair):
+    node, primary, secondary = pair
+    zone = node.folder / "example.com.zone"
+    full = zone.read_text() + "".join(f"n{i} A 192.0.2.{i}\n" for i in range(20))
+    zone.write_text(full)
+    assert node.cli("reload", "--data", str(node.data)).returncode == 0
+    assert wait_for(lambda: node.short("n7.example.com") == ["192.0.2.7"])
+    zone.write_text(full.split("n3 A")[0])
+    reply = node.cli("reload", "--data", str(node.data))
+    assert reply.returncode == 1 and "--accept-shrink example.com" in reply.stderr + reply.stdout
+    assert node.short("n7.example.com") == ["192.0.2.7"]
+    assert node.cli("reload", "--data", str(node.data), "--accept-shrink", "example.com").returncode == 0
+    assert wait_for(lambda: node.short("n7.example.com") == [])
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "future", "garbage"])
+def test_corrupt_snapshot_is_refused_and_the_last_good_one_stays(pair, damage):
+    node, primary, secondary = pair
+    newest = node.data / "plan" / f"{node.generations()[-1]:020d}.plan"
+    data = bytearray(newest.read_bytes())
+    if damage == "flip":
+        data[len(data) // 2] ^= 1
+    elif damage == "truncate":
+        del data[len(data) * 2 // 3:]
+    elif damage == "empty":
+        data = bytearray()
+    elif damage == "future":
+        struct.pack_into("<I", data, 8, 999)
+    else:
+        data = bytearray(os.urandom(5000))
+    with asker(node, primary, secondary) as a:
+        refused = node.metric("holdfast_plan_refused_total", 'role="dns"')
+        bad = newest.with_name(f"{node.generations()[-1] + 1:020d}.plan")
+        aside = bad.with_name(".aside")
+        aside.write_bytes(data)
+        aside.chmod(0o644)
+        aside.rename(bad)
+        assert wait_for(lambda: node.metric("holdfast_plan_refused_total", 'role="dns"') > refused, 5), node.metrics()
+        settle(a)
+        # A restarted name server refuses it as well.
+        pid = node.kill("dns")
+        node.wait_restart("dns", pid)
+        settle(a)
+        # And the next good plan, which must be above it, is taken. Control may know of the bad one only after a restart.
+        pid = node.kill("control")
+        node.wait_restart("control", pid)
+        primary.cut()
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 8), node.log()
+    assert_clean(a, lost=2)
+
+
+def mount_small(path, megabytes=2):
+    path.mkdir()
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", str(path)],
+                          capture_output=True).returncode == 0
+
+
+def test_disk_full_while_publishing(nodes, origins):  # noqa: F811
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary))
+    if not mount_small(node.data):
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        node.start()
+        assert wait_for(lambda: node.short("api.example.com") == [primary.address]), node.log()
+        ballast = node.data / "ballast"
+        with asker(node, primary, secondary) as a:
+            with open(ballast, "wb", buffering=0) as f:
+                try:
+                    while True:
+                        f.write(b"x" * 4096)
+                except OSError:
+                    pass
+            primary.cut()
+            assert wait_for(lambda: node.metric("holdfast_plan_publish_failed_total") > 0, 8), node.log()
+            settle(a)
+            assert node.short("api.example.com") == [primary.address]  # the plan before stays
+            assert not list((node.data / "plan").glob(".*")), "something was left aside"
+            ballast.unlink()
+            assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 8), node.log()
+            settle(a)
+        assert_clean(a)
+    finally:
+        node.stop()
+        subprocess.run(["umount", "-l", str(node.data)], capture_output=True)
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_clock_steps_an_hour(nodes, origins, tmp_path, holdfast, step):  # noqa: F811
+    library = pathlib.Path(holdfast).parent.parent.parent / "libclockstep.so"
+    candidates = [library, *pathlib.Path(holdfast).parents[0].glob("**/libclockstep.so"),
+                  *pathlib.Path(holdfast).parents[2].glob("libclockstep.so")]
+    library = next((c for c in candidates if c.exists()), None)
+    assert library, "libclockstep.so is built with the tests"
+    clock = tmp_path / "clock"
+    clock.write_bytes(struct.pack("<q", 0))
+    clock.chmod(0o644)
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary),
+                 env={"LD_PRELOAD": str(library), "HOLDFAST_TEST_CLOCK": str(clock)}).start()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address]), node.log()
+    with asker(node, primary, secondary) as a:
+        settle(a)
+        generation = node.generations()[-1]
+        with open(clock, "r+b") as f:
+            f.write(struct.pack("<q", step))
+        settle(a, 2)
+        assert node.generations()[-1] == generation, "a clock step changed the plan"
+        assert node.short("api.example.com") == [primary.address]
+        began = time.monotonic()
+        primary.cut()
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5), node.log()
+        assert time.monotonic() - began < 4
+        primary.heal()
+        assert wait_for(lambda: node.short("api.example.com") == [primary.address], 8), node.log()
+    assert_clean(a)
+    # The step was real for the processes under test.
+    stamps = [line for line in node.log().splitlines() if line.startswith("time=")]
+    hours = {s[5:18] for s in stamps}
+    assert len(hours) >= 2, stamps[-3:]
+
+
+def test_supervisor_dead_roles_go_on_and_a_second_node_is_kept_off(pair):
+    node, primary, secondary = pair
+    with asker(node, primary, secondary) as a:
+        node.process.kill()
+        node.process.wait()
+        settle(a)
+        primary.cut()
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5), node.log()
+        second = node.cli("run", str(node.config_path))
+        assert second.returncode == 1 and "another node runs" in second.stderr
+        settle(a)
+    assert_clean(a)
+
+
+def test_privileges_are_dropped(pair):
+    node, _, _ = pair
+    for role in ("control", "dns", "tell"):
+        status = pathlib.Path(f"/proc/{node.pid(role)}/status").read_text()
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert fields["NoNewPrivs"] == "1", role
+        if os.getuid() == 0:
+            assert set(fields["Uid"].split()) != {"0"}, role
+            allowed = 1 << 13 if role == "control" else 0  # CAP_NET_RAW
+            assert int(fields["CapEff"], 16) & ~allowed == 0, role
+        if "asan" not in node.binary and "tsan" not in node.binary:
+            assert fields["Seccomp"] == "2", role
+
+
+def test_stopping_ends_every_process(pair):
+    node, _, _ = pair
+    pids = [node.pid(r) for r in ("supervisor", "control", "dns", "tell")]
+    node.process.terminate()
+    assert node.process.wait(10) == 0
+    assert not [p for p in pids if pathlib.Path(f"/proc/{p}").exists()]
+
+
+def test_kill_tell(pair):
+    node, _, _ = pair
+    pid = node.kill("tell")
+    node.wait_restart("tell", pid)
+    assert wait_for(lambda: "holdfast_plan_generation" in node.metrics(), 5)
+    assert shutil.which("curl")
