@@ -55,12 +55,14 @@ class Origin:
         self.delay = 0.0
         self.requests = 0
         self._server = None
-        self.heal()
+        self._serve()
 
     def heal(self):
         self.status, self.delay = 200, 0.0
-        if self._server:
-            return
+        self.cut()
+        self._serve()
+
+    def _serve(self):
         origin = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -83,7 +85,13 @@ class Origin:
         self._server = Server((self.address, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
+    def mute(self):
+        """Silence: the port is open, nothing is accepted or answered."""
+        if self._server:
+            self._server.shutdown()
+
     def cut(self):
+        """Gone: connections are refused."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()

@@ -1,0 +1,50 @@
+"""`holdfast demo`, as a new user meets it: the script judged by its own exit status, and the live view by its keys."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pexpect
+
+
+def temporary_folders(path):
+    return list(pathlib.Path(path).glob("holdfast-demo-*"))
+
+
+def test_script_holds_every_promise(holdfast, tmp_path):
+    tmp_path.chmod(0o755)
+    out = subprocess.run([holdfast, "demo", "--script"], capture_output=True, text=True, timeout=120,
+                         stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert "0 broken" in out.stdout and "BROKEN:" not in out.stdout
+    assert len(re.findall(r"held: +answers moved to eu-west-1 after 0\.\d|after 1\.[01]", out.stdout)) >= 3
+    assert not temporary_folders(tmp_path), "something was left behind"
+
+
+def test_live_view_and_its_keys(holdfast, tmp_path):
+    tmp_path.chmod(0o755)
+    child = pexpect.spawn(str(holdfast), ["demo"], dimensions=(50, 120), timeout=20, encoding="utf-8",
+                          env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm"})
+    try:
+        child.expect("lose a region, keep the name")
+        child.expect(r"api\.example\.com is .*127\.0\.10\.1.* \(us-east-1\)")
+        child.expect(r"\d\d+ queries/s")
+        child.expect(r"dig @127\.0\.0\.1 -p (\d+) api\.example\.com")
+        port = child.match.group(1)
+        child.send("c")
+        child.expect("us-east-1 is cut off")
+        child.expect(r"clients are now told 127\.0\.20\.1 \(eu-west-1\)")
+        dig = subprocess.run(["dig", "@127.0.0.1", "-p", port, "+short", "api.example.com"], capture_output=True, text=True)
+        assert dig.stdout.strip() == "127.0.20.1"
+        child.send("h")
+        child.expect(r"clients are now told 127\.0\.10\.1 \(us-east-1\)")
+        child.send("b")
+        child.expect("us-east-1 is down: the answer had another status than accepted")
+        child.send("q")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+    finally:
+        child.close(force=True)
+    assert not temporary_folders(tmp_path), "something was left behind"
