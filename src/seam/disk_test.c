@@ -1,0 +1,267 @@
+#include "seam/disk.h"
+#include "test/check_main.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Every test works in a folder of its own, as the working directory. */
+static char folder[] = "/tmp/holdfast-disk-XXXXXX";
+
+static int remove_one(void *context, const char *name)
+{
+    (void)context;
+    if (unlink(name) && errno == EISDIR)
+        rmdir(name);
+    return 0;
+}
+
+static void folder_setup(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void folder_teardown(void)
+{
+    int err = disk_list(folder, remove_one, NULL);
+    ck_assert_int_eq(err, 0);
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static int count_one(void *context, const char *name)
+{
+    (void)name;
+    ++*(int *)context;
+    return 0;
+}
+
+static int names_in(const char *path)
+{
+    int count = 0;
+    ck_assert_int_eq(disk_list(path, count_one, &count), 0);
+    return count;
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+    char *data;
+    size_t length;
+    ck_assert_int_eq(disk_read(path, 1000, &data, &length), 0);
+    ck_assert_str_eq(data, expected);
+    ck_assert_uint_eq(length, strlen(expected));
+    free(data);
+}
+
+START_TEST(test_write_and_read)
+{
+    ck_assert_int_eq(disk_write_atomic("a", "one", 3, 0640), 0);
+    assert_content("a", "one");
+    struct stat st;
+    ck_assert_int_eq(stat("a", &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0640);
+    ck_assert_int_eq(disk_write_atomic("./a", "two", 3, 0644), 0);
+    assert_content("a", "two");
+    ck_assert_int_eq(disk_write_atomic("empty", NULL, 0, 0644), 0);
+    assert_content("empty", "");
+    ck_assert_int_eq(names_in("."), 2);
+}
+END_TEST
+
+START_TEST(test_read_limits)
+{
+    enum { SIZE = 70000 };
+    static char big[SIZE];
+    memset(big, 'x', SIZE);
+    char *data = NULL;
+    size_t length = 7;
+    ck_assert_int_eq(disk_write_atomic("big", big, SIZE, 0600), 0);
+    ck_assert_int_eq(disk_read("big", SIZE - 1, &data, &length), -EFBIG);
+    ck_assert_int_eq(disk_read("big", 10, &data, &length), -EFBIG);
+    ck_assert_int_eq(disk_read("big", 0, &data, &length), -EFBIG);
+    ck_assert_int_eq(disk_read("missing", 10, &data, &length), -ENOENT);
+    ck_assert_int_eq(disk_read(".", 10, &data, &length), -EISDIR);
+    ck_assert_ptr_null(data);
+    ck_assert_uint_eq(length, 7);
+    ck_assert_int_eq(disk_read("big", SIZE, &data, &length), 0);
+    ck_assert_uint_eq(length, SIZE);
+    ck_assert_mem_eq(data, big, SIZE);
+    ck_assert_int_eq(data[SIZE], '\0');
+    free(data);
+    ck_assert_int_eq(disk_read("big", 10 * SIZE, &data, &length), 0);
+    ck_assert_uint_eq(length, SIZE);
+    free(data);
+}
+END_TEST
+
+START_TEST(test_failed_write_leaves_the_old_file)
+{
+    static char big[100000];
+    ck_assert_int_eq(disk_write_atomic("a", "old", 3, 0644), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){50000, 50000}), 0);
+    ck_assert_int_eq(disk_write_atomic("a", big, sizeof big, 0644), -EFBIG);
+    assert_content("a", "old");
+    ck_assert_int_eq(names_in("."), 1); /* nothing left aside */
+    ck_assert_int_eq(disk_write_atomic("missing/a", "x", 1, 0644), -ENOENT);
+    ck_assert_int_eq(mkdir("b", 0755), 0);
+    ck_assert_int_eq(disk_write_atomic("b", "x", 1, 0644), -EISDIR);
+    ck_assert_int_eq(names_in("."), 2);
+}
+END_TEST
+
+/* A file system of 64 KiB of our own; false where we may not have one. */
+static bool small_disk_mount(void)
+{
+    if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+        return false;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mkdir("small", 0755))
+        return false;
+    return !mount("tmpfs", "small", "tmpfs", 0, "size=64k");
+}
+
+START_TEST(test_full_disk)
+{
+    static char big[200000];
+    void *mapped = NULL;
+    if (!small_disk_mount()) {
+        rmdir("small");
+        return; /* not allowed here; test_failed_write_leaves_the_old_file covers the path */
+    }
+    ck_assert_int_eq(disk_write_atomic("small/a", "old", 3, 0644), 0);
+    ck_assert_int_eq(disk_write_atomic("small/a", big, sizeof big, 0644), -ENOSPC);
+    assert_content("small/a", "old");
+    ck_assert_int_eq(disk_create_mapped("small/m", sizeof big, 0644, &mapped), -ENOSPC);
+    ck_assert_ptr_null(mapped);
+    ck_assert_int_eq(names_in("small"), 1);
+    ck_assert_int_eq(disk_write_atomic("small/a", "new", 3, 0644), 0);
+    assert_content("small/a", "new");
+    ck_assert_int_eq(umount2("small", MNT_DETACH), 0);
+    ck_assert_int_eq(rmdir("small"), 0);
+}
+END_TEST
+
+START_TEST(test_map)
+{
+    const uint8_t *data = NULL;
+    size_t size = 7;
+    ck_assert_int_eq(disk_write_atomic("a", "hello", 5, 0644), 0);
+    ck_assert_int_eq(disk_map("a", &data, &size), 0);
+    ck_assert_uint_eq(size, 5);
+    /* Replacing the file does not touch what is mapped: the receiver's swap rests on this (L2). */
+    ck_assert_int_eq(disk_write_atomic("a", "HELLO WORLD", 11, 0644), 0);
+    ck_assert_mem_eq(data, "hello", 5);
+    disk_unmap(data, size);
+    ck_assert_int_eq(disk_write_atomic("a", "", 0, 0644), 0);
+    ck_assert_int_eq(disk_map("a", &data, &size), 0);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_uint_eq(size, 0);
+    disk_unmap(data, size);
+    disk_unmap(NULL, 0);
+    ck_assert_int_eq(disk_map("missing", &data, &size), -ENOENT);
+    ck_assert_int_eq(disk_map(".", &data, &size), -EINVAL);
+    ck_assert_int_eq(mkfifo("pipe", 0644), 0);
+    ck_assert_int_eq(disk_map("pipe", &data, &size), -EINVAL); /* and does not wait for a writer */
+}
+END_TEST
+
+START_TEST(test_create_mapped)
+{
+    void *first, *second;
+    ck_assert_int_eq(disk_create_mapped("counters", 5000, 0644, &first), 0);
+    ck_assert_int_eq(((char *)first)[4999], 0);
+    memcpy(first, "count", 5);
+    ck_assert_int_eq(disk_create_mapped("counters", 9000, 0644, &second), 0);
+    ck_assert_mem_eq(second, "count", 5); /* the same file, grown, still shared */
+    ((char *)second)[8999] = 1;
+    ((char *)first)[0] = 'C';
+    ck_assert_int_eq(((char *)second)[0], 'C');
+    struct stat st;
+    ck_assert_int_eq(stat("counters", &st), 0);
+    ck_assert_int_eq(st.st_size, 9000);
+    munmap(first, 5000);
+    munmap(second, 9000);
+    ck_assert_int_eq(symlink("counters", "link"), 0);
+    ck_assert_int_eq(disk_create_mapped("link", 10, 0644, &first), -ELOOP);
+}
+END_TEST
+
+START_TEST(test_folders_and_lists)
+{
+    ck_assert_int_eq(disk_folder_create("a/b//c/", 0755), 0);
+    ck_assert_int_eq(disk_folder_create("a/b/c", 0755), 0);
+    ck_assert_int_eq(disk_folder_create(folder, 0755), 0);
+    ck_assert_int_eq(disk_folder_create("", 0755), -ENOENT);
+    ck_assert_int_eq(disk_write_atomic("a/file", "x", 1, 0644), 0);
+    ck_assert_int_eq(disk_folder_create("a/file", 0755), -ENOTDIR);
+    ck_assert_int_eq(disk_folder_create("a/file/b", 0755), -ENOTDIR);
+    ck_assert_int_eq(names_in("a"), 2);
+    int none = 0;
+    ck_assert_int_eq(disk_list("missing", count_one, &none), -ENOENT);
+    ck_assert_int_eq(disk_remove("a/file"), 0);
+    ck_assert_int_eq(disk_remove("a/file"), -ENOENT);
+    ck_assert_int_ne(disk_remove("a/b"), 0);
+    ck_assert_int_eq(rmdir("a/b/c") | rmdir("a/b"), 0);
+}
+END_TEST
+
+static int stop_at_once(void *context, const char *name)
+{
+    (void)name;
+    ++*(int *)context;
+    return 5;
+}
+
+START_TEST(test_list_stops)
+{
+    int calls = 0;
+    ck_assert_int_eq(disk_write_atomic("a", "", 0, 0644), 0);
+    ck_assert_int_eq(disk_write_atomic("b", "", 0, 0644), 0);
+    ck_assert_int_eq(disk_list(".", stop_at_once, &calls), 5);
+    ck_assert_int_eq(calls, 1);
+}
+END_TEST
+
+START_TEST(test_long_paths)
+{
+    char path[2 * PATH_MAX];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    path[PATH_MAX - 2] = '/';
+    ck_assert_int_eq(disk_write_atomic(path, "", 0, 0644), -ENAMETOOLONG);
+    path[PATH_MAX] = '/';
+    ck_assert_int_eq(disk_write_atomic(path, "", 0, 0644), -ENAMETOOLONG);
+    ck_assert_int_eq(disk_folder_create(path, 0755), -ENAMETOOLONG);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        test_write_and_read,    test_read_limits, test_failed_write_leaves_the_old_file,
+        test_full_disk,         test_map,         test_create_mapped,
+        test_folders_and_lists, test_list_stops,  test_long_paths,
+    };
+    Suite *suite = suite_create("disk");
+    TCase *tcase = tcase_create("disk");
+    tcase_add_checked_fixture(tcase, folder_setup, folder_teardown);
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
