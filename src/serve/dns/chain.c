@@ -1,0 +1,254 @@
+/* Answers that are put together at run time: aliases followed from name to name (RFC 1034 3.6.2),
+ * through every zone served here and on to steered names. */
+#include "base/bytes.h"
+#include "base/invariant.h"
+#include "serve/dns/answer.h"
+
+/* The name that the chain has reached, with where the message already holds it. */
+struct chain {
+    struct query *q;
+    struct query_context *ctx;
+    struct answer *a;
+    struct writer w; /* over the whole message; its size is the limit */
+    const struct served_zone *zone;
+    uint16_t owner; /* pointer word; 0 = not in the first 16 KiB: written out */
+    uint8_t name[DNAME_MAX + 9];
+    size_t length;
+    unsigned seen_count;
+    struct bytes seen[QUERY_CHAIN_MAX + 1]; /* names passed, to cut loops */
+};
+
+static uint16_t pointer_to(size_t position)
+{
+    return position < 0x4000 ? (uint16_t)(0xc000 | position) : 0;
+}
+
+static void owner_write(struct writer *w, uint16_t owner, const uint8_t *name, size_t length)
+{
+    if (owner)
+        writer_u16(w, owner);
+    else
+        writer_bytes(w, name, length);
+}
+
+static void record_write(struct writer *w, uint16_t type, uint32_t ttl, const uint8_t *rdata,
+                         uint16_t length)
+{
+    writer_u16(w, type);
+    writer_u16(w, DNS_IN);
+    writer_u32(w, ttl);
+    writer_u16(w, length);
+    writer_bytes(w, rdata, length);
+}
+
+/* ---- sets ---- */
+
+struct set_reader {
+    const uint8_t *at;
+    unsigned left;
+};
+
+static struct set_reader set_open(const struct zone *z, const struct zone_set *s)
+{
+    const struct zone_records *r = (const void *)(z->base + (uint64_t)s->records * 8);
+    return (struct set_reader){(const uint8_t *)(r + 1), r->count};
+}
+
+static bool set_next(struct set_reader *r, const uint8_t **ret_rdata, uint16_t *ret_length)
+{
+    if (!r->left)
+        return false;
+    memcpy(ret_length, r->at, 2);
+    *ret_rdata = r->at + 2;
+    r->at += 2 + *ret_length;
+    r->left--;
+    return true;
+}
+
+/* All records of a set or, where they do not fit, a failed writer. */
+static uint16_t set_write(struct writer *w, const struct zone *z, const struct zone_set *s,
+                          uint16_t owner, const uint8_t *name, size_t length)
+{
+    struct set_reader r = set_open(z, s);
+    const uint8_t *rdata;
+    uint16_t size, count = 0;
+    for (; set_next(&r, &rdata, &size); count++) {
+        owner_write(w, owner, name, length);
+        record_write(w, s->type, s->ttl, rdata, size);
+    }
+    return count;
+}
+
+/* ---- ends of a chain ---- */
+
+/* RFC 2308 3: the SOA with the smaller of its TTL and its last field. RFC 6604 3: the last name's
+ * RCODE. */
+static void chain_negative(struct chain *c, enum dns_rcode rcode)
+{
+    const struct zone *z = &c->zone->zone;
+    const struct zone_node *apex = zone_node_at(z, z->header->apex);
+    const struct zone_set *soa = zone_node_set(apex, DNS_SOA);
+    const uint8_t *rdata;
+    uint16_t length;
+    invariant(soa);
+    struct set_reader r = set_open(z, soa);
+    if (!set_next(&r, &rdata, &length) || length < 4)
+        return;
+    struct reader minimum = reader_init(rdata + length - 4, 4);
+    uint32_t ttl = reader_u32(&minimum);
+    uint16_t owner = c->zone == c->q->zone
+                         ? pointer_to(DNS_HEADER_SIZE + c->q->name_length - c->zone->origin_length)
+                         : 0;
+    owner_write(&c->w, owner, z->header->origin, z->header->origin_length);
+    record_write(&c->w, DNS_SOA, ttl < soa->ttl ? ttl : soa->ttl, rdata, length);
+    c->a->rcode = rcode;
+    c->a->authorities = 1;
+}
+
+static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type, uint16_t owner)
+{
+    const struct zone_set *s = zone_node_set(n, type);
+    struct writer before = c->w;
+    if (!s)
+        return true;
+    uint16_t count = set_write(&c->w, &c->zone->zone, s, owner, zone_node_name(n), n->name_length);
+    if (c->w.failed) {
+        c->w = before;
+        return false;
+    }
+    c->a->additionals = (uint16_t)(c->a->additionals + count);
+    return true;
+}
+
+/* What helps the resolver on: left out without TC where it does not fit, for the alias itself is
+ * answered. */
+static void chain_referral(struct chain *c, const struct zone_node *cut)
+{
+    const struct zone *z = &c->zone->zone;
+    const struct zone_set *ns = zone_node_set(cut, DNS_NS);
+    invariant(cut->flags & NODE_CUT && ns);
+    struct writer before = c->w;
+    uint16_t count = set_write(&c->w, z, ns, 0, zone_node_name(cut), cut->name_length);
+    if (c->w.failed) {
+        c->w = before;
+        return;
+    }
+    c->a->authorities = count;
+    struct set_reader r = set_open(z, ns);
+    const uint8_t *name;
+    uint16_t length;
+    while (set_next(&r, &name, &length)) {
+        if (!dname_below(name, length, z->header->origin, z->header->origin_length))
+            continue;
+        const struct zone_node *n = zone_find(z, name, length, dname_hash(name, length));
+        if (n && (!glue_write(c, n, DNS_A, 0) || !glue_write(c, n, DNS_AAAA, 0)))
+            return;
+    }
+}
+
+static void chain_set(struct chain *c, const struct zone_set *s)
+{
+    uint16_t count = set_write(&c->w, &c->zone->zone, s, c->owner, c->name, c->length);
+    c->a->answers = (uint16_t)(c->a->answers + count);
+}
+
+static void chain_addresses(struct chain *c, const struct steer_answer *pick, uint32_t ttl)
+{
+    c->a->position = c->w.position;
+    if (!c->owner || !answer_records(c->q->served, c->a, pick, ttl, c->owner))
+        c->w.failed = true;
+    c->w.position = c->a->position;
+}
+
+/* ---- links ---- */
+
+/* Writes the alias and steps to its target. False where the chain ends: nothing more is known here,
+ * or it turns in a circle. */
+static bool chain_alias(struct chain *c, uint32_t ttl, const uint8_t *target, size_t length)
+{
+    owner_write(&c->w, c->owner, c->name, c->length);
+    record_write(&c->w, DNS_CNAME, ttl, target, (uint16_t)length);
+    c->a->answers++;
+    if (c->w.failed)
+        return false;
+    c->owner = pointer_to(c->w.position - length);
+    for (unsigned i = 0; i < c->seen_count; i++)
+        if (dname_equal(c->seen[i].data, c->seen[i].length, target, length))
+            return false;
+    if (c->seen_count == QUERY_CHAIN_MAX)
+        return false;
+    c->seen[c->seen_count++] = (struct bytes){target, length};
+    memcpy(c->name, target, length);
+    memset(c->name + length, 0, sizeof c->name - length);
+    c->length = length;
+    unsigned labels = dname_labels(c->name);
+    c->zone = served_zone_find(c->q->served, c->name, length, labels, labels);
+    return c->zone != NULL;
+}
+
+/* One name of the chain; true where it leads on to another. */
+static bool chain_node(struct chain *c, const struct zone_node *node)
+{
+    uint16_t type = c->q->type;
+    if (node->flags & NODE_CNAME) {
+        struct set_reader r = set_open(&c->zone->zone, &node->sets[0]);
+        const uint8_t *target;
+        uint16_t length;
+        bool one = set_next(&r, &target, &length);
+        invariant(one && node->sets[0].type == DNS_CNAME);
+        return chain_alias(c, node->sets[0].ttl, target, length);
+    }
+    if (node->flags & NODE_STEERED && (type == DNS_A || type == DNS_AAAA)) {
+        uint32_t ttl = 0;
+        struct steer_answer pick =
+            answer_pick(c->q, c->ctx, c->zone, node, type == DNS_AAAA ? IP_V6 : IP_V4, &ttl);
+        const struct plan *p = &c->q->served->plan;
+        c->a->steered = true;
+        if (pick.kind == STEER_CNAME) {
+            const uint8_t *target = (const uint8_t *)p->text + p->choices[pick.choice].first;
+            return chain_alias(c, ttl, target, dname_length(target));
+        }
+        if (pick.kind == STEER_ADDRESSES)
+            chain_addresses(c, &pick, ttl);
+        else
+            chain_negative(c, DNS_NOERROR);
+        return false;
+    }
+    const struct zone_set *set = zone_node_set(node, type);
+    if (set)
+        chain_set(c, set);
+    else
+        chain_negative(c, DNS_NOERROR);
+    return false;
+}
+
+static struct match chain_match(const struct chain *c)
+{
+    return match_find(&c->zone->zone, c->name, c->length, dname_labels(c->name),
+                      served_hash(c->name, c->length), c->q->type);
+}
+
+void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, struct match match)
+{
+    struct chain c = {.q = q,
+                      .ctx = ctx,
+                      .a = a,
+                      .zone = q->zone,
+                      .owner = 0xc00c,
+                      .length = q->name_length,
+                      .seen_count = 1};
+    memcpy(c.name, q->name, sizeof c.name);
+    c.seen[0] = (struct bytes){q->name, q->name_length};
+    c.w = writer_init(a->data, a->limit);
+    c.w.position = a->position;
+    while (match.kind == MATCH_NODE && chain_node(&c, match.node))
+        match = chain_match(&c);
+    if (match.kind == MATCH_CUT)
+        chain_referral(&c, match.node);
+    else if (match.kind == MATCH_NONE)
+        chain_negative(&c, DNS_NXDOMAIN);
+    if (c.w.failed)
+        answer_truncate(q, a);
+    else
+        a->position = c.w.position;
+}

@@ -1,0 +1,172 @@
+#include "serve/dns/plans_io.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/snapshot_io.h"
+#include "model/stats.h"
+#include "seam/disk.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PLANS_LOOKED_AT_MAX = 16 };
+
+/* ---- the store ---- */
+
+static int store_get(void *context, const struct plan_file *file, const void **ret_data,
+                     size_t *ret_size)
+{
+    const struct plans *p = context;
+    struct mapped m;
+    int err = store_map(p->data, (enum plan_file_kind)file->kind, file->hash, &m);
+    if (err)
+        return err;
+    *ret_data = m.data;
+    *ret_size = m.size;
+    return 0;
+}
+
+static void store_release(void *context, const void *data, size_t size)
+{
+    (void)context;
+    struct mapped m = {data, size};
+    mapped_close(&m);
+}
+
+void plans_init(struct plans *p, const char *data, struct stats_thread *stats)
+{
+    *p = (struct plans){.data = data, .stats = stats, .source = {store_get, store_release, p}};
+}
+
+/* ---- refusals ---- */
+
+static void plan_refused(void *context, const char *path, int err, const char *where)
+{
+    struct plans *p = context;
+    uint64_t key = hash64(path, strlen(path));
+    for (unsigned i = 0; i < PLANS_REFUSED_MAX; i++)
+        if (p->refused[i] == key)
+            return;
+    p->refused[p->refused_next++ % PLANS_REFUSED_MAX] = key;
+    stats_add(p->stats, PLAN_REFUSED, 1);
+    log_event(LOG_ERROR, "plan.refused", {"file", LOG_S(path)}, {"reason", LOG_S(err_text(err))},
+              {"where", LOG_S(where)});
+}
+
+/* ---- from a decoded plan ---- */
+
+/* Takes the file over: into *ret, or closed. */
+static int plan_take(struct plans *p, const struct served *current, const char *path,
+                     struct mapped *file, const struct plan *plan, struct served **ret)
+{
+    const char *where = "";
+    char sentence[SERVED_WHERE_MAX] = "";
+    struct served *s = NULL;
+    int err = snapshot_succeeds(current ? &current->plan : NULL, plan, &where);
+    if (!err) {
+        where = sentence;
+        err = served_build(plan, &p->source, current, &s, sentence);
+    }
+    if (err) {
+        plan_refused(p, path, err, where);
+        mapped_close(file);
+        return err;
+    }
+    struct mapped *owned = mem_new(1, sizeof *owned);
+    *owned = *file;
+    s->owned = owned;
+    *ret = s;
+    return 0;
+}
+
+static int plan_path(const struct plans *p, uint64_t generation, char path[static PATH_MAX])
+{
+    int n =
+        snprintf(path, PATH_MAX, "%s/plan/%020llu.plan", p->data, (unsigned long long)generation);
+    return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* ---- the next best, when the newest cannot be built ---- */
+
+struct lookout {
+    uint64_t above, below, found;
+};
+
+static int generation_see(void *context, const char *name)
+{
+    struct lookout *l = context;
+    char *end;
+    unsigned long long g = strtoull(name, &end, 10);
+    if (end == name + 20 && strcmp(end, ".plan") == 0 && g > l->above && g < l->below &&
+        g > l->found)
+        l->found = g;
+    return 0;
+}
+
+static uint64_t generation_below(const struct plans *p, uint64_t above, uint64_t below)
+{
+    char folder[PATH_MAX];
+    struct lookout l = {above, below, 0};
+    int n = snprintf(folder, sizeof folder, "%s/plan", p->data);
+    if (n < 0 || n >= (int)sizeof folder || disk_list(folder, generation_see, &l))
+        return 0;
+    return l.found;
+}
+
+static int plan_try(struct plans *p, const struct served *current, uint64_t generation,
+                    struct served **ret)
+{
+    char path[PATH_MAX];
+    struct mapped file;
+    struct plan plan;
+    const char *where = "";
+    int err = plan_path(p, generation, path);
+    if (!err)
+        err = disk_map(path, &file.data, &file.size);
+    if (err)
+        return err;
+    err = snapshot_decode(file.data, file.size, &plan, &where);
+    if (err) {
+        plan_refused(p, path, err, where);
+        mapped_close(&file);
+        return err;
+    }
+    return plan_take(p, current, path, &file, &plan, ret);
+}
+
+int plans_next(struct plans *p, const struct served *current, struct served **ret)
+{
+    uint64_t above = current ? current->generation : 0;
+    struct mapped file;
+    struct plan plan;
+    char path[PATH_MAX];
+    int err = snapshot_load(p->data, above, &file, &plan, plan_refused, p);
+    if (err)
+        return err;
+    uint64_t generation = plan.generation;
+    err = plan_path(p, generation, path);
+    if (err) {
+        mapped_close(&file);
+        return err;
+    }
+    err = plan_take(p, current, path, &file, &plan, ret);
+    for (unsigned i = 0; err && i < PLANS_LOOKED_AT_MAX; i++) {
+        generation = generation_below(p, above, generation);
+        if (!generation)
+            return ERR_MISSING;
+        err = plan_try(p, current, generation, ret);
+    }
+    return err;
+}
+
+void plans_free(struct served *s)
+{
+    if (!s)
+        return;
+    struct mapped *file = s->owned;
+    served_free(s);
+    mapped_close(file);
+    free(file);
+}

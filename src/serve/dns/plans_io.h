@@ -1,0 +1,27 @@
+/* From the folder of plans to what the workers share. */
+#pragma once
+
+#include "serve/dns/served.h"
+
+struct stats_thread;
+
+enum { PLANS_REFUSED_MAX = 16 };
+
+struct plans {
+    const char *data;
+    struct stats_thread *stats;
+    struct served_source source;
+    /* Plans that were refused are told and counted once, not at every look; the oldest is
+     * forgotten. */
+    uint64_t refused[PLANS_REFUSED_MAX];
+    unsigned refused_next;
+};
+
+/* `p` must stay where it is while a `served` made with it lives. */
+void plans_init(struct plans *p, const char *data, struct stats_thread *stats);
+
+/* The newest plan above the one that is served (`current`, may be NULL) which passes every check of
+ * the receiver; a newer one that does not pass is counted and logged, and an older one may still
+ * serve. ERR_MISSING where there is none. */
+must_check int plans_next(struct plans *p, const struct served *current, struct served **ret);
+void plans_free(struct served *s);

@@ -1,0 +1,88 @@
+/* From the bytes of a query to the bytes of its response. Pure: no clock, no socket, no allocation,
+ * no lock.
+ *
+ * A query passes three stages, so that a batch of packets can wait for memory together: each stage
+ * ends by asking for the cache lines that the next one reads.
+ *
+ *   query_prepare   parse, lower, hash, find the zone        -> prefetch the slot of the zone's
+ * table query_locate    read the slot                            -> prefetch the node query_finish
+ * answer into the response buffer
+ *
+ * query_answer() is the three in a row. The same functions will serve raw packets (XDP) and TLS:
+ * all they know of the transport is `struct query_client`. */
+#pragma once
+
+#include "base/random.h"
+#include "model/stats.h"
+#include "serve/dns/served.h"
+#include "wire/dns.h"
+
+enum {
+    QUERY_CHAIN_MAX = 16, /* CNAMEs followed for one answer */
+    QUERY_UDP_SIZE =
+        1232, /* EDNS size offered by default: what passes unfragmented (DNS flag day 2020) */
+};
+
+struct query_client {
+    const uint8_t *address; /* network order, 4 or 16 bytes; readable until query_finish */
+    uint8_t family;         /* enum ip_family */
+    bool tcp;               /* a stream: responses up to 64 KiB */
+};
+
+/* One thread's. */
+struct query_context {
+    struct random random;
+    struct stats_thread *stats; /* that thread's counters */
+    uint16_t udp_size;          /* EDNS size offered, and the most sent over UDP; >= 512 */
+    bool client_subnet;         /* heed RFC 7871; else the option is unknown */
+};
+
+/* EDNS of a query (RFC 6891), and its client subnet (RFC 7871). */
+struct query_edns {
+    bool present, dnssec_ok, subnet_given;
+    uint8_t version;
+    uint16_t size;          /* what the client takes; >= 512 */
+    uint16_t subnet_family; /* 0 (only with a source of 0), 1, 2 */
+    uint8_t subnet_source;  /* prefix length that the client told */
+    uint8_t subnet_scope;   /* prefix length that the answer holds for: ours */
+    uint8_t subnet_bytes[16];
+};
+
+enum query_course {
+    QUERY_DROP,   /* nothing is sent */
+    QUERY_HEADER, /* an error with the header only: there is no question to repeat */
+    QUERY_ERROR,  /* an error with the question */
+    QUERY_GO,
+};
+
+/* A query on its way through the stages. */
+struct query {
+    const struct served *served;
+    const uint8_t *wire;
+    size_t length;
+    const struct query_client *client;
+    enum query_course course;
+    enum dns_rcode rcode; /* QUERY_HEADER, QUERY_ERROR */
+    uint16_t type, class;
+    uint16_t name_length;  /* with the root label */
+    uint16_t question_end; /* header and question, in bytes */
+    uint8_t labels;        /* without the root label */
+    const struct served_zone *zone;
+    uint64_t hash; /* of `name` */
+    struct query_edns edns;
+    uint8_t name[DNAME_MAX + 9]; /* lower, then zeros (served_hash) */
+};
+
+/* The query's bytes and the client stay the caller's until query_finish. served may be NULL (no
+ * plan yet: SERVFAIL). */
+void query_prepare(struct query *q, const struct query_context *ctx, const struct served *served,
+                   const uint8_t *wire, size_t length, const struct query_client *client);
+void query_locate(const struct query *q);
+/* Writes the response, at most `response_size` (>= 512 for UDP, 65535 for TCP) and never more than
+ * the client takes. Returns its length; 0 = send nothing. */
+size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *response,
+                    size_t response_size);
+
+size_t query_answer(struct query_context *ctx, const struct served *served, const uint8_t *wire,
+                    size_t length, const struct query_client *client, uint8_t *response,
+                    size_t response_size);

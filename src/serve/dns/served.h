@@ -1,0 +1,100 @@
+/* What the workers of the name server share: a plan, its zones and netmaps, and the tables that
+ * make an answer a look-up and a copy. Immutable once built; replaced whole (L2); never touched by
+ * more than one owner thread but for reading.
+ *
+ * Files that did not change (same hash) are shared between one `served` and the next by reference
+ * count, so a new plan costs its own tables and not the zones. */
+#pragma once
+
+#include "base/attr.h"
+#include "model/zone.h"
+#include "serve/dns/steer.h"
+
+/* Where the files of a plan come from; the shell maps them, tests hold them in memory. */
+struct served_source {
+    /* The bytes of a file; kept until `release`. 0 or an error. */
+    int (*get)(void *context, const struct plan_file *file, const void **ret_data,
+               size_t *ret_size);
+    void (*release)(void *context, const void *data, size_t size);
+    void *context; /* outlives every `served` made with it */
+};
+
+/* Root of the steering of one family at one steered name. */
+struct served_face {
+    uint32_t choice; /* PLAN_NONE: NODATA */
+    uint32_t ttl;    /* seconds */
+};
+
+struct served_zone {
+    struct zone zone;
+    const struct served_face *faces; /* [node.steered * IP_FAMILIES + family] */
+    const struct zone_image *negative;
+    uint16_t origin_length;
+    uint8_t labels;
+};
+
+/* The answer records of one CHOICE_ADDRESSES, ready to be sent: owner 0xc00c, type, class, TTL,
+ * length, address. The list is repeated (its first pick - 1 records again at its end), so that any
+ * start is one copy. */
+struct served_records {
+    uint32_t offset; /* in served.records */
+    uint32_t ttl;    /* the one written in them; another face may ask for another */
+};
+enum { SERVED_RECORD_V4 = 16, SERVED_RECORD_V6 = 28, SERVED_RECORD_TTL = 6 };
+
+struct served_file;
+struct served {
+    uint64_t generation; /* the plan's; > 0 */
+    struct plan plan;
+    struct steer steer; /* views the two below */
+    const struct netmap **maps;
+    struct served_zone *zones;
+    uint32_t zone_count;
+    uint32_t origin_mask; /* slots - 1 */
+    uint64_t *origins;    /* slots as in a zone: high half of the hash, index + 1 in the low half */
+    uint64_t label_counts[2]; /* bit n: some origin has n labels */
+    struct served_face *faces;
+    struct served_records *records_of; /* by choice */
+    uint8_t *records;
+    struct served_file **files; /* by the plan's file index */
+    void *owned;                /* the plan's bytes; for the shell */
+};
+
+enum { SERVED_WHERE_MAX = 400 };
+
+/* Builds from a decoded plan. The receiver's own check (L2, L3): every file is there and is what
+ * the plan says, every steered name of every zone has a service that answers, every service of a
+ * zone has its name in it, every choice that a name leads to ends at an address or at a knowing
+ * refusal. `previous` (may be NULL) lends its files. On failure (ERR_*) nothing is kept, and
+ * *ret_where says what is wrong in a sentence. */
+must_check int served_build(const struct plan *plan, const struct served_source *source,
+                            const struct served *previous, struct served **ret,
+                            char ret_where[static SERVED_WHERE_MAX]);
+/* Only when no worker can be using it. The plan's bytes stay the caller's. */
+void served_free(struct served *s);
+
+/* For reclaim_enter(). */
+uint64_t served_generation(const void *served);
+
+/* The zone with the longest origin that is a suffix of the name (lower wire form, followed by at
+ * least 8 readable zero bytes), of at most `labels_most` labels; NULL where there is none. */
+const struct served_zone *served_zone_find(const struct served *s, const uint8_t *name,
+                                           size_t length, unsigned labels, unsigned labels_most);
+
+/* dname_hash() of a name that is followed by at least 8 readable zero bytes: no tail to be gathered
+ * byte by byte. */
+static inline uint64_t served_hash(const uint8_t *name, size_t length)
+{
+    uint64_t h = 0x9e3779b97f4a7c15u ^ length, v;
+    size_t i = 0;
+    for (; i + 8 <= length; i += 8) {
+        memcpy(&v, name + i, 8);
+        h = (h ^ v) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    memcpy(&v, name + i, 8); /* zero where length is a multiple of 8 */
+    h = (h ^ v) * 0xc4ceb9fe1a85ec53u;
+    h ^= h >> 29;
+    h *= 0xff51afd7ed558ccdu;
+    return h ^ (h >> 32);
+}

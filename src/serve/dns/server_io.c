@@ -1,0 +1,209 @@
+/* The main thread of the name server: starts the workers, then watches for plans.
+ *
+ *   found -> checked and built aside -> pointer swapped -> every worker seen past it -> the old one
+ * freed
+ *
+ * On any failure on the way nothing changes (L1, L2). The one pointer is base/reclaim.h's. */
+#include "serve/dns/server_io.h"
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/snapshot_io.h"
+#include "seam/entropy.h"
+#include "serve/dns/plans_io.h"
+#include "serve/dns/worker_io.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    LOOK_MS = 1000, /* plans are looked for this often even if the watch says nothing */
+    RECLAIM_MS = 1,
+    WAKE_MS = 5, /* between the signals that wake workers at the end */
+    WAKE_SIGNAL = SIGUSR2,
+};
+
+struct server {
+    const struct dns_server_options *options;
+    struct plans plans;
+    struct reclaim reclaim;
+    struct served *current; /* what reclaim.current points to */
+    struct worker *workers;
+    unsigned worker_count, started;
+    struct stats_thread *stats; /* this thread's */
+    int watch_fd;
+    _Atomic bool stop;
+};
+
+/* ---- plans ---- */
+
+/* Waits until no worker can still be using what came before. A worker is between two batches within
+ * microseconds, or asleep and OFFLINE. */
+static void workers_pass(struct server *s, uint64_t generation)
+{
+    while (reclaim_horizon(&s->reclaim, generation) < generation)
+        poll(NULL, 0, RECLAIM_MS);
+}
+
+static void plan_swap(struct server *s, struct served *next)
+{
+    struct served *old = s->current;
+    invariant(!old || next->generation > old->generation); /* L2 */
+    s->current = next;
+    atomic_store_explicit(&s->reclaim.current, next, memory_order_seq_cst);
+    workers_pass(s, next->generation);
+    stats_set(s->stats, PLAN_GENERATION, next->generation);
+    stats_set(s->stats, ZONES_SERVED, next->zone_count);
+    stats_add(s->stats, PLAN_LOADED, 1);
+    plans_free(old);
+    log_event(LOG_INFO, "plan.loaded", {"generation", LOG_U(next->generation)},
+              {"zones", LOG_U(next->zone_count)}, {"services", LOG_U(next->plan.service_count)});
+}
+
+static void plans_look(struct server *s)
+{
+    struct served *next = NULL;
+    int err = plans_next(&s->plans, s->current, &next);
+    if (!err)
+        plan_swap(s, next);
+    else if (err != ERR_MISSING)
+        log_event(LOG_WARN, "plan.look", {"reason", LOG_S(err_text(err))});
+}
+
+static void plans_watch(struct server *s)
+{
+    struct pollfd fds[2] = {{.fd = s->options->stop_fd, .events = POLLIN},
+                            {.fd = s->watch_fd, .events = POLLIN}};
+    for (;;) {
+        int n = poll(fds, 2, LOOK_MS);
+        if (n > 0 && fds[0].revents)
+            return;
+        if (n > 0 && fds[1].revents)
+            snapshot_watch_drain(s->watch_fd);
+        plans_look(s);
+    }
+}
+
+/* ---- workers ---- */
+
+static void wake(int signal)
+{
+    (void)signal; /* only there to interrupt a system call */
+}
+
+static void worker_init(struct server *s, const int *fds, unsigned fd_count)
+{
+    const struct dns_server_options *o = s->options;
+    unsigned slot = s->worker_count++;
+    s->workers[slot] = (struct worker){
+        .options = o,
+        .reclaim = &s->reclaim,
+        .stop = &s->stop,
+        .slot = slot,
+        .fds = fds,
+        .fd_count = fd_count,
+        .ctx = {.random = random_init(entropy_u64()),
+                .stats = &o->stats->threads[slot],
+                .udp_size = (uint16_t)(o->udp_size ? o->udp_size : QUERY_UDP_SIZE),
+                .client_subnet = o->client_subnet},
+    };
+    reclaim_leave(&s->reclaim, slot);
+}
+
+/* Listeners in equal runs over the TCP threads; each thread has its share of the connections. */
+static void tcp_workers_init(struct server *s)
+{
+    const struct dns_server_options *o = s->options;
+    unsigned threads = o->threads < o->tcp_count ? o->threads : o->tcp_count;
+    if (o->tcp_count && !threads)
+        threads = 1;
+    for (unsigned i = 0, first = 0; i < threads; i++) {
+        unsigned end = o->tcp_count * (i + 1) / threads;
+        worker_init(s, o->tcp_fds + first, end - first);
+        unsigned limit = o->tcp_clients / threads;
+        s->workers[s->worker_count - 1].client_limit = limit ? limit : 1;
+        first = end;
+    }
+}
+
+static int workers_start(struct server *s)
+{
+    for (; s->started < s->worker_count; s->started++) {
+        struct worker *w = &s->workers[s->started];
+        bool udp = s->started < s->options->udp_count;
+        int err = pthread_create(&w->thread, NULL, udp ? udp_worker_run : tcp_worker_run, w);
+        if (err)
+            return -err;
+    }
+    return 0;
+}
+
+/* A signal that comes just before a worker sleeps is lost on it, so it is sent until the worker has
+ * gone. */
+static void workers_stop(struct server *s)
+{
+    atomic_store(&s->stop, true);
+    for (unsigned i = 0; i < s->started; i++) {
+        while (!atomic_load(&s->workers[i].done)) {
+            pthread_kill(s->workers[i].thread, WAKE_SIGNAL);
+            poll(NULL, 0, WAKE_MS);
+        }
+        pthread_join(s->workers[i].thread, NULL);
+    }
+}
+
+/* ---- the server ---- */
+
+static int server_open(struct server *s)
+{
+    const struct dns_server_options *o = s->options;
+    unsigned most = o->udp_count + o->tcp_count;
+    struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: it shall interrupt */
+    if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN))
+        return ERR_INVALID;
+    if (sigaction(WAKE_SIGNAL, &action, NULL) < 0)
+        return -errno;
+    s->stats = &o->stats->threads[most];
+    if (posix_memalign((void **)&s->workers, _Alignof(struct worker),
+                       (most + 1) * sizeof *s->workers) ||
+        posix_memalign((void **)&s->reclaim.slots, _Alignof(struct reclaim_slot),
+                       (most + 1) * sizeof *s->reclaim.slots))
+        return -ENOMEM;
+    for (unsigned i = 0; i < o->udp_count; i++)
+        worker_init(s, &o->udp_fds[i], 1);
+    tcp_workers_init(s);
+    s->reclaim.slot_count = s->worker_count;
+    plans_init(&s->plans, o->data, s->stats);
+    return snapshot_watch_open(o->data, &s->watch_fd);
+}
+
+static void server_close(struct server *s)
+{
+    if (s->watch_fd >= 0)
+        close(s->watch_fd);
+    plans_free(s->current);
+    free(s->workers);
+    free(s->reclaim.slots);
+}
+
+int dns_server_run(const struct dns_server_options *options)
+{
+    struct server s = {.options = options, .watch_fd = -1};
+    int err = server_open(&s);
+    if (!err)
+        err = workers_start(&s);
+    if (!err) {
+        plans_look(&s);
+        if (!s.current)
+            log_event(LOG_WARN, "plan.none", {"data", LOG_S(options->data)});
+        if (options->ready)
+            options->ready(options->context);
+        plans_watch(&s);
+    }
+    workers_stop(&s);
+    server_close(&s);
+    return err;
+}

@@ -1,0 +1,34 @@
+/* The name server's shell: sockets, threads, and the newest plan. All thinking is in query.h and
+ * served.h. */
+#pragma once
+
+#include "base/time.h"
+#include "model/stats.h"
+#include <stdbool.h>
+
+struct dns_server_options {
+    const char *data;   /* the node's folder: plans and store */
+    const int *udp_fds; /* bound sockets, one a thread and address (SO_REUSEPORT) */
+    unsigned udp_count;
+    const int *tcp_fds; /* listening sockets; made non-blocking */
+    unsigned tcp_count;
+    unsigned threads;     /* at most this many for TCP; UDP has one a socket */
+    unsigned udp_size;    /* EDNS size, 512..4096; 0 = 1232 */
+    bool client_subnet;   /* heed RFC 7871 */
+    unsigned tcp_clients; /* most connections at once, over all threads */
+    usec_t tcp_idle;      /* a connection without a whole query for so long is closed */
+    /* udp_count + tcp_count + 1 threads: UDP workers, TCP workers, and last the main thread, which
+     * alone sets PLAN_GENERATION: the generation that every worker has reached, the sleeping ones
+     * included. */
+    const struct stats_file *stats;
+    int stop_fd; /* readable: stop */
+    void (*ready)(
+        void *context); /* once the workers run and the plans on disk were looked at; may be NULL */
+    void *context;
+};
+
+/* Serves until stop_fd becomes readable; then 0. Negative where it could not start. Without any
+ * plan every query gets SERVFAIL; a plan that does not pass the checks is counted, logged, and
+ * changes nothing (L1, L2). Descriptors stay the caller's. Uses SIGUSR2 within the process to wake
+ * its threads at the end. */
+must_check int dns_server_run(const struct dns_server_options *options);

@@ -1,0 +1,185 @@
+/* A UDP worker: one socket, one thread. It takes what has come with one system call, answers, and
+ * sends with one; the kernel's cost of a query is several times ours, so the number of calls is
+ * what matters. */
+#include "base/err.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "seam/net.h"
+#include "serve/dns/worker_io.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+    UDP_BATCH = 32,
+    UDP_QUERY_SIZE = 1472 + 64, /* a longer query is cut, and so FORMERR; odd multiples of a */
+    UDP_CONTROL_SIZE = 64,      /* cache line, so that neighbours do not share cache sets */
+    UDP_PAUSE_MS = 10,          /* after an error of the socket: no busy loop */
+};
+
+union udp_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct udp_control {
+    uint64_t bytes[UDP_CONTROL_SIZE / 8];
+};
+
+struct udp_batch {
+    struct mmsghdr received[UDP_BATCH], sent[UDP_BATCH];
+    struct iovec in[UDP_BATCH], out[UDP_BATCH];
+    union udp_address addresses[UDP_BATCH];
+    struct udp_control control[UDP_BATCH];
+    struct query_client clients[UDP_BATCH];
+    bool any_address; /* bound to no address: answers leave from where queries came to */
+    uint8_t *queries, *responses;
+    size_t response_size, response_stride;
+    struct query jobs[UDP_BATCH];
+};
+
+static struct udp_batch *batch_new(int fd, size_t udp_size)
+{
+    struct udp_batch *b = mem_new(1, sizeof *b);
+    struct ip ip = {0};
+    static const struct ip none = {0};
+    uint16_t port;
+    if (!net_local(fd, &ip, &port))
+        b->any_address = memcmp(ip.bytes, none.bytes, sizeof ip.bytes) == 0;
+    b->response_size = udp_size;
+    b->response_stride = (udp_size + 127) / 128 * 128 + 64;
+    b->queries = mem_new(UDP_BATCH, UDP_QUERY_SIZE);
+    b->responses = mem_new(UDP_BATCH, b->response_stride);
+    for (unsigned i = 0; i < UDP_BATCH; i++) {
+        b->in[i] = (struct iovec){b->queries + (size_t)i * UDP_QUERY_SIZE, UDP_QUERY_SIZE};
+        b->received[i].msg_hdr = (struct msghdr){
+            .msg_name = &b->addresses[i],
+            .msg_namelen = sizeof b->addresses[i],
+            .msg_iov = &b->in[i],
+            .msg_iovlen = 1,
+            .msg_control = b->any_address ? &b->control[i] : NULL,
+            .msg_controllen = b->any_address ? sizeof b->control[i] : 0,
+        };
+    }
+    return b;
+}
+
+static void batch_free(struct udp_batch *b)
+{
+    free(b->queries);
+    free(b->responses);
+    free(b);
+}
+
+/* The source address of the answer is the one asked; by which interface it leaves is for the routes
+ * to say, but for link-local addresses, which mean nothing without their interface. */
+static void control_turn(struct msghdr *m)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+    if (!c)
+        return;
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo *info = (void *)CMSG_DATA(c);
+        info->ipi_ifindex = 0;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+        struct in6_pktinfo *info = (void *)CMSG_DATA(c);
+        if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+            info->ipi6_ifindex = 0;
+    }
+}
+
+static void batch_prepare(struct udp_batch *b, const struct worker *w, const struct served *s,
+                          unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const union udp_address *from = &b->addresses[i];
+        struct query_client *c = &b->clients[i];
+        if (from->any.sa_family == AF_INET6)
+            *c = (struct query_client){from->v6.sin6_addr.s6_addr, IP_V6, false};
+        else
+            *c = (struct query_client){(const uint8_t *)&from->v4.sin_addr, IP_V4, false};
+        query_prepare(&b->jobs[i], &w->ctx, s, b->in[i].iov_base, b->received[i].msg_len, c);
+    }
+    for (unsigned i = 0; i < count; i++)
+        query_locate(&b->jobs[i]);
+}
+
+/* Returns how many responses there are. */
+static unsigned batch_finish(struct udp_batch *b, struct worker *w, unsigned count)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t *to = b->responses + n * b->response_stride;
+        size_t length = query_finish(&b->jobs[i], &w->ctx, to, b->response_size);
+        struct msghdr *from = &b->received[i].msg_hdr;
+        if (length) {
+            b->out[n] = (struct iovec){to, length};
+            struct msghdr *m = &b->sent[n].msg_hdr;
+            *m = *from;
+            m->msg_iov = &b->out[n];
+            m->msg_flags = 0;
+            if (b->any_address)
+                control_turn(m);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* The headers as recvmmsg wants them; after sending, for `sent` shares the addresses. */
+static void batch_reset(struct udp_batch *b, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct msghdr *m = &b->received[i].msg_hdr;
+        m->msg_namelen = sizeof b->addresses[i];
+        m->msg_controllen = b->any_address ? sizeof b->control[i] : 0;
+    }
+}
+
+/* A response that the kernel does not take now is lost, as any datagram may be: the client asks
+ * again, and nobody else waits meanwhile. */
+static void batch_send(struct udp_batch *b, const struct worker *w, unsigned count)
+{
+    for (unsigned done = 0; done < count;) {
+        int n = sendmmsg(w->fds[0], b->sent + done, count - done, MSG_DONTWAIT);
+        if (n > 0) {
+            done += (unsigned)n;
+        } else if (errno != EINTR) {
+            stats_add(w->ctx.stats, DNS_SEND_FAILED, 1);
+            done++;
+        }
+    }
+}
+
+static void receive_failed(int error)
+{
+    if (error == EINTR)
+        return;
+    log_event(LOG_WARN, "dns.udp.receive", {"reason", LOG_S(err_name(-error))});
+    poll(NULL, 0, UDP_PAUSE_MS);
+}
+
+void *udp_worker_run(void *worker)
+{
+    struct worker *w = worker;
+    struct udp_batch *b = batch_new(w->fds[0], w->ctx.udp_size);
+    while (!worker_stopped(w)) {
+        int n = recvmmsg(w->fds[0], b->received, UDP_BATCH, MSG_WAITFORONE, NULL);
+        if (n <= 0) {
+            receive_failed(errno);
+            continue;
+        }
+        batch_prepare(b, w, worker_enter(w), (unsigned)n);
+        unsigned responses = batch_finish(b, w, (unsigned)n);
+        worker_leave(w);
+        batch_send(b, w, responses);
+        batch_reset(b, (unsigned)n);
+        stats_add(w->ctx.stats, DNS_QUERIES_UDP, (uint64_t)n);
+    }
+    batch_free(b);
+    atomic_store(&w->done, true);
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* What the threads of the name server share, and what each has. */
+#pragma once
+
+#include "base/reclaim.h"
+#include "serve/dns/query.h"
+#include "serve/dns/server_io.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct worker {
+    const struct dns_server_options *options;
+    struct reclaim *reclaim; /* of struct served */
+    const _Atomic bool *stop;
+    _Atomic bool done;
+    unsigned slot;  /* in reclaim, and of its counters */
+    const int *fds; /* UDP: one; TCP: its listeners */
+    unsigned fd_count;
+    unsigned client_limit; /* TCP: most connections of this thread */
+    struct query_context ctx;
+    pthread_t thread;
+} cache_aligned;
+
+/* Thread bodies: run until *stop is set; a signal interrupts their waiting. */
+void *udp_worker_run(void *worker);
+void *tcp_worker_run(void *worker);
+
+static inline const struct served *worker_enter(struct worker *w)
+{
+    return reclaim_enter(w->reclaim, w->slot, served_generation);
+}
+static inline void worker_leave(struct worker *w)
+{
+    reclaim_leave(w->reclaim, w->slot);
+}
+static inline bool worker_stopped(const struct worker *w)
+{
+    return atomic_load_explicit(w->stop, memory_order_relaxed);
+}
