@@ -22,7 +22,18 @@ enum {
     CONFIG_NAME_MAX = 255,
     CONFIG_SERVICES_MAX = 100000,
     CONFIG_ENDPOINTS_MAX = 1000, /* of one service */
+    CONFIG_ZONES_MAX = 100000,
+    CONFIG_CHECKS_MAX = 100000,
+    CONFIG_COLLECTIONS_MAX = 10000,
+    CONFIG_LISTENS_MAX = 64,
+    CONFIG_HEADERS_MAX = 32,     /* of one check */
+    CONFIG_LABEL_MAX = 63,       /* node, endpoint, region... */
+    CONFIG_PATH_MAX = 4096,
+    CONFIG_BODY_MAX = 5120,      /* text looked for; as far as Route 53 searches */
+    CONFIG_NESTING_MAX = 7,      /* services from an answered name to its addresses: each is a choice, and the
+                                    addresses are one more (PLAN_DEPTH_MAX) */
 };
+#define CONFIG_CAPACITY_MAX INT64_C(1000000000000) /* requests per second */
 
 /* Where in the file something was said; line 0 = nowhere (a default). Both count from 1. */
 struct config_place {

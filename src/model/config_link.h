@@ -1,0 +1,24 @@
+/* From drafts to a config: references become indices, and what no table can say is checked. */
+#pragma once
+
+#include "base/map.h"
+#include "model/config_table.h"
+
+struct linking {
+    struct reading *reading;
+    struct draft_root *root;
+    struct config *config;
+    struct map checks, collections, services; /* name -> draft; the first of that name */
+};
+
+/* The place of a key's value, or of the whole where the key is not said. */
+struct config_place place_under(const struct draft *draft, const char *key);
+
+/* Fills in the config and adds problems. */
+void link_networks(struct linking *l);
+void link_checks(struct linking *l);
+/* References, names and what a policy asks of its endpoints. */
+void link_services(struct linking *l);
+/* Loops and depth of nested services; after link_services, and only where that found no problem
+ * with references. */
+void link_nesting(struct linking *l);

@@ -1,0 +1,136 @@
+/* The tables of the configuration file and what they fill in: drafts, whose references are still
+ * names. */
+#pragma once
+
+#include "model/config_type.h"
+
+struct draft_listen {
+    struct draft head;
+    struct config_listen listen;
+};
+
+struct draft_zone {
+    struct draft head;
+    const char *name, *file;
+};
+
+struct draft_collection {
+    struct draft head;
+    const char *name;
+    struct list prefixes; /* struct draft_prefix */
+};
+
+struct draft_prefix {
+    struct draft head;
+    struct ip_prefix prefix;
+};
+
+struct draft_region_latency {
+    struct draft head;
+    const char *region;
+    usec_t latency;
+};
+
+struct draft_latency {
+    struct draft head;
+    struct ip_prefix network;
+    struct list regions; /* struct draft_region_latency */
+};
+
+struct draft_header {
+    struct draft head;
+    const char *name, *value;
+};
+
+struct draft_dns_query {
+    const char *query, *expect;
+    unsigned port;
+    int type;
+};
+
+struct draft_check {
+    struct draft head;
+    struct config_check check;
+    unsigned tcp, tls;
+    const char *http, *https;
+    bool icmp;
+    struct draft_dns_query dns;
+    struct list headers; /* struct draft_header */
+    struct list status;  /* struct config_range */
+    struct ip expect;    /* of dns */
+};
+
+struct draft_reference {
+    struct draft head;
+    const char *name;
+};
+
+struct draft_addresses {
+    struct ip address[IP_FAMILIES];
+    bool has[IP_FAMILIES];
+};
+
+struct draft_endpoint {
+    struct draft head;
+    struct config_endpoint endpoint;
+    struct draft_addresses addresses;
+    const char *service, *check;
+    int role;
+    struct list locations;   /* struct config_location */
+    struct list collections; /* struct draft_reference */
+};
+
+struct draft_ttl {
+    uint32_t min, max;
+    bool has_min;
+};
+
+struct draft_velocity {
+    unsigned remove;
+    usec_t window;
+};
+
+struct draft_all_down {
+    int mode;
+    const char *fallback;
+};
+
+struct draft_service {
+    struct draft head;
+    struct config_service service;
+    int policy, unready;
+    struct draft_ttl ttl;
+    struct draft_velocity velocity;
+    struct draft_all_down all_down;
+    struct list endpoints; /* struct draft_endpoint */
+};
+
+struct draft_root {
+    struct {
+        const char *name, *site, *network, *data, *user;
+    } node;
+    struct {
+        struct list listen; /* struct draft_listen */
+        unsigned threads, udp_size;
+        bool client_subnet;
+        struct {
+            unsigned clients;
+            usec_t idle;
+        } tcp;
+    } dns;
+    struct {
+        struct list listen;
+    } tell;
+    struct {
+        int format, level;
+    } log;
+    struct {
+        const char *database;
+    } geo;
+    struct list zones, collections, latencies, checks, services;
+};
+
+extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location;
+/* Every shape but the root, for the schema's definitions. */
+extern const struct shape *const config_shapes[];
+extern const size_t config_shape_count;
