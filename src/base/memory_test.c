@@ -32,6 +32,14 @@ START_TEST(test_grow)
 }
 END_TEST
 
+static bool all_are(const uint8_t *data, size_t length, uint8_t value)
+{
+    for (size_t i = 0; i < length; i++)
+        if (data[i] != value)
+            return false;
+    return true;
+}
+
 /* Every piece keeps its own bytes, is aligned and zeroed, whatever the mix of sizes. */
 START_TEST(test_arena)
 {
@@ -44,15 +52,13 @@ START_TEST(test_arena)
         size_t size = random_below(&r, random_below(&r, 50) ? 100 : 50000);
         uint8_t *p = arena_new(&a, size, 1);
         ck_assert_uint_eq((uintptr_t)p % _Alignof(max_align_t), 0);
-        for (size_t k = 0; k < size; k++)
-            ck_assert_uint_eq(p[k], 0);
+        ck_assert(all_are(p, size, 0));
         memset(p, i & 0xff, size);
         pieces[i] = (struct bytes){p, size};
         total += size;
     }
     for (int i = 0; i < PIECES; i++)
-        for (size_t k = 0; k < pieces[i].length; k++)
-            ck_assert_uint_eq(pieces[i].data[k], (uint8_t)i);
+        ck_assert(all_are(pieces[i].data, pieces[i].length, (uint8_t)i));
     ck_assert_uint_ge(a.used, total);
     arena_done(&a);
     ck_assert_uint_eq(a.used, 0);

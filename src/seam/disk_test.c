@@ -121,14 +121,33 @@ START_TEST(test_failed_write_leaves_the_old_file)
 }
 END_TEST
 
+static bool file_put(const char *path, const char *content)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool done = fd >= 0 && write(fd, content, strlen(content)) > 0;
+    close(fd);
+    return done;
+}
+
+/* Enters a mount namespace where we are root, which takes a user namespace where we are not. */
+static bool namespace_enter(void)
+{
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", getegid());
+    if (!geteuid())
+        return !unshare(CLONE_NEWNS);
+    return !unshare(CLONE_NEWUSER | CLONE_NEWNS) && file_put("/proc/self/uid_map", users) &&
+           file_put("/proc/self/setgroups", "deny") && file_put("/proc/self/gid_map", groups);
+}
+
 /* A file system of 64 KiB of our own; false where we may not have one. */
 static bool small_disk_mount(void)
 {
-    if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+    if (!namespace_enter() || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mkdir("small", 0755))
         return false;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mkdir("small", 0755))
-        return false;
-    return !mount("tmpfs", "small", "tmpfs", 0, "size=64k");
+    return !mount("tmpfs", "small", "tmpfs", 0, "size=64k,mode=777");
 }
 
 START_TEST(test_full_disk)
