@@ -51,7 +51,7 @@ static inline const uint32_t *netmap_keys(const struct netmap *m, uint32_t row, 
 
 /* Keys. collections: index of the collection in the config. latency: index in config->latencies of the first
  * entry with that network. geo: a packed location, so that it needs no table: */
-const_function uint32_t location_key(const struct config_location *l); /* "*" gives 0 */
+pure_function uint32_t location_key(const struct config_location *l); /* "*" gives 0 */
 /* "US-CA", "US", "EU", "*" */
 enum { LOCATION_TEXT_MAX = 8 };
 char *location_format(uint32_t key, char buffer[static LOCATION_TEXT_MAX]);
