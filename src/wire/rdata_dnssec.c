@@ -1,0 +1,258 @@
+/* Fields of the DNSSEC types (RFC 4034, RFC 4398): types, bitmaps, algorithms, dates. */
+#include "wire/rdata_field.h"
+
+/* ---- types ---- */
+
+bool field_type_parse(struct rdata_parser *p)
+{
+    static const char wanted[] = "a record type (A, MX, TYPE1234)";
+    uint16_t type;
+
+    if (!rdata_word(p, wanted))
+        return false;
+    if (dns_type_parse(p->lexer->word, p->lexer->word_length, &type) < 0)
+        return rdata_want(p, wanted);
+    writer_u16(&p->out, type);
+    return true;
+}
+
+bool field_type_check(struct reader *r)
+{
+    return reader_take(r, 2);
+}
+
+void field_type_format(struct reader *r, struct text *out)
+{
+    char buffer[DNS_TYPE_TEXT_MAX];
+    text_append(out, dns_type_format(reader_u16(r), buffer));
+}
+
+static void bitmap_write(const uint8_t bits[static 8192], struct writer *out)
+{
+    for (unsigned window = 0; window < 256; window++) {
+        const uint8_t *block = bits + window * 32;
+        unsigned length = 32;
+        while (length && !block[length - 1])
+            length--;
+        if (length) {
+            writer_u8(out, (uint8_t)window);
+            writer_u8(out, (uint8_t)length);
+            writer_bytes(out, block, length);
+        }
+    }
+}
+
+bool field_bitmap_parse(struct rdata_parser *p)
+{
+    static const char wanted[] = "a record type (A, MX, TYPE1234)";
+    uint8_t bits[8192] = {0};
+    uint16_t type;
+
+    while (rdata_more(p)) {
+        if (!rdata_word(p, wanted))
+            return false;
+        if (dns_type_parse(p->lexer->word, p->lexer->word_length, &type) < 0)
+            return rdata_want(p, wanted);
+        bits[type / 8] |= (uint8_t)(0x80 >> type % 8);
+    }
+    bitmap_write(bits, &p->out);
+    return true;
+}
+
+/* RFC 4034 4.1.2: windows ascend, blocks are 1..32 bytes and do not end with zeros. */
+bool field_bitmap_check(struct reader *r)
+{
+    int last = -1;
+
+    while (reader_left(r)) {
+        int window = reader_u8(r);
+        unsigned length = reader_u8(r);
+        const uint8_t *block = reader_take(r, length);
+        if (!block || length == 0 || length > 32 || window <= last || !block[length - 1])
+            return false;
+        last = window;
+    }
+    return true;
+}
+
+void field_bitmap_format(struct reader *r, struct text *out)
+{
+    char buffer[DNS_TYPE_TEXT_MAX];
+    const char *space = "";
+
+    while (reader_left(r)) {
+        unsigned window = reader_u8(r), length = reader_u8(r);
+        const uint8_t *block = reader_take(r, length);
+        for (unsigned i = 0; i < length * 8; i++)
+            if (block[i / 8] & 0x80 >> i % 8) {
+                text_append(out, space);
+                text_append(out, dns_type_format((uint16_t)(window * 256 + i), buffer));
+                space = " ";
+            }
+    }
+}
+
+/* ---- numbers that have names ---- */
+
+struct mnemonic {
+    const char *name;
+    uint16_t number;
+};
+
+static bool mnemonic_parse(struct rdata_parser *p, const struct mnemonic *m, uint32_t max,
+                           const char *wanted, uint32_t *ret)
+{
+    if (!rdata_word(p, wanted))
+        return false;
+    for (; m->name; m++)
+        if (lexer_is(p->lexer, m->name)) {
+            *ret = m->number;
+            return true;
+        }
+    return word_number(p->lexer, max, ret) || rdata_want(p, wanted);
+}
+
+/* The IANA registry "DNSSEC Algorithm Numbers". */
+static const struct mnemonic algorithms[] = {
+    {"DELETE", 0},
+    {"RSAMD5", 1},
+    {"DH", 2},
+    {"DSA", 3},
+    {"RSASHA1", 5},
+    {"DSA-NSEC3-SHA1", 6},
+    {"RSASHA1-NSEC3-SHA1", 7},
+    {"RSASHA256", 8},
+    {"RSASHA512", 10},
+    {"ECC-GOST", 12},
+    {"ECDSAP256SHA256", 13},
+    {"ECDSAP384SHA384", 14},
+    {"ED25519", 15},
+    {"ED448", 16},
+    {"INDIRECT", 252},
+    {"PRIVATEDNS", 253},
+    {"PRIVATEOID", 254},
+    {NULL, 0},
+};
+
+bool field_algorithm_parse(struct rdata_parser *p)
+{
+    uint32_t number;
+
+    if (!mnemonic_parse(p, algorithms, UINT8_MAX, "an algorithm (its number or name)", &number))
+        return false;
+    writer_u8(&p->out, (uint8_t)number);
+    return true;
+}
+
+bool field_algorithm_check(struct reader *r)
+{
+    return reader_take(r, 1);
+}
+
+void field_algorithm_format(struct reader *r, struct text *out)
+{
+    text_appendf(out, "%u", reader_u8(r));
+}
+
+static const struct mnemonic cert_types[] = {
+    {"PKIX", 1},   {"SPKI", 2},    {"PGP", 3},   {"IPKIX", 4}, {"ISPKI", 5}, {"IPGP", 6},
+    {"ACPKIX", 7}, {"IACPKIX", 8}, {"URI", 253}, {"OID", 254}, {NULL, 0},
+};
+
+bool field_cert_type_parse(struct rdata_parser *p)
+{
+    uint32_t number;
+
+    if (!mnemonic_parse(p, cert_types, UINT16_MAX, "a certificate type (PKIX, PGP, a number)",
+                        &number))
+        return false;
+    writer_u16(&p->out, (uint16_t)number);
+    return true;
+}
+
+bool field_cert_type_check(struct reader *r)
+{
+    return reader_take(r, 2);
+}
+
+void field_cert_type_format(struct reader *r, struct text *out)
+{
+    text_appendf(out, "%u", reader_u16(r));
+}
+
+/* ---- dates (RFC 4034 3.2) ---- */
+
+/* Days from 1970-01-01 in the Gregorian calendar; year >= 1970. */
+static uint32_t days_from_date(uint32_t year, uint32_t month, uint32_t day)
+{
+    /* Years from March on, so that the leap day is the last of its year. */
+    uint32_t y = month > 2 ? year : year - 1, shifted = (month + 9) % 12;
+    uint32_t day_of_year = (153 * shifted + 2) / 5 + day - 1;
+    return 365 * y + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
+}
+
+static void date_from_days(uint32_t days, uint32_t ret[static 3])
+{
+    uint32_t z = days + 719468, era = z / 146097, of_era = z % 146097;
+    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100), m = (5 * of_year + 2) / 153;
+
+    ret[2] = of_year - (153 * m + 2) / 5 + 1;
+    ret[1] = m < 10 ? m + 3 : m - 9;
+    ret[0] = year + era * 400 + (ret[1] <= 2);
+}
+
+static uint32_t month_days(uint32_t year, uint32_t month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+static bool date_read(const char *word, uint32_t *ret_s)
+{
+    static const uint8_t widths[] = {4, 2, 2, 2, 2, 2};
+    uint32_t part[6];
+
+    for (int i = 0; i < 6; word += widths[i++])
+        if (!digits_number(word, widths[i], 9999, &part[i]))
+            return false;
+    if (part[0] < 1970 || part[0] > 2106 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
+        part[2] > month_days(part[0], part[1]) || part[3] > 23 || part[4] > 59 || part[5] > 60)
+        return false;
+    uint64_t seconds = (uint64_t)days_from_date(part[0], part[1], part[2]) * 86400 +
+                       part[3] * 3600u + part[4] * 60u + part[5];
+    if (seconds > UINT32_MAX)
+        return false;
+    *ret_s = (uint32_t)seconds;
+    return true;
+}
+
+bool field_date_parse(struct rdata_parser *p)
+{
+    static const char wanted[] = "a date (YYYYMMDDHHmmSS, UTC)";
+    uint32_t seconds;
+
+    if (!rdata_word(p, wanted))
+        return false;
+    bool right = p->lexer->word_length == 14 ? date_read(p->lexer->word, &seconds)
+                                             : word_number(p->lexer, UINT32_MAX, &seconds);
+    if (!right)
+        return rdata_want(p, wanted);
+    writer_u32(&p->out, seconds);
+    return true;
+}
+
+bool field_date_check(struct reader *r)
+{
+    return reader_take(r, 4);
+}
+
+void field_date_format(struct reader *r, struct text *out)
+{
+    uint32_t seconds = reader_u32(r), date[3], of_day = seconds % 86400;
+
+    date_from_days(seconds / 86400, date);
+    text_appendf(out, "%04u%02u%02u%02u%02u%02u", date[0], date[1], date[2], of_day / 3600,
+                 of_day / 60 % 60, of_day % 60);
+}
