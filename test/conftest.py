@@ -1,0 +1,50 @@
+"""Fixtures for every system test. A node and its origins are in node.py."""
+
+import os
+import pathlib
+import socket
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "tools")]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sanitize: also run with the address and undefined behaviour sanitizers")
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The build folder under test."""
+    return pathlib.Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build" / "plain")).resolve()
+
+
+@pytest.fixture(scope="session")
+def holdfast(build):
+    """The program under test."""
+    path = pathlib.Path(os.environ.get("HOLDFAST", build / "holdfast")).resolve()
+    if not path.exists():
+        pytest.fail(f"{path} is missing: `make` builds it, HOLDFAST names another one")
+    return path
+
+
+@pytest.fixture
+def free_port():
+    """free_port() is a port of 127.0.0.1 that neither TCP nor UDP uses at this moment."""
+
+    def find(address="127.0.0.1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        for _ in range(100):
+            with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+                tcp.bind((address, 0))
+                port = tcp.getsockname()[1]
+                try:
+                    udp.bind((address, port))
+                except OSError:
+                    continue
+                return port
+        raise RuntimeError("no free port")
+
+    return find
