@@ -1,0 +1,92 @@
+#include "tell/view.h"
+#include "base/invariant.h"
+
+const struct plan_target *view_targets(const struct view *v)
+{
+    invariant(v->has_plan);
+    bool same = v->has_board && v->board.target_count == v->plan.target_count &&
+                v->board.config_fingerprint == v->plan.config_fingerprint &&
+                v->plan.boot_id == v->boot_id;
+    return same ? v->board_targets : v->plan.targets;
+}
+
+bool view_beat_fresh(const struct view *v)
+{
+    return v->has_board && v->now - v->board.beat <= VIEW_BEAT_MAX_S * USEC_PER_SEC;
+}
+
+usec_t view_age(const struct view *v, usec_t when)
+{
+    usec_t age = v->plan.boot_id == v->boot_id
+                     ? v->now - when
+                     : v->plan.made - when + (v->wall - v->plan.made_wall);
+    return age > 0 ? age : 0;
+}
+
+usec_t view_plan_age(const struct view *v)
+{
+    return view_age(v, v->plan.made);
+}
+
+bool view_role_reads_plans(enum stats_role role)
+{
+    return role == STATS_ROLE_DNS || role == STATS_ROLE_TELL;
+}
+
+static unsigned role_problems(const struct view *v, enum stats_role role, struct text *out)
+{
+    const struct view_role *r = &v->roles[role];
+    const char *name = stats_role_name(role);
+    if (!r->has_stats) {
+        text_appendf(out, "%s has not run yet\n", name);
+        return 1;
+    }
+    if (!r->alive) {
+        text_appendf(out, "%s is not running (it was process %u)\n", name, r->stats.header->pid);
+        return 1;
+    }
+    if (role != STATS_ROLE_DNS || !v->has_plan)
+        return 0;
+    uint64_t served = stats_value(&r->stats, PLAN_GENERATION);
+    if (served == 0) {
+        text_append(out, "dns serves no plan\n");
+        return 1;
+    }
+    if (served < v->plan.generation && view_plan_age(v) > VIEW_BEAT_MAX_S * USEC_PER_SEC) {
+        text_appendf(out, "dns still serves generation %llu, generation %llu is there\n",
+                     (unsigned long long)served, (unsigned long long)v->plan.generation);
+        return 1;
+    }
+    return 0;
+}
+
+static unsigned beat_problems(const struct view *v, struct text *out)
+{
+    char age[DURATION_TEXT_MAX];
+    if (view_beat_fresh(v))
+        return 0;
+    if (v->has_board)
+        text_appendf(out,
+                     "control has not written verdicts for %s: what is shown is old, answers go on"
+                     " from the last plan\n",
+                     duration_format(v->now - v->board.beat, age));
+    else
+        text_append(out, "control has not written verdicts since this machine started\n");
+    return 1;
+}
+
+unsigned view_problems(const struct view *v, struct text *out)
+{
+    unsigned count = 0;
+    if (!v->has_plan) {
+        text_append(out, "there is no plan: nothing was published that passes the check\n");
+        count++;
+    }
+    if (v->refused_why[0]) {
+        text_appendf(out, "a newer plan was refused: %s\n", v->refused_why);
+        count++;
+    }
+    for (unsigned i = 0; i < STATS_ROLES; i++)
+        count += role_problems(v, (enum stats_role)i, out);
+    return count + beat_problems(v, out);
+}
