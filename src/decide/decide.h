@@ -2,8 +2,8 @@
  *
  *   plan_step(previous plan, intent, samples, now) = next plan
  *
- * Every node computes its own plan with this function from the same inputs; no leader sits on the failover
- * path. */
+ * Every node computes its own plan with this function from the same inputs; no leader sits on the
+ * failover path. */
 #pragma once
 
 #include "base/attr.h"
@@ -23,7 +23,7 @@ struct decide_files {
     const struct plan_file *files; /* name: index into names below instead of a text offset */
     const char *const *names;
     uint32_t file_count;
-    int geo, collections, latency;     /* indices into files, or CONFIG_NONE */
+    int geo, collections, latency; /* indices into files, or CONFIG_NONE */
     const struct netmap *geo_map, *collections_map, *latency_map; /* or NULL */
 };
 
@@ -33,33 +33,37 @@ struct decide_event {
     uint32_t target;  /* index, or PLAN_NONE */
     uint32_t service; /* index */
     uint8_t family;
-    char sentence[200]; /* "api.example.com/use1 198.51.100.10 is down: the connection was refused (3 in a row)" */
+    char sentence[200]; /* "api.example.com/use1 198.51.100.10 is down: the connection was refused
+                           (3 in a row)" */
 };
 
-/* Holds the arrays of the plans that it makes, and reuses them: the plan of one step is valid until the next but one. */
+/* Holds the arrays of the plans that it makes, and reuses them: the plan of one step is valid until
+ * the next but one. */
 struct decider;
 must_check struct decider *decider_new(void);
 void decider_free(struct decider *d);
 
 struct decide_input {
-    const struct plan *previous;   /* NULL on the very first step */
+    const struct plan *previous; /* NULL on the very first step */
     const struct intent *intent;
     const struct decide_files *files;
-    const struct sample *samples;  /* since the last step; targets by target_list() of intent->config */
+    const struct sample
+        *samples; /* since the last step; targets by target_list() of intent->config */
     uint32_t sample_count;
-    uint32_t epoch;                /* of that list: other samples are ignored */
+    uint32_t epoch; /* of that list: other samples are ignored */
     usec_t now;
-    int64_t wall;                  /* microseconds since 1970: made_wall, certificate expiry */
+    int64_t wall; /* microseconds since 1970: made_wall, certificate expiry */
     uint64_t boot_id;
 };
 
 struct decide_output {
-    struct plan plan;      /* generation = previous + 1 when changes != 0, else previous's */
-    unsigned changes;      /* enum plan_change */
+    struct plan plan; /* generation = previous + 1 when changes != 0, else previous's */
+    unsigned changes; /* enum plan_change */
     const struct decide_event *events; /* valid until the next step */
     uint32_t event_count;
 };
 
-/* Where previous was made under another configuration (fingerprint) or boot, verdicts are carried over by service name, endpoint name and
- * address, and times are re-based. Never fails: a plan always exists (L3). */
+/* Where previous was made under another configuration (fingerprint) or boot, verdicts are carried
+ * over by service name, endpoint name and address, and times are re-based. Never fails: a plan
+ * always exists (L3). */
 void plan_step(struct decider *d, const struct decide_input *input, struct decide_output *ret);

@@ -75,9 +75,10 @@ struct plan_endpoint {
     uint64_t capacity;
     uint32_t author, why; /* of the order behind admin: text offsets or PLAN_NONE */
     int64_t ordered_wall; /* seconds since 1970 */
-    /* A nested endpoint has no target; what its flags and `removed` say stands here, by family. */
+    /* A nested endpoint has no target: what flags and `removed` say of one stands here, by family. */
     usec_t removed[IP_FAMILIES];
-    uint8_t served, held; /* bits, 1 << family */
+    uint8_t served; /* bits, 1 << family: in some answer now (set for every endpoint) */
+    uint8_t held;   /* bits, 1 << family */
     uint8_t unused[6];
 };
 

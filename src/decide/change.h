@@ -1,0 +1,7 @@
+/* What differs between two plans. */
+#pragma once
+
+#include "model/plan.h"
+
+/* enum plan_change of `next` against the plan before. */
+unsigned plan_compare(const struct plan *previous, const struct plan *next);

@@ -1,0 +1,6 @@
+/* What a step decided, in sentences for the log. */
+#pragma once
+
+#include "decide/step.h"
+
+void sentences_add(struct step *step);

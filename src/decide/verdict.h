@@ -1,0 +1,31 @@
+/* The verdict on one target.
+ *
+ *              rise successes               fall failures in a row
+ *   UNREADY -------------------> UP -----------------------------------> DOWN
+ *      |                          ^                                        |
+ *      | (failures change         |  rise successes in a row, and          |
+ *      |  nothing)                +------- hold_until has come ------------+
+ *
+ *  1. Late samples and those of a prober that failed itself count for nothing (L4, L8).
+ *  2. A target whose newest sample is too old is frozen: its state stays as it is, and counting
+ *     begins anew with the next sample.
+ *  3. UNREADY is left only upwards: what was never seen healthy is not unhealthy (L4). */
+#pragma once
+
+#include "model/plan.h"
+
+/* How old the newest sample may be: three intervals and a timeout. */
+usec_t verdict_fresh_us(const struct config_check *check);
+
+/* Takes one sample into account; `check` is not NULL. */
+void verdict_sample(struct plan_target *t, const struct config_check *check, const struct sample *s,
+                    usec_t now);
+
+/* What time alone does: hold-downs end, old samples freeze, certificates come near their end.
+ * `check` may be NULL; `paused`: not probed on purpose, so not frozen. wall: microseconds since
+ * 1970. */
+void verdict_settle(struct plan_target *t, const struct config_check *check, bool paused,
+                    usec_t now, int64_t wall);
+
+/* Time until the state could change at the earliest; USEC_NEVER where no sample can change it. */
+usec_t verdict_change_us(const struct plan_target *t, const struct config_check *check, usec_t now);
