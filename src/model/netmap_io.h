@@ -1,0 +1,38 @@
+/* The netmaps of a configuration: what is read from a MaxMind DB file, and what is said in the
+ * configuration itself. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/text.h"
+#include "model/config.h"
+#include "model/netmap.h"
+
+/* Adds the networks of a MaxMind DB file (country or city style: continent.code, country.iso_code,
+ * subdivisions[0].iso_code) under those of their location_key()s that are among keys_wanted, the
+ * most specific first. Networks that no wanted key fits are left out. IPv4 networks inside an IPv6
+ * tree become IPv4 prefixes. A damaged file, or one that has no network for any wanted key (L3: a
+ * source that suddenly returns nothing), gives an error and a line "path: what is wrong\n" in
+ * `problems`; the builder may then hold a part and is to be thrown away. */
+must_check int netmap_geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_t count,
+                                struct netmap_builder *b, struct text *problems);
+
+enum netmap_kind { NETMAP_GEO, NETMAP_COLLECTIONS, NETMAP_LATENCY };
+enum { NETMAP_KINDS = 3 };
+const_function const char *
+netmap_kind_name(enum netmap_kind kind); /* "geo" "collections" "latency" */
+
+/* The bytes of a netmap file and a view of them. */
+struct netmap_bytes {
+    uint8_t *data; /* NULL: the configuration needs no such map */
+    size_t size;
+    struct netmap map; /* map.hash names the file in the store */
+};
+
+/* Builds the maps that a configuration needs, indexed by enum netmap_kind; undo with
+ * netmap_bytes_done(). geo: when a database is named and an endpoint has a location but "*";
+ * collections, latency: when there are any. On failure nothing is left to free and `problems` has a
+ * line. */
+must_check int netmap_of_config(const struct config *config,
+                                struct netmap_bytes ret[static NETMAP_KINDS],
+                                struct text *problems);
+void netmap_bytes_done(struct netmap_bytes maps[static NETMAP_KINDS]);
