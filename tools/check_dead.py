@@ -54,20 +54,35 @@ def prototypes(text):
             yield match["name"], tree.line_of(text, match.start("name"))
 
 
+def test_helpers(texts, root):
+    """Headers whose first comment says that they are for tests, and that nothing but tests (and their own file) includes."""
+    found = set()
+    for path, text in texts.items():
+        comment = re.match(r"\s*/\*.*?\*/", text, re.S)
+        if path.suffix == ".h" and comment and re.search(r"\b(?:tests?|benches|benchmarks?)\b", comment[0]):
+            wanted = f'"{path.relative_to(root / "src")}"' if path.is_relative_to(root / "src") else ""
+            includers = {p for p, t in texts.items() if wanted and wanted in t} - {path.with_suffix(".c")}
+            if all(tree.is_test(p) for p in includers):
+                found.add(path)
+    return found
+
+
 def check_functions(root, texts):
     bare = {path: tree.bare_c(text) for path, text in texts.items()}
     users = {}
     for path, text in bare.items():
         for word in set(WORD.findall(text)):
             users.setdefault(word, set()).add(path)
-    exempt = kept(root)
+    exempt, helpers = kept(root), test_helpers(texts, root)
     for path, text in bare.items():
         if path.suffix != ".h" or not path.is_relative_to(root / "src") or tree.is_test(path):
             continue
         for name, line in prototypes(text):
             definition = re.compile(rf"^[A-Za-z_][^;{{}}#=]*\b{name}\([^;{{}}]*\)\s*\{{", re.M)
             others = {p for p in users[name] if p != path and not tree.is_test(p) and not definition.search(bare[p])}
-            if not others and name not in exempt:
+            macro = re.search(rf"#\s*define[^\n]*(?:\\\n[^\n]*)*\b{name}\b", text)
+            pair = re.search(r"_(free|done)$", name)  # the other half of what is used: tests need it
+            if not (others or macro or pair or path in helpers or name in exempt):
                 yield f"{path.relative_to(root)}:{line}: {name}() is used by nobody but its own file or tests"
 
 

@@ -39,7 +39,7 @@ def bare_c(text):
     def blank(match):
         token = match.group()
         if token[0] in "\"'":
-            return token[0] + " " * (len(token) - 2) + token[0]
+            return token[0] + re.sub(r"[^\n]", " ", token[1:-1]) + token[0]
         return re.sub(r"[^\n]", " ", token)
 
     return TOKENS.sub(blank, text)

@@ -13,9 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECLAIM_OFFLINE UINT64_MAX  /* asleep: uses nothing */
-#define RECLAIM_ONLINE  UINT64_C(0) /* awake, has not said yet what it uses: blocks every reclaim \
-                                     */
+#define RECLAIM_OFFLINE UINT64_MAX /* asleep: uses nothing */
+#define RECLAIM_ONLINE                                                        \
+    UINT64_C(0) /* awake, has not said yet what it uses: blocks every reclaim \
+                 */
 
 struct reclaim_slot {
     _Atomic uint64_t generation;
