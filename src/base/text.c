@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/memory.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +68,7 @@ void text_append(struct text *t, const char *string)
     text_append_bytes(t, string, strlen(string));
 }
 
-printf_like(2, 0) static void append_list(struct text *t, const char *format, va_list args)
+void text_vappendf(struct text *t, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -87,7 +86,7 @@ void text_appendf(struct text *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    append_list(t, format, args);
+    text_vappendf(t, format, args);
     va_end(args);
 }
 

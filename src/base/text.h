@@ -3,6 +3,7 @@
 
 #include "base/attr.h"
 #include "base/time.h"
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ void text_reset(struct text *t); /* empty again, keeping the memory */
 void text_append(struct text *t, const char *string);
 void text_append_bytes(struct text *t, const void *data, size_t length);
 void text_appendf(struct text *t, const char *format, ...) printf_like(2, 3);
+void text_vappendf(struct text *t, const char *format, va_list args) printf_like(2, 0);
 /* Appends `string` as a JSON string literal, with its quotes. Bytes that are not UTF-8 become
  * U+FFFD. */
 void text_append_json(struct text *t, const char *string, size_t length);
