@@ -4,7 +4,8 @@
  * one need not check again. Every problem of a file is found in one pass and reported with
  * file:line:column, what is wrong and what would be right; a file with a problem gives no config.
  *
- * Names of fields follow the file. Durations are microseconds. Strings live in the config's arena. */
+ * Names of fields follow the file. Durations are microseconds. Strings live in the config's arena.
+ */
 #pragma once
 
 #include "base/attr.h"
@@ -26,12 +27,10 @@ enum {
     CONFIG_CHECKS_MAX = 100000,
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
-    CONFIG_HEADERS_MAX = 32,     /* of one check */
-    CONFIG_LABEL_MAX = 63,       /* node, endpoint, region... */
+    CONFIG_HEADERS_MAX = 32, /* of one check */
+    CONFIG_LABEL_MAX = 63,   /* node, endpoint, region... */
     CONFIG_PATH_MAX = 4096,
-    CONFIG_BODY_MAX = 5120,      /* text looked for; as far as Route 53 searches */
-    CONFIG_NESTING_MAX = 7,      /* services from an answered name to its addresses: each is a choice, and the
-                                    addresses are one more (PLAN_DEPTH_MAX) */
+    CONFIG_BODY_MAX = 5120, /* text looked for; as far as Route 53 searches */
 };
 #define CONFIG_CAPACITY_MAX INT64_C(1000000000000) /* requests per second */
 
@@ -83,24 +82,27 @@ struct config_header {
 struct config_check {
     const char *name;
     enum check_kind kind;
-    const char *url;    /* http, https: with {address} where the endpoint's address goes (v6 gets brackets) */
-    uint16_t port;      /* tcp, tls, dns (53); for http(s) part of url */
-    const char *host;   /* http(s): Host header; NULL: from url */
-    const char *sni;    /* tls, https: name sent and verified; NULL: host, else none sent and the address verified */
+    const char
+        *url; /* http, https: with {address} where the endpoint's address goes (v6 gets brackets) */
+    uint16_t port;    /* tcp, tls, dns (53); for http(s) part of url */
+    const char *host; /* http(s): Host header; NULL: from url */
+    const char *sni;  /* tls, https: name sent and verified; NULL: host, else none sent and the
+                         address verified */
     struct config_header *headers;
     uint32_t header_count;
     struct config_range *status; /* http(s) accepted; default 200-399 */
     uint32_t status_count;
-    const char *body;   /* http(s): text to be found in the first 5120 bytes; NULL: not looked at */
-    bool verify;        /* tls, https: certificate chain and name; default true */
-    const char *ca;     /* tls, https: file with trusted certificates; NULL: the system's */
-    const char *query;  /* dns: name asked, wire-safe presentation form */
+    const char *body;  /* http(s): text to be found in the first 5120 bytes; NULL: not looked at */
+    bool verify;       /* tls, https: certificate chain and name; default true */
+    const char *ca;    /* tls, https: file with trusted certificates; NULL: the system's */
+    const char *query; /* dns: name asked, wire-safe presentation form */
     uint16_t query_type; /* dns: RR type asked; default A (1) */
-    const char *expect; /* dns: an address that must be in the answer; NULL: any answer with NOERROR */
-    usec_t interval;    /* 100 ms .. 1 h; default 1 s */
-    usec_t timeout;     /* 10 ms .. interval; default the smaller of interval and 1 s */
-    unsigned rise;      /* 1..100, default 2: successes in a row until up */
-    unsigned fall;      /* 1..100, default 3: failures in a row until down */
+    const char
+        *expect;     /* dns: an address that must be in the answer; NULL: any answer with NOERROR */
+    usec_t interval; /* 100 ms .. 1 h; default 1 s */
+    usec_t timeout;  /* 10 ms .. interval; default the smaller of interval and 1 s */
+    unsigned rise;   /* 1..100, default 2: successes in a row until up */
+    unsigned fall;   /* 1..100, default 3: failures in a row until down */
     usec_t hold_down;   /* a target that went down stays down at least this long; default 5 s */
     usec_t expiry_warn; /* tls, https: warn when the certificate ends sooner; default 14 d */
     struct config_place place;
@@ -125,20 +127,20 @@ struct config_location {
 };
 
 struct config_endpoint {
-    const char *name;         /* unique in its service */
+    const char *name; /* unique in its service */
     struct ip address[IP_FAMILIES];
     bool has_address[IP_FAMILIES];
-    int service;              /* nested: index of the service it stands for, else CONFIG_NONE */
-    const char *region, *provider; /* NULL where not said */
-    enum role role;           /* failover */
-    unsigned weight;          /* weighted: 0..255; default 1 */
-    uint64_t capacity;        /* requests per second; 0 = not said (then equal shares) */
-    int check;                /* index into checks, or CONFIG_NONE: counts as healthy */
+    int service; /* nested: index of the service it stands for, else CONFIG_NONE */
+    const char *region, *provider;     /* NULL where not said */
+    enum role role;                    /* failover */
+    unsigned weight;                   /* weighted: 0..255; default 1 */
+    uint64_t capacity;                 /* requests per second; 0 = not said (then equal shares) */
+    int check;                         /* index into checks, or CONFIG_NONE: counts as healthy */
     struct config_location *locations; /* geolocation */
     uint32_t location_count;
-    int *collections;         /* ip-based: indices into collections */
+    int *collections; /* ip-based: indices into collections */
     uint32_t collection_count;
-    bool any_network;         /* ip-based: "*" was said */
+    bool any_network; /* ip-based: "*" was said */
     struct config_place place;
 };
 
@@ -146,32 +148,35 @@ struct config_endpoint {
 enum when_all_down { ALL_DOWN_PREFERRED, ALL_DOWN_LAST_GOOD, ALL_DOWN_NODATA, ALL_DOWN_FALLBACK };
 
 struct config_service {
-    const char *name;        /* lower case, no trailing dot */
+    const char *name; /* lower case, no trailing dot */
     enum policy policy;
     uint32_t ttl_max, ttl_min; /* seconds; ttl_min defaults to half of ttl_max rounded up */
     struct config_endpoint *endpoints;
     uint32_t endpoint_count;
     enum when_all_down when_all_down;
-    const char *fallback;    /* ALL_DOWN_FALLBACK: the name answered as CNAME */
-    unsigned velocity_percent; /* L4: most of the capacity that checks may remove per window; default 50 */
-    usec_t velocity_window;  /* default 60 s; 0 = no limit */
-    bool unready_serves;     /* L4: may a never-seen-healthy endpoint be answered beside healthy ones; default false */
-    int zone;                /* index of the zone it lies in; CONFIG_NONE: internal, only referred to */
+    const char *fallback;      /* ALL_DOWN_FALLBACK: the name answered as CNAME */
+    unsigned velocity_percent; /* L4: most of the capacity that checks may remove per window;
+                                  default 50 */
+    usec_t velocity_window;    /* default 60 s; 0 = no limit */
+    bool unready_serves; /* L4: may a never-seen-healthy endpoint be answered beside healthy ones;
+                            default false */
+    int zone;            /* index of the zone it lies in; CONFIG_NONE: internal, only referred to */
     struct config_place place;
 };
 
 struct config {
     struct arena arena;
-    const char *path;          /* the file as named by the operator */
-    const char *node_name, *site, *network, *data, *user; /* user: NULL = default (holdfast, else nobody) */
+    const char *path; /* the file as named by the operator */
+    const char *node_name, *site, *network, *data,
+        *user; /* user: NULL = default (holdfast, else nobody) */
     struct config_listen *dns_listen, *tell_listen;
     uint32_t dns_listen_count, tell_listen_count;
-    unsigned dns_threads;      /* 0 = one per core */
-    unsigned dns_udp_size;     /* EDNS size offered and most sent over UDP; default 1232 */
-    bool dns_client_subnet;    /* RFC 7871; default true */
-    unsigned dns_tcp_clients;  /* most TCP connections at once; default 1000 */
-    usec_t dns_tcp_idle;       /* default 10 s */
-    const char *geo_database;  /* MaxMind DB file; NULL: none */
+    unsigned dns_threads;     /* 0 = one per core */
+    unsigned dns_udp_size;    /* EDNS size offered and most sent over UDP; default 1232 */
+    bool dns_client_subnet;   /* RFC 7871; default true */
+    unsigned dns_tcp_clients; /* most TCP connections at once; default 1000 */
+    usec_t dns_tcp_idle;      /* default 10 s */
+    const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;
     uint32_t zone_count;
     struct config_check *checks;
@@ -183,8 +188,8 @@ struct config {
     struct config_latency *latencies;
     uint32_t latency_count;
     enum { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON } log_format;
-    int log_level;             /* enum log_level */
-    uint64_t fingerprint;      /* hash64 of the file's bytes: tells one configuration from another */
+    int log_level;        /* enum log_level */
+    uint64_t fingerprint; /* hash64 of the file's bytes: tells one configuration from another */
 };
 
 /* Parses and checks the text of a file named `path` (for messages and relative paths; the file is

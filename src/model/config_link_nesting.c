@@ -1,6 +1,7 @@
 /* What concerns several services together: zones, nesting, fallbacks. */
 #include "base/invariant.h"
 #include "model/config_link.h"
+#include "model/plan.h"
 #include "wire/dname.h"
 #include <stdlib.h>
 #include <string.h>
@@ -83,33 +84,55 @@ struct step {
     uint32_t service, next;
 };
 
+/* The most choices that may follow one another where `below` follow one another in the deepest
+ * endpoint: one by client network or weight, and one among endpoints that share a key. */
+static unsigned depth_over(const struct config_service *s, bool nested, unsigned below)
+{
+    bool several = s->endpoint_count > 1;
+    switch (s->policy) {
+    case POLICY_LATENCY:
+    case POLICY_GEOLOCATION:
+    case POLICY_IP_BASED:
+        return below + 1 + (nested && several);
+    case POLICY_WEIGHTED:
+        return below + several;
+    case POLICY_FAILOVER:
+        return below + (nested && s->endpoint_count > 2);
+    case POLICY_SIMPLE:
+    case POLICY_MULTIVALUE:
+        break;
+    }
+    return below;
+}
+
+enum { DEPTH_SATURATED = 200 };
+
 static void service_settle(struct nesting *n, uint32_t service)
 {
     struct config *c = n->config;
     const struct config_service *s = &c->services[service];
-    unsigned deepest = 0;
+    unsigned deepest = 1; /* the addresses themselves */
+    uint32_t guilty = PLAN_NONE;
     n->leads_to_name[service] = s->when_all_down == ALL_DOWN_FALLBACK;
     for (uint32_t i = 0; i < s->endpoint_count; i++) {
         int below = s->endpoints[i].service;
         if (below == CONFIG_NONE)
             continue;
         n->leads_to_name[service] |= n->leads_to_name[below];
-        if (n->depth[below] > deepest)
+        if (guilty == PLAN_NONE || n->depth[below] > deepest) {
             deepest = n->depth[below];
+            guilty = i;
+        }
     }
-    n->depth[service] = (uint8_t)(deepest < 200 ? deepest + 1 : 200);
+    unsigned depth = depth_over(s, guilty != PLAN_NONE, deepest);
+    n->depth[service] = (uint8_t)(depth < DEPTH_SATURATED ? depth : DEPTH_SATURATED);
     n->entered[service] = false;
-    if (n->depth[service] != CONFIG_NESTING_MAX + 1)
-        return;
-    for (uint32_t i = 0; i < s->endpoint_count; i++) {
-        int below = s->endpoints[i].service;
-        if (below == CONFIG_NONE || n->depth[below] != CONFIG_NESTING_MAX)
-            continue;
-        problem_add(n->linking->reading->problems, reference_place(n, service, i),
-                    "services stand for services more than %d deep from %s on; flatten them",
-                    CONFIG_NESTING_MAX, s->name);
-        return;
-    }
+    if (depth > PLAN_DEPTH_MAX && deepest <= PLAN_DEPTH_MAX && guilty != PLAN_NONE)
+        problem_add(
+            n->linking->reading->problems, reference_place(n, service, guilty),
+            "from %s on up to %u choices follow one another, and an answer makes at most %d; nest "
+            "fewer services in one another",
+            s->name ? s->name : "here", depth, PLAN_DEPTH_MAX);
 }
 
 static void services_walk(struct nesting *n, uint32_t root)
@@ -145,6 +168,8 @@ static void services_walk(struct nesting *n, uint32_t root)
     free(stack);
 }
 
+enum { FALLBACKS_MAX = 16 };
+
 /* Fallbacks that lead in a circle answer a CNAME loop when all of them are down. */
 static void fallback_check(struct nesting *n, uint32_t service, bool apex)
 {
@@ -168,7 +193,7 @@ static void fallback_check(struct nesting *n, uint32_t service, bool apex)
             "cannot have one; remove the fallback there",
             s->name, s->name);
     const char *name = s->fallback;
-    for (unsigned hops = 0; name && hops <= CONFIG_NESTING_MAX; hops++) {
+    for (unsigned hops = 0; name && hops < FALLBACKS_MAX; hops++) {
         if (strcmp(name, s->name) == 0) {
             problem_add(p, place, "the fallback of %s leads back to %s; name something outside",
                         s->name, s->name);

@@ -1,0 +1,300 @@
+#include "command/command.h"
+
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/text.h"
+#include "wire/dname.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_SHOWN = 8 };
+
+char *command_reply_make(int err, const char *message)
+{
+    struct text out = text_init(COMMAND_REPLY_MAX);
+    text_appendf(&out, "{\"ok\":%s", err ? "false" : "true");
+    if (err)
+        text_appendf(&out, ",\"error\":\"%s\"", err_name(err));
+    text_append(&out, ",\"message\":");
+    text_append_json(&out, message, strlen(message));
+    text_append(&out, "}");
+    if (!out.failed)
+        return out.data;
+    text_done(&out);
+    return command_reply_make(err, "the reply is too long to be sent");
+}
+
+/* A reply that refuses or only tells. */
+static void reply(struct command_result *ret, int err, const char *format, ...) printf_like(3, 4);
+
+static void reply(struct command_result *ret, int err, const char *format, ...)
+{
+    struct text message = text_init(COMMAND_REQUEST_MAX);
+    va_list args;
+    va_start(args, format);
+    text_vappendf(&message, format, args);
+    va_end(args);
+    free(ret->reply);
+    ret->reply = command_reply_make(err, text_string(&message));
+    text_done(&message);
+}
+
+void command_result_done(struct command_result *result)
+{
+    free(result->reply);
+    intent_done(&result->next);
+    for (unsigned i = 0; i < result->accept_shrink_count; i++)
+        free(result->accept_shrink[i]);
+    free(result->accept_shrink);
+    *result = (struct command_result){0};
+}
+
+/* ---- order ---- */
+
+static const char *endpoint_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+static void missing_reply(const struct config *c, const char *name, struct command_result *ret)
+{
+    struct text like = text_init(2048);
+    const char *wrong = endpoint_part(name);
+    unsigned best = strlen(wrong) < 4 ? 1 : 2;
+    unsigned shown = 0;
+    for (uint32_t i = 0; i < c->service_count && shown < NAMES_SHOWN; i++) {
+        const struct config_service *s = &c->services[i];
+        for (uint32_t k = 0; k < s->endpoint_count && shown < NAMES_SHOWN; k++)
+            if (text_distance(wrong, s->endpoints[k].name) <= best)
+                text_appendf(&like, "%s%s/%s", shown++ ? ", " : "", s->name, s->endpoints[k].name);
+    }
+    if (shown)
+        reply(ret, ERR_MISSING, "there is no endpoint \"%s\"; did you mean %s?", name,
+              text_string(&like));
+    else
+        reply(ret, ERR_MISSING,
+              "there is no endpoint \"%s\"; name one as SERVICE/ENDPOINT, `holdfast status` lists "
+              "them",
+              name);
+    text_done(&like);
+}
+
+static void ambiguous_reply(const struct config *c, const char *name, struct command_result *ret)
+{
+    struct text names = text_init(8192);
+    unsigned shown = 0, found = 0;
+    for (uint32_t i = 0; i < c->service_count; i++) {
+        const struct config_service *s = &c->services[i];
+        for (uint32_t k = 0; k < s->endpoint_count; k++) {
+            if (strcmp(s->endpoints[k].name, name) || found++ >= NAMES_SHOWN)
+                continue;
+            text_appendf(&names, "%s%s/%s", shown++ ? ", " : "", s->name, name);
+        }
+    }
+    if (found > shown)
+        text_appendf(&names, " and %u more", found - shown);
+    reply(ret, ERR_AMBIGUOUS, "%u services have an endpoint \"%s\"; name one of %s", found, name,
+          text_string(&names));
+    text_done(&names);
+}
+
+/* Would the service have no endpoint left that may ever be answered? (L3: an order may do that, but
+ * only knowingly.) */
+static bool is_last(const struct intent *intent, const struct config_service *s, uint32_t endpoint)
+{
+    for (uint32_t i = 0; i < s->endpoint_count; i++)
+        if (i != endpoint && intent_admin(intent, s->name, s->endpoints[i].name) != ADMIN_DISABLED)
+            return false;
+    return true;
+}
+
+static void order_apply(const struct command_input *input, const struct config_service *s,
+                        uint32_t endpoint, const struct intent_order *order,
+                        struct command_result *ret)
+{
+    enum admin_state before = intent_admin(input->intent, order->service, order->endpoint);
+    const char *after = admin_state_name(order->state);
+    if (before == ADMIN_AUTO && order->state == ADMIN_AUTO) {
+        reply(ret, 0, "%s/%s is auto; nothing had been ordered about it", s->name,
+              s->endpoints[endpoint].name);
+        return;
+    }
+    int err = intent_apply(input->intent, order, &ret->next);
+    if (err) {
+        reply(ret, err,
+              "there are %d orders already; take some back first (holdfast endpoint auto NAME)",
+              INTENT_ORDERS_MAX);
+        return;
+    }
+    ret->effect = COMMAND_ORDER;
+    reply(ret, 0, "%s/%s is %s; it was %s", s->name, s->endpoints[endpoint].name, after,
+          admin_state_name(before));
+}
+
+/* A text member: NULL where it is not said; *ret_good false where it is something else than a text
+ * of 1..max bytes. */
+static const char *member_text(const json_t *request, const char *key, size_t max, bool *ret_good)
+{
+    const json_t *value = json_object_get(request, key);
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value))
+        return NULL;
+    if (text && *text && strlen(text) <= max)
+        return text;
+    *ret_good = false;
+    return NULL;
+}
+
+static void op_order(const struct command_input *input, const json_t *request,
+                     struct command_result *ret)
+{
+    const struct config *c = input->intent->config;
+    const json_t *force = json_object_get(request, "force");
+    uint32_t service, endpoint;
+    enum admin_state state;
+    bool good = !force || json_is_boolean(force);
+    const char *name = member_text(request, "endpoint", 1023 + CONFIG_NAME_MAX, &good);
+    const char *state_name = member_text(request, "state", 32, &good);
+    const char *reason = member_text(request, "reason", INTENT_TEXT_MAX, &good);
+    if (!good || !name || !state_name) {
+        reply(ret, ERR_INVALID,
+              "an order wants texts \"endpoint\" and \"state\", and may have a text "
+              "\"reason\" of at most %d bytes and \"force\": true",
+              INTENT_TEXT_MAX);
+        return;
+    }
+    if (admin_state_parse(state_name, &state) < 0) {
+        reply(ret, ERR_INVALID, "\"%s\" is no state; it is auto, drained, disabled or forced-up",
+              state_name);
+        return;
+    }
+    int err = intent_endpoint_find(c, name, &service, &endpoint);
+    if (err == ERR_AMBIGUOUS)
+        ambiguous_reply(c, name, ret);
+    else if (err)
+        missing_reply(c, name, ret);
+    if (err)
+        return;
+    const struct config_service *s = &c->services[service];
+    if (state == ADMIN_DISABLED && !json_is_true(force) && is_last(input->intent, s, endpoint)) {
+        reply(ret, ERR_REFUSED,
+              "%s/%s is the last endpoint of its service that is not disabled: without it there is "
+              "nothing to answer; drain it instead, or say --force",
+              s->name, s->endpoints[endpoint].name);
+        return;
+    }
+    /* intent_apply copies; nothing here is changed */
+    struct intent_order order = {.service = (char *)s->name,
+                                 .endpoint = (char *)s->endpoints[endpoint].name,
+                                 .state = state,
+                                 .wall = input->wall,
+                                 .author = (char *)input->author,
+                                 .reason = (char *)reason};
+    order_apply(input, s, endpoint, &order, ret);
+}
+
+/* ---- the other operations ---- */
+
+static void op_reload(const struct command_input *input, const json_t *request,
+                      struct command_result *ret)
+{
+    const json_t *list = json_object_get(request, "accept_shrink");
+    size_t count = json_array_size(list);
+    (void)input;
+    if ((list && !json_is_array(list)) || count > COMMAND_SHRINKS_MAX) {
+        reply(ret, ERR_INVALID, "\"accept_shrink\" wants a list of at most %d zones",
+              COMMAND_SHRINKS_MAX);
+        return;
+    }
+    ret->accept_shrink = mem_new(count + 1, sizeof *ret->accept_shrink);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        uint8_t wire[DNAME_MAX];
+        char text[DNAME_TEXT_MAX];
+        if (!name || dname_parse(name, strlen(name), NULL, wire) < 0) {
+            reply(ret, ERR_INVALID,
+                  "\"accept_shrink\" holds %s%s%s, which is not the name of a zone",
+                  name ? "\"" : "", name ? name : "something", name ? "\"" : "");
+            return;
+        }
+        ret->accept_shrink[ret->accept_shrink_count++] = mem_string(dname_format(wire, text));
+    }
+    ret->effect = COMMAND_RELOAD;
+}
+
+static void op_ping(const struct command_input *input, const json_t *request,
+                    struct command_result *ret)
+{
+    (void)request;
+    struct text out = text_init(COMMAND_REQUEST_MAX);
+    const struct config *c = input->intent->config;
+    text_appendf(&out,
+                 "{\"ok\":true,\"message\":\"holdfast %s is here\",\"version\":\"%s\",\"node\":",
+                 HOLDFAST_VERSION, HOLDFAST_VERSION);
+    text_append_json(&out, c->node_name, strlen(c->node_name));
+    text_append(&out, "}");
+    invariant(!out.failed);
+    ret->reply = out.data;
+}
+
+static void op_orders(const struct command_input *input, const json_t *request,
+                      struct command_result *ret)
+{
+    char *orders = intent_encode(input->intent);
+    json_t *out = json_loads(orders, 0, NULL);
+    char message[64];
+    (void)request;
+    snprintf(message, sizeof message, "%u order%s", input->intent->order_count,
+             input->intent->order_count == 1 ? " holds" : "s hold");
+    int err = json_object_set_new(out, "ok", json_true());
+    err |= json_object_set_new(out, "message", json_string(message));
+    free(orders);
+    ret->reply = err ? NULL : json_dumps(out, JSON_COMPACT);
+    json_decref(out);
+    if (!ret->reply || strlen(ret->reply) > COMMAND_REPLY_MAX)
+        reply(ret, ERR_LIMIT,
+              "there are too many orders for one reply; see intent.json in the data folder");
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct command_input *, const json_t *, struct command_result *);
+} operations[] = {
+    {"ping", op_ping},   {"version", op_ping},  {"orders", op_orders},
+    {"order", op_order}, {"reload", op_reload},
+};
+
+static void request_run(const struct command_input *input, const json_t *request,
+                        struct command_result *ret)
+{
+    const char *op = json_string_value(json_object_get(request, "op"));
+    for (size_t i = 0; op && i < array_length(operations); i++) {
+        if (strcmp(op, operations[i].name))
+            continue;
+        operations[i].run(input, request, ret);
+        return;
+    }
+    reply(ret, ERR_INVALID, "%s%.40s%s; it is ping, version, orders, order or reload",
+          op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
+          op ? "\"" : "");
+}
+
+void command_run(const struct command_input *input, struct command_result *ret)
+{
+    json_error_t error;
+    *ret = (struct command_result){0};
+    if (input->length > COMMAND_REQUEST_MAX) {
+        reply(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_REQUEST_MAX);
+        return;
+    }
+    json_t *request = json_loadb(input->line, input->length, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(request))
+        request_run(input, request, ret);
+    else
+        reply(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
+              request ? "" : error.text);
+    json_decref(request);
+    invariant((ret->effect == COMMAND_RELOAD) == (ret->reply == NULL));
+}
