@@ -211,7 +211,7 @@ def test_length_catches(copy):
     assert plant(copy, "src/model/planted.c", function(70))(check_length.check) == []
     said = plant(copy, "src/model/planted.c", function(70) + function(71))(check_length.check)
     assert said == ["planted() has 71 lines, the limit is 70"]
-    brace_in_text = 'int planted(void)\n{\n    f("\\\n}\n");\n' + "    g('}');\n" * 66 + "    g();\n" * 5 + "}\n"
+    brace_in_text = 'int planted(void)\n{\n    f("\\\n}\\\n");\n' + "    g('}');\n" * 66 + "    g();\n" * 5 + "}\n"
     assert len(plant(copy, "src/model/planted.c", brace_in_text)(check_length.check)) == 1
 
 
