@@ -84,3 +84,4 @@ void control_reload(struct control *c, char **accept_shrink, unsigned accept_shr
 void control_publish(struct control *c, usec_t now);
 /* control_order.c: the operators' socket. */
 int control_listen(struct control *c);
+void control_reply(struct command_reply_to *to, int err, const char *message);

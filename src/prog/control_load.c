@@ -41,7 +41,6 @@ void control_take(struct control *c, struct loaded *next)
     c->epoch++;
     c->sample_count = 0; /* their targets are numbered by the old list */
     c->intent.config = next->config;
-    c->intent.version++;
     free(c->paused);
     c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
     control_targets(c);

@@ -11,7 +11,22 @@ static void publish_work(uv_work_t *work)
 {
     struct publication *p = work->data;
     struct control *c = (struct control *)((char *)p - offsetof(struct control, publication));
-    p->err = snapshot_publish_bytes(c->options->data, p->generation, p->bytes, p->size);
+    struct plan plan;
+    p->err = snapshot_decode(p->bytes, p->size, &plan, NULL);
+    if (!p->err)
+        p->err = snapshot_publish(c->options->data, &plan);
+}
+
+/* A plan that this process did not make lies above ours, whole or not: ours goes above it (L2). */
+static bool generation_raise(struct control *c)
+{
+    uint64_t highest;
+    if (snapshot_highest(c->options->data, &highest) || highest < c->plan.generation)
+        return false;
+    log_event(LOG_WARN, "plan.generation", {"found", LOG_U(highest)},
+              {"ours", LOG_U(c->plan.generation)}, {"next", LOG_U(highest + 1)});
+    c->plan.generation = highest + 1;
+    return true;
 }
 
 static void publish_done(uv_work_t *work, int status)
@@ -23,6 +38,10 @@ static void publish_done(uv_work_t *work, int status)
     p->running = false;
     free(p->bytes);
     p->bytes = NULL;
+    if (p->err == ERR_OLDER && generation_raise(c)) {
+        control_publish(c, now);
+        return;
+    }
     if (p->err) {
         stats_add(c->stats.threads, CONTROL_PUBLISH_FAILED, 1);
         log_event(LOG_ERROR, "plan.publish", {"generation", LOG_U(p->generation)},

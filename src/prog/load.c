@@ -141,59 +141,32 @@ static int zones_load(struct loaded *l, const struct load_request *r, struct tex
     return result;
 }
 
-static int map_load(struct loaded *l, const struct load_request *r, const char *name,
-                    struct netmap_builder *b, int *ret_file, const struct netmap **ret_map)
+static int map_store(struct loaded *l, const struct load_request *r, enum netmap_kind kind)
 {
-    struct netmap *map = &l->maps[l->map_count];
-    struct mapped *file = &l->map_files[l->map_count];
-    size_t size;
-    uint8_t *data = netmap_builder_finish(b, &size);
-    int err = netmap_open(data, size, map);
-    uint64_t hash = err ? 0 : map->hash;
-    if (!err && r->data)
-        err = store_put(r->data, PLAN_FILE_NETMAP, hash, data, size);
-    free(data);
-    if (err || !r->data)
-        return err;
-    err = store_map(r->data, PLAN_FILE_NETMAP, hash, file);
-    if (err)
-        return err;
-    l->map_count++;
-    err = netmap_open(file->data, file->size, map);
-    l->names[l->file_count] = name;
-    l->files[l->file_count] =
-        (struct plan_file){.kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = hash};
-    *ret_file = (int)l->file_count++;
-    *ret_map = map;
-    return err;
+    struct decide_files *d = &l->decide;
+    int *const indices[NETMAP_KINDS] = {&d->geo, &d->collections, &d->latency};
+    const struct netmap **const views[NETMAP_KINDS] = {&d->geo_map, &d->collections_map,
+                                                       &d->latency_map};
+    const struct netmap_bytes *m = &l->maps[kind];
+    *indices[kind] = CONFIG_NONE;
+    if (!m->data)
+        return 0;
+    l->names[l->file_count] = netmap_kind_name(kind);
+    l->files[l->file_count] = (struct plan_file){
+        .kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = m->map.hash};
+    *views[kind] = &m->map;
+    *indices[kind] = (int)l->file_count++;
+    return r->data ? store_put(r->data, PLAN_FILE_NETMAP, m->map.hash, m->data, m->size) : 0;
 }
 
 static int maps_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
-    struct decide_files *d = &l->decide;
-    struct {
-        const char *name;
-        int (*fill)(const struct config *c, struct netmap_builder *b, struct text *problems);
-        int *file;
-        const struct netmap **map;
-    } maps[LOAD_MAPS] = {
-        {"geo", netmap_fill_geo, &d->geo, &d->geo_map},
-        {"collections", netmap_fill_collections, &d->collections, &d->collections_map},
-        {"latency", netmap_fill_latency, &d->latency, &d->latency_map},
-    };
-    int result = 0;
-    for (unsigned i = 0; i < LOAD_MAPS; i++) {
-        *maps[i].file = CONFIG_NONE;
-        struct netmap_builder *b = netmap_builder_new();
-        int err = maps[i].fill(l->config, b, problems);
-        if (err > 0) /* something was filled in */
-            err = map_load(l, r, maps[i].name, b, maps[i].file, maps[i].map);
-        netmap_builder_free(b);
-        if (err) {
-            text_appendf(problems, "%s: the %s map cannot be made: %s\n", r->path, maps[i].name,
-                         err_text(err));
-            result = err;
-        }
+    int result = netmap_of_config(l->config, l->maps, problems);
+    for (unsigned i = 0; i < NETMAP_KINDS && !result; i++) {
+        result = map_store(l, r, (enum netmap_kind)i);
+        if (result)
+            text_appendf(problems, "%s: cannot store the %s map: %s\n", r->path,
+                         netmap_kind_name((enum netmap_kind)i), err_text(result));
     }
     return result;
 }
@@ -205,8 +178,8 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
     int err = config_read(r->path, problems, &l->config);
     if (!err) {
         l->targets = target_list(l->config, &l->arena, &l->target_count);
-        l->files = arena_new(&l->arena, l->config->zone_count + LOAD_MAPS, sizeof *l->files);
-        l->names = arena_new(&l->arena, l->config->zone_count + LOAD_MAPS, sizeof *l->names);
+        l->files = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->files);
+        l->names = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->names);
         err = zones_load(l, r, problems);
         int maps_err = maps_load(l, r, problems);
         err = err ? err : maps_err;
@@ -226,8 +199,7 @@ void load_free(struct loaded *l)
 {
     if (!l)
         return;
-    for (uint32_t i = 0; i < l->map_count; i++)
-        mapped_close(&l->map_files[i]);
+    netmap_bytes_done(l->maps);
     config_free(l->config);
     arena_done(&l->arena);
     free(l);

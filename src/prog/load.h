@@ -4,11 +4,12 @@
 
 #include "decide/decide.h"
 #include "model/config.h"
+#include "model/netmap_io.h"
 #include "model/snapshot_io.h"
 #include "model/target.h"
 #include <stdio.h>
 
-enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30, LOAD_MAPS = 3 };
+enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30 };
 
 struct loaded {
     struct config *config;
@@ -18,9 +19,7 @@ struct loaded {
     struct plan_file *files; /* zones in the order of the config, then netmaps */
     const char **names;
     uint32_t file_count;
-    struct mapped map_files[LOAD_MAPS];
-    struct netmap maps[LOAD_MAPS];
-    uint32_t map_count;
+    struct netmap_bytes maps[NETMAP_KINDS];
     struct decide_files decide;
 };
 

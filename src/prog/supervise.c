@@ -137,7 +137,7 @@ static void child_start(struct supervisor *s, enum role_kind role, usec_t now)
 
 static void child_ended(struct supervisor *s, enum role_kind role, int status, usec_t now)
 {
-    static const enum stat restarts[ROLES] = {SUPERVISOR_RESTARTS_CONTROL, SUPERVISOR_RESTARTS_DNS,
+    static const enum stat_id restarts[ROLES] = {SUPERVISOR_RESTARTS_CONTROL, SUPERVISOR_RESTARTS_DNS,
                                               SUPERVISOR_RESTARTS_TELL};
     struct child *c = &s->children[role];
     c->pid = 0;
