@@ -1,0 +1,117 @@
+/* `holdfast endpoint` and `holdfast reload`: said to the running node over its socket. */
+#include "base/err.h"
+#include "base/text.h"
+#include "command/command_io.h"
+#include "prog/commands.h"
+#include "prog/options.h"
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ORDER_WAIT_S = 10, RELOAD_WAIT_S = 120 };
+
+static const char endpoint_usage[] =
+    "usage: holdfast endpoint drain|disable|up|auto NAME [--reason TEXT] [--force]\n"
+    "                         [--config FILE | --data DIR]\n\n"
+    "NAME is an endpoint (use1) or, where several services have it, service/endpoint.\n\n"
+    "  drain    no new answers; still checked; answers again only when nothing else may\n"
+    "  disable  never answered, not checked\n"
+    "  up       counts as healthy whatever the checks say\n"
+    "  auto     the checks decide (takes an order back)\n\n"
+    "Orders outlive restarts and are shown wherever the endpoint is. --force allows what would leave a\n"
+    "service without any endpoint.\n";
+
+static const char reload_usage[] =
+    "usage: holdfast reload [--accept-shrink ZONE]... [--config FILE | --data DIR]\n\n"
+    "Has the running node read its configuration and zone files again. A bad file changes nothing. A\n"
+    "zone that would lose a third of its names is refused until it is named with --accept-shrink.\n"
+    "Addresses to listen on and node.data need a restart.\n";
+
+/* Sends the request and prints the node's sentence; the exit status. Steals the request. */
+static int request_send(const char *data, json_t *request, unsigned wait_s)
+{
+    char *line = json_dumps(request, JSON_COMPACT), *reply = NULL;
+    json_decref(request);
+    int err = line ? command_call(data, line, wait_s * USEC_PER_SEC, &reply) : -ENOMEM;
+    free(line);
+    if (err) {
+        fprintf(stderr, "holdfast: no node answers on %s: %s; is `holdfast run` up, and is this its "
+                        "folder (--config or --data)?\n",
+                data, err_text(err));
+        return 1;
+    }
+    json_t *json = json_loads(reply, 0, NULL);
+    free(reply);
+    const char *message = json_string_value(json_object_get(json, "message"));
+    int status = json_is_true(json_object_get(json, "ok")) ? 0 : 1;
+    fprintf(status ? stderr : stdout, "%s%s\n", status ? "holdfast: " : "",
+            message ? message : "the node's reply makes no sense");
+    json_decref(json);
+    return status;
+}
+
+int cmd_endpoint(int argc, char **argv)
+{
+    static const struct {
+        const char *word, *state;
+    } states[] = {
+        {"drain", "drained"}, {"disable", "disabled"}, {"up", "forced-up"}, {"auto", "auto"}};
+    static const struct option options[] = {{"reason", required_argument, NULL, 'r'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            OPTIONS_DATA,
+                                            {0}};
+    struct data_options where = {0};
+    const char *reason = NULL, *state = NULL;
+    bool force = false;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'r')
+            reason = optarg;
+        else if (option == 'f')
+            force = true;
+        else if (!options_data_take(&where, option, optarg))
+            return options_usage(option, endpoint_usage);
+    }
+    for (size_t i = 0; argc - optind == 2 && i < array_length(states); i++)
+        if (!strcmp(argv[optind], states[i].word))
+            state = states[i].state;
+    if (!state)
+        return options_usage('?', endpoint_usage);
+    const char *data = options_data(&where);
+    if (!data)
+        return 1;
+    json_t *request = json_pack("{s:s,s:s,s:s,s:b}", "op", "order", "endpoint", argv[optind + 1],
+                                "state", state, "force", force);
+    if (reason)
+        json_object_set_new(request, "reason", json_string(reason));
+    int status = request_send(data, request, ORDER_WAIT_S);
+    options_data_done(&where);
+    return status;
+}
+
+int cmd_reload(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"accept-shrink", required_argument, NULL, 's'}, OPTIONS_DATA, {0}};
+    struct data_options where = {0};
+    json_t *shrink = json_array();
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 's') {
+            json_array_append_new(shrink, json_string(optarg));
+        } else if (!options_data_take(&where, option, optarg)) {
+            json_decref(shrink);
+            return options_usage(option, reload_usage);
+        }
+    }
+    const char *data = argc == optind ? options_data(&where) : NULL;
+    if (!data) {
+        json_decref(shrink);
+        return argc == optind ? 1 : options_usage('?', reload_usage);
+    }
+    json_t *request = json_pack("{s:s,s:o}", "op", "reload", "accept_shrink", shrink);
+    int status = request_send(data, request, RELOAD_WAIT_S);
+    options_data_done(&where);
+    return status;
+}

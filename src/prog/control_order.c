@@ -1,0 +1,64 @@
+/* The operators' socket on the control side: orders are saved, then taken into use, then confirmed. */
+#include "base/err.h"
+#include "base/log.h"
+#include "model/intent_io.h"
+#include "prog/control.h"
+#include "seam/clock.h"
+#include <stdlib.h>
+
+void control_reply(struct command_reply_to *to, int err, const char *message)
+{
+    char *reply = command_reply_make(err, message);
+    command_reply(to, reply);
+    free(reply);
+}
+
+static void order_take(struct control *c, struct command_result *result, const char *author,
+                       struct command_reply_to *to)
+{
+    int err = intent_save(c->options->data, &result->next);
+    if (err) {
+        control_reply(to, err, "the order could not be saved and was not taken");
+        log_event(LOG_ERROR, "order.save", {"author", LOG_S(author)}, {"reason", LOG_S(err_text(err))});
+        return;
+    }
+    intent_done(&c->intent);
+    c->intent = result->next;
+    result->next = (struct intent){0};
+    c->intent.config = c->loaded->config;
+    control_targets(c);
+    stats_add(c->stats.threads, CONTROL_ORDERS, 1);
+    log_event(LOG_WARN, "order.taken", {"author", LOG_S(author)}, {"reply", LOG_S(result->reply)});
+    command_reply(to, result->reply);
+}
+
+static void request(void *context, const char *line, size_t length, const char *author,
+                    struct command_reply_to *to)
+{
+    struct control *c = context;
+    struct command_result result;
+    struct command_input input = {.line = line,
+                                  .length = length,
+                                  .author = author,
+                                  .intent = &c->intent,
+                                  .wall = clock_wall() / USEC_PER_SEC};
+    command_run(&input, &result);
+    if (result.effect == COMMAND_ORDER) {
+        order_take(c, &result, author, to);
+    } else if (result.effect == COMMAND_NOTHING) {
+        command_reply(to, result.reply);
+    } else if (c->reload.running) {
+        control_reply(to, ERR_CONFLICT, "a reload is under way; ask again when it has ended");
+    } else {
+        log_event(LOG_INFO, "reload.asked", {"author", LOG_S(author)});
+        control_reload(c, result.accept_shrink, result.accept_shrink_count, to);
+        result.accept_shrink = NULL;
+        result.accept_shrink_count = 0;
+    }
+    command_result_done(&result);
+}
+
+int control_listen(struct control *c)
+{
+    return command_server_new(&c->loop, c->options->data, request, c, &c->server);
+}
