@@ -5,8 +5,9 @@
  * number, a restart or a reload does not move them, nothing drifts however late a single probe
  * started, and the jitter breaks step with anything periodic at the other end.
  *
- *  1. A target that is late by a quarter of its interval or more skips to its next moment: after a
- *     stall at most a quarter of the targets is due, never a backlog (L7).
+ *  1. A target that is late by a quarter of its interval or more skips to its next moment. So after
+ *     a long stall nothing is due at once, after a short one a quarter of the targets at most;
+ *     never a backlog (L7).
  *  2. A new target is first due within SCHEDULE_START (or its interval, where that is shorter), so
  *     that a check of once an hour is not unknown for an hour; then it joins its grid.
  *  3. Work per target and probe is one heap operation, O(log n), the same in calm and crisis (L6).
