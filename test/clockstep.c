@@ -1,5 +1,6 @@
-/* Preloaded by a test: steps the wall clock of the processes under test, and of nobody else, by the seconds in the
- * mapped file that HOLDFAST_TEST_CLOCK names. Monotonic clocks go on as they do on a real machine. */
+/* Preloaded by a test: steps the wall clock of the processes under test, and of nobody else, by the
+ * seconds in the mapped file that HOLDFAST_TEST_CLOCK names. Monotonic clocks go on as they do on a
+ * real machine. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "model/zone_dump.h"
 #include "prog/commands.h"
 #include "prog/load.h"
-#include <getopt.h>
+#include "prog/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,34 +24,23 @@ static const char zone_usage[] =
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
     "canonical form, one a line.\n";
 
-/* One positional word after the options, or the usage: returns the exit status, or -1 to go on. */
-static int arguments_check(int argc, char **argv, int wanted, const char *usage)
-{
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        fputs(usage, option == 'h' ? stdout : stderr);
-        return option == 'h' ? 0 : 2;
-    }
-    if (argc - optind == wanted)
-        return -1;
-    fputs(usage, stderr);
-    return 2;
-}
-
 int cmd_check(int argc, char **argv)
 {
-    int status = arguments_check(argc, argv, 1, check_usage);
+    struct words words;
+    int status = options_parse(argc, argv, check_usage, NULL, 0, &words);
     if (status >= 0)
         return status;
+    if (words.count != 1)
+        return options_wrong(check_usage, "name one configuration file");
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
-    struct load_request request = {.path = argv[optind]};
+    struct load_request request = {.path = words.list[0]};
     struct loaded *loaded;
     int err = load_new(&request, &problems, &loaded);
     fputs(text_string(&problems), stderr);
     text_done(&problems);
     if (err)
         return 1;
-    printf("%s: ok: %u zones, %u services, %u targets\n", argv[optind], loaded->config->zone_count,
+    printf("%s: ok: %u zones, %u services, %u targets\n", words.list[0], loaded->config->zone_count,
            loaded->config->service_count, loaded->target_count);
     load_free(loaded);
     return 0;
@@ -59,9 +48,12 @@ int cmd_check(int argc, char **argv)
 
 int cmd_schema(int argc, char **argv)
 {
-    int status = arguments_check(argc, argv, 0, schema_usage);
+    struct words words;
+    int status = options_parse(argc, argv, schema_usage, NULL, 0, &words);
     if (status >= 0)
         return status;
+    if (words.count)
+        return options_wrong(schema_usage, "schema takes no words");
     struct text out = text_init(1 << 20);
     config_schema(&out);
     fputs(text_string(&out), stdout);
@@ -74,7 +66,8 @@ static int zone_print(const uint8_t *data, size_t size)
     struct zone zone;
     int err = zone_open(data, size, &zone);
     if (err) {
-        fprintf(stderr, "holdfast: the compiled zone does not pass its own check: %s\n", err_text(err));
+        fprintf(stderr, "holdfast: the compiled zone does not pass its own check: %s\n",
+                err_text(err));
         return 1;
     }
     struct text out = text_init(1u << 31);
@@ -86,15 +79,14 @@ static int zone_print(const uint8_t *data, size_t size)
 
 int cmd_zone(int argc, char **argv)
 {
-    int status = arguments_check(argc, argv, 3, zone_usage);
+    struct words words;
+    int status = options_parse(argc, argv, zone_usage, NULL, 0, &words);
     if (status >= 0)
         return status;
-    char **word = argv + optind;
-    bool show = !strcmp(word[0], "show");
-    if (!show && strcmp(word[0], "check")) {
-        fputs(zone_usage, stderr);
-        return 2;
-    }
+    const char *const *word = words.list;
+    bool show = words.count && !strcmp(word[0], "show");
+    if (words.count != 3 || (!show && strcmp(word[0], "check")))
+        return options_wrong(zone_usage, "say check or show, a file and the zone's name");
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
     uint8_t *data = NULL;
     size_t size;

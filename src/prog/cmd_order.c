@@ -5,7 +5,6 @@
 #include "prog/commands.h"
 #include "prog/options.h"
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +20,14 @@ static const char endpoint_usage[] =
     "  disable  never answered, not checked\n"
     "  up       counts as healthy whatever the checks say\n"
     "  auto     the checks decide (takes an order back)\n\n"
-    "Orders outlive restarts and are shown wherever the endpoint is. --force allows what would leave a\n"
+    "Orders outlive restarts and are shown wherever the endpoint is. --force allows what would "
+    "leave a\n"
     "service without any endpoint.\n";
 
 static const char reload_usage[] =
-    "usage: holdfast reload [--accept-shrink ZONE]... [--config FILE | --data DIR]\n\n"
-    "Has the running node read its configuration and zone files again. A bad file changes nothing. A\n"
+    "usage: holdfast reload [--accept-shrink ZONE[,ZONE]] [--config FILE | --data DIR]\n\n"
+    "Has the running node read its configuration and zone files again. A bad file changes nothing. "
+    "A\n"
     "zone that would lose a third of its names is refused until it is named with --accept-shrink.\n"
     "Addresses to listen on and node.data need a restart.\n";
 
@@ -38,8 +39,9 @@ static int request_send(const char *data, json_t *request, unsigned wait_s)
     int err = line ? command_call(data, line, wait_s * USEC_PER_SEC, &reply) : -ENOMEM;
     free(line);
     if (err) {
-        fprintf(stderr, "holdfast: no node answers on %s: %s; is `holdfast run` up, and is this its "
-                        "folder (--config or --data)?\n",
+        fprintf(stderr,
+                "holdfast: no node answers on %s: %s; is `holdfast run` up, and is this its "
+                "folder (--config or --data)?\n",
                 data, err_text(err));
         return 1;
     }
@@ -59,59 +61,55 @@ int cmd_endpoint(int argc, char **argv)
         const char *word, *state;
     } states[] = {
         {"drain", "drained"}, {"disable", "disabled"}, {"up", "forced-up"}, {"auto", "auto"}};
-    static const struct option options[] = {{"reason", required_argument, NULL, 'r'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            OPTIONS_DATA,
-                                            {0}};
-    struct data_options where = {0};
-    const char *reason = NULL, *state = NULL;
+    const char *reason = NULL, *state = NULL, *config = NULL, *folder = NULL;
     bool force = false;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'r')
-            reason = optarg;
-        else if (option == 'f')
-            force = true;
-        else if (!options_data_take(&where, option, optarg))
-            return options_usage(option, endpoint_usage);
-    }
-    for (size_t i = 0; argc - optind == 2 && i < array_length(states); i++)
-        if (!strcmp(argv[optind], states[i].word))
+    const struct option_spec specs[] = {{.name = "reason", .value = &reason},
+                                        {.name = "force", .flag = &force},
+                                        {.name = "config", .letter = 'c', .value = &config},
+                                        {.name = "data", .letter = 'd', .value = &folder}};
+    struct words words;
+    char data[PATH_MAX];
+    int status = options_parse(argc, argv, endpoint_usage, specs, array_length(specs), &words);
+    if (status >= 0)
+        return status;
+    for (size_t i = 0; words.count == 2 && i < array_length(states); i++)
+        if (!strcmp(words.list[0], states[i].word))
             state = states[i].state;
     if (!state)
-        return options_usage('?', endpoint_usage);
-    const char *data = options_data(&where);
-    if (!data)
-        return 1;
-    json_t *request = json_pack("{s:s,s:s,s:s,s:b}", "op", "order", "endpoint", argv[optind + 1],
+        return options_wrong(endpoint_usage, "say what is to be done and with which endpoint");
+    status = options_data(folder, config, data);
+    if (status)
+        return status;
+    json_t *request = json_pack("{s:s,s:s,s:s,s:b}", "op", "order", "endpoint", words.list[1],
                                 "state", state, "force", force);
     if (reason)
         json_object_set_new(request, "reason", json_string(reason));
-    int status = request_send(data, request, ORDER_WAIT_S);
-    options_data_done(&where);
-    return status;
+    return request_send(data, request, ORDER_WAIT_S);
 }
 
 int cmd_reload(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"accept-shrink", required_argument, NULL, 's'}, OPTIONS_DATA, {0}};
-    struct data_options where = {0};
-    json_t *shrink = json_array();
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 's') {
-            json_array_append_new(shrink, json_string(optarg));
-        } else if (!options_data_take(&where, option, optarg)) {
-            json_decref(shrink);
-            return options_usage(option, reload_usage);
-        }
+    const char *shrink = "", *config = NULL, *folder = NULL;
+    const struct option_spec specs[] = {{.name = "accept-shrink", .value = &shrink},
+                                        {.name = "config", .letter = 'c', .value = &config},
+                                        {.name = "data", .letter = 'd', .value = &folder}};
+    struct words words;
+    char data[PATH_MAX];
+    int status = options_parse(argc, argv, reload_usage, specs, array_length(specs), &words);
+    if (status >= 0)
+        return status;
+    if (words.count)
+        return options_wrong(reload_usage, "reload takes no words");
+    status = options_data(folder, config, data);
+    if (status)
+        return status;
+    json_t *zones = json_array();
+    for (const char *at = shrink; *at;) {
+        size_t length = strcspn(at, ",");
+        if (length)
+            json_array_append_new(zones, json_stringn(at, length));
+        at += length + (at[length] == ',');
     }
-    const char *data = argc == optind ? options_data(&where) : NULL;
-    if (!data) {
-        json_decref(shrink);
-        return argc == optind ? 1 : options_usage('?', reload_usage);
-    }
-    json_t *request = json_pack("{s:s,s:o}", "op", "reload", "accept_shrink", shrink);
-    int status = request_send(data, request, RELOAD_WAIT_S);
-    options_data_done(&where);
-    return status;
+    json_t *request = json_pack("{s:s,s:o}", "op", "reload", "accept_shrink", zones);
+    return request_send(data, request, RELOAD_WAIT_S);
 }

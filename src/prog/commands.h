@@ -1,5 +1,5 @@
-/* The commands of the program. Each gets its own name as argv[0]; returns the exit status: 0 done, 1
- * not done (the reason was printed), 2 wrong usage. */
+/* The commands of the program. Each gets its own name as argv[0]; returns the exit status: 0 done,
+ * 1 not done (the reason was printed), 2 wrong usage. */
 #pragma once
 
 #include <stdbool.h>

@@ -103,7 +103,8 @@ static void hangup(uv_signal_t *handle, int signal_number)
     control_reload(handle->data, NULL, 0, NULL);
 }
 
-/* The plan of the process before this one is where this one goes on: verdicts, hold-downs, generation. */
+/* The plan of the process before this one is where this one goes on: verdicts, hold-downs,
+ * generation. */
 static void plan_resume(struct control *c)
 {
     uint64_t highest = 0;

@@ -1,5 +1,6 @@
-/* The control role's state: observe -> decide -> publish, on one libuv loop. The files beside this one
- * each do a part: control_load (configuration), control_publish (door one), control_order (operators). */
+/* The control role's state: observe -> decide -> publish, on one libuv loop. The files beside this
+ * one each do a part: control_load (configuration), control_publish (door one), control_order
+ * (operators). */
 #pragma once
 
 #include "command/command_io.h"
@@ -12,16 +13,16 @@
 #include <uv.h>
 
 enum {
-    BEAT_MS = 100,           /* plans are computed on this beat, whatever happened (L6) */
+    BEAT_MS = 100,             /* plans are computed on this beat, whatever happened (L6) */
     FIRST_ROUND_MAX_MS = 5000, /* a node without any plan publishes after this at the latest */
     PUBLISH_RETRY_MS = 1000,
 };
 
 struct publication {
     uv_work_t work;
-    bool running, wanted;  /* wanted: something changed since the newest publication began */
+    bool running, wanted; /* wanted: something changed since the newest publication began */
     usec_t retry_at;
-    uint8_t *bytes;        /* owned while running */
+    uint8_t *bytes; /* owned while running */
     size_t size;
     uint64_t generation;
     int err;
@@ -56,12 +57,13 @@ struct control {
     bool *paused;
 
     struct decider *decider;
-    struct plan plan;          /* newest; generation 0 before the first step */
-    struct mapped start_file;  /* the plan of the process before this one, until two steps were made */
+    struct plan plan; /* newest; generation 0 before the first step */
+    struct mapped
+        start_file; /* the plan of the process before this one, until two steps were made */
     unsigned steps;
     struct sample *samples;
     size_t sample_count, sample_capacity;
-    bool first_round;          /* no plan was ever published: wait for verdicts */
+    bool first_round; /* no plan was ever published: wait for verdicts */
     usec_t started, beat_due;
     uint64_t boot_id;
 

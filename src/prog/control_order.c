@@ -1,4 +1,5 @@
-/* The operators' socket on the control side: orders are saved, then taken into use, then confirmed. */
+/* The operators' socket on the control side: orders are saved, then taken into use, then confirmed.
+ */
 #include "base/err.h"
 #include "base/log.h"
 #include "model/intent_io.h"
@@ -19,7 +20,8 @@ static void order_take(struct control *c, struct command_result *result, const c
     int err = intent_save(c->options->data, &result->next);
     if (err) {
         control_reply(to, err, "the order could not be saved and was not taken");
-        log_event(LOG_ERROR, "order.save", {"author", LOG_S(author)}, {"reason", LOG_S(err_text(err))});
+        log_event(LOG_ERROR, "order.save", {"author", LOG_S(author)},
+                  {"reason", LOG_S(err_text(err))});
         return;
     }
     intent_done(&c->intent);

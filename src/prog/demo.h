@@ -1,5 +1,5 @@
-/* `holdfast demo`: a node and two small origins on loopback, and a client that asks all the time. The
- * files beside this one each do a part: demo_origin (the regions), demo_client (the questions),
+/* `holdfast demo`: a node and two small origins on loopback, and a client that asks all the time.
+ * The files beside this one each do a part: demo_origin (the regions), demo_client (the questions),
  * demo_node (the node itself), demo_view (the screen), demo_story (the script). */
 #pragma once
 
@@ -51,10 +51,10 @@ struct client {
     pthread_t thread;
     _Atomic bool stop;
     _Atomic uint64_t asked, answered, lost, wrong, empty;
-    pthread_mutex_t lock;      /* of what follows */
-    struct ip answer;          /* newest */
+    pthread_mutex_t lock; /* of what follows */
+    struct ip answer;     /* newest */
     bool has_answer;
-    usec_t slowest;            /* longest wait for an answer */
+    usec_t slowest;                                 /* longest wait for an answer */
     struct answer_change changes[DEMO_CHANGES_MAX]; /* the newest, oldest first */
     unsigned change_count;
     uint64_t change_total; /* since the start; the newest is changes[change_count - 1] */

@@ -66,7 +66,8 @@ void demo_line(struct demo *d, const char *format, ...)
     d->line_count++;
 }
 
-/* A port that is free for UDP and TCP now; another program may take it before the node does, which then says so. */
+/* A port that is free for UDP and TCP now; another program may take it before the node does, which
+ * then says so. */
 static int port_choose(uint16_t *ret)
 {
     struct ip ip = {.bytes = {127, 0, 0, 1}, .family = IP_V4}, bound;

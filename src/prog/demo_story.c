@@ -19,7 +19,8 @@ struct story {
     unsigned held, broken;
 };
 
-static void story_say(struct story *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void story_say(struct story *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void story_say(struct story *s, const char *format, ...)
 {
@@ -51,7 +52,8 @@ static void sleep_ms(int ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
 
-/* Waits until the client is told `region`; the time it took in microseconds, or -1 after limit_ms. */
+/* Waits until the client is told `region`; the time it took in microseconds, or -1 after limit_ms.
+ */
 static usec_t answer_wait(struct story *s, unsigned region, int limit_ms)
 {
     usec_t began = clock_now();
@@ -106,8 +108,9 @@ static void all_down(struct story *s)
     region_set(s, 0, ORIGIN_CUT);
     region_set(s, 1, ORIGIN_CUT);
     sleep_ms(FAIL_OVER_MAX_MS + CALM_MS);
-    promise(s, atomic_load(&s->demo->client.answered) > answered + 100 &&
-                   !atomic_load(&s->demo->client.empty),
+    promise(s,
+            atomic_load(&s->demo->client.answered) > answered + 100 &&
+                !atomic_load(&s->demo->client.empty),
             "both regions look dead: the name still answers (law L3: never empty)");
     region_set(s, 1, ORIGIN_UP);
     promise(s, answer_wait(s, 1, 2 * RETURN_MAX_MS) >= 0, "eu-west-1 is back and answers");

@@ -26,7 +26,7 @@ enum { FRAME_MS = 200, LINES_SHOWN = 12 };
 
 struct view {
     struct demo *demo;
-    unsigned chosen;         /* region that keys act on */
+    unsigned chosen; /* region that keys act on */
     uint64_t asked_before;
     usec_t frame_before;
     double rate;
@@ -77,8 +77,8 @@ static void timeline_update(struct view *v, const struct plan_target *targets)
 static void targets_draw(struct view *v, const struct plan_target *targets, usec_t now)
 {
     struct demo *d = v->demo;
-    text_appendf(&v->out, ANSI_BOLD "    %-10s %-12s %-8s %-8s %-22s %9s  %s\n" ANSI_RESET, "region",
-                 "address", "made to", "verdict", "newest probe", "took", "in answers");
+    text_appendf(&v->out, ANSI_BOLD "    %-10s %-12s %-8s %-8s %-22s %9s  %s\n" ANSI_RESET,
+                 "region", "address", "made to", "verdict", "newest probe", "took", "in answers");
     for (unsigned i = 0; i < DEMO_REGIONS; i++) {
         const struct origin *o = &d->origins[i];
         const struct plan_target *t = &targets[i];
@@ -108,21 +108,21 @@ static void frame_draw(struct view *v, const struct plan_target *targets, uint64
     char text[IP_TEXT_MAX];
     uint64_t asked = atomic_load(&c->asked);
     if (now > v->frame_before)
-        v->rate = (double)(asked - v->asked_before) * USEC_PER_SEC / (double)(now - v->frame_before);
+        v->rate =
+            (double)(asked - v->asked_before) * USEC_PER_SEC / (double)(now - v->frame_before);
     v->asked_before = asked;
     v->frame_before = now;
     text_reset(&v->out);
-    text_append(&v->out, ANSI_CLEAR ANSI_BOLD "  Holdfast" ANSI_RESET
-                                              "  lose a region, keep the name\n\n");
+    text_append(&v->out,
+                ANSI_CLEAR ANSI_BOLD "  Holdfast" ANSI_RESET "  lose a region, keep the name\n\n");
     if (targets)
         targets_draw(v, targets, now);
     bool has = client_answer(c, &ip);
     text_appendf(&v->out, "\n    %s is " ANSI_BOLD "%s" ANSI_RESET " (%s), plan generation %llu\n",
                  demo_name, has ? ip_format(&ip, text) : "-", has ? region_of(d, &ip) : "-",
                  (unsigned long long)generation);
-    text_appendf(&v->out,
-                 "    %.0f queries/s: asked %llu, lost %llu, wrong %llu, empty %llu\n\n", v->rate,
-                 (unsigned long long)asked, (unsigned long long)atomic_load(&c->lost),
+    text_appendf(&v->out, "    %.0f queries/s: asked %llu, lost %llu, wrong %llu, empty %llu\n\n",
+                 v->rate, (unsigned long long)asked, (unsigned long long)atomic_load(&c->lost),
                  (unsigned long long)atomic_load(&c->wrong),
                  (unsigned long long)atomic_load(&c->empty));
     unsigned first = d->line_count > LINES_SHOWN ? d->line_count - LINES_SHOWN : 0;
@@ -131,8 +131,9 @@ static void frame_draw(struct view *v, const struct plan_target *targets, uint64
                      (double)d->lines[i].at / USEC_PER_SEC, d->lines[i].text);
     text_appendf(&v->out,
                  "\n    " ANSI_BOLD "1 2" ANSI_RESET " choose region   " ANSI_BOLD "c" ANSI_RESET
-                 "ut   " ANSI_BOLD "s" ANSI_RESET "low   " ANSI_BOLD "b" ANSI_RESET "reak   " ANSI_BOLD
-                 "h" ANSI_RESET "eal   " ANSI_BOLD "q" ANSI_RESET "uit\n\n    from another terminal:\n"
+                 "ut   " ANSI_BOLD "s" ANSI_RESET "low   " ANSI_BOLD "b" ANSI_RESET
+                 "reak   " ANSI_BOLD "h" ANSI_RESET "eal   " ANSI_BOLD "q" ANSI_RESET
+                 "uit\n\n    from another terminal:\n"
                  "      dig @127.0.0.1 -p %u %s\n"
                  "      curl http://127.0.0.1:%u/metrics\n      holdfast status --data %s\n"
                  "      holdfast explain %s --data %s\n",

@@ -51,7 +51,8 @@ static bool shrink_accepted(const struct load_request *r, const char *name)
     return false;
 }
 
-/* L3: a zone that would lose a third of what it holds is refused until somebody says that it is meant. */
+/* L3: a zone that would lose a third of what it holds is refused until somebody says that it is
+ * meant. */
 static int shrink_check(const struct load_request *r, const struct config_zone *z,
                         const struct zone *next, struct text *problems)
 {
@@ -62,15 +63,16 @@ static int shrink_check(const struct load_request *r, const struct config_zone *
     if (!hash || !r->data || shrink_accepted(r, z->name) ||
         store_map(r->data, PLAN_FILE_ZONE, hash, &file))
         return 0;
-    bool shrinks = !zone_open_trusted(file.data, file.size, &old) &&
-                   zone_shrinks(&old, next, &lost, &total);
+    bool shrinks =
+        !zone_open_trusted(file.data, file.size, &old) && zone_shrinks(&old, next, &lost, &total);
     mapped_close(&file);
     if (!shrinks)
         return 0;
-    text_appendf(problems,
-                 "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
-                 "reload --accept-shrink %s\n",
-                 z->file, z->name, lost, total, z->name);
+    text_appendf(
+        problems,
+        "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
+        "reload --accept-shrink %s\n",
+        z->file, z->name, lost, total, z->name);
     return ERR_REFUSED;
 }
 
@@ -109,7 +111,8 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     if (!err && r->data) {
         err = store_put(r->data, PLAN_FILE_ZONE, zone.header->checksum, data, size);
         if (err)
-            text_appendf(problems, "%s: cannot store the compiled zone: %s\n", z->file, err_text(err));
+            text_appendf(problems, "%s: cannot store the compiled zone: %s\n", z->file,
+                         err_text(err));
     }
     if (!err) {
         l->files[index].hash = zone.header->checksum;
@@ -152,8 +155,8 @@ static int map_store(struct loaded *l, const struct load_request *r, enum netmap
     if (!m->data)
         return 0;
     l->names[l->file_count] = netmap_kind_name(kind);
-    l->files[l->file_count] = (struct plan_file){
-        .kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = m->map.hash};
+    l->files[l->file_count] =
+        (struct plan_file){.kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = m->map.hash};
     *views[kind] = &m->map;
     *indices[kind] = (int)l->file_count++;
     return r->data ? store_put(r->data, PLAN_FILE_NETMAP, m->map.hash, m->data, m->size) : 0;

@@ -1,5 +1,5 @@
-/* Everything that a configuration stands for, loaded and compiled: what control works with until the
- * next reload replaces it whole. */
+/* Everything that a configuration stands for, loaded and compiled: what control works with until
+ * the next reload replaces it whole. */
 #pragma once
 
 #include "decide/decide.h"
@@ -29,13 +29,15 @@ struct load_request {
     const struct plan *served; /* newest plan, for what zones were like until now; NULL = none */
     const char *const *accept_shrink; /* zones that may lose a third of their names (L3) */
     unsigned accept_shrink_count;
-    bool keep_old; /* at start: a zone that is refused goes on as it was, where there is a compiled one (L1) */
+    bool keep_old; /* at start: a zone that is refused goes on as it was, where there is a compiled
+                      one (L1) */
 };
 
 /* Reads and checks a configuration alone; problems are printed to `out`. Free with config_free. */
 must_check int load_config(const char *path, FILE *out, struct config **ret);
 
-/* Loads everything. `problems` gets a line for each problem, also where `keep_old` lets the load pass.
- * On failure nothing that is in use was changed: 0, ERR_SYNTAX, ERR_INVALID, ERR_REFUSED (a zone would shrink), -errno. */
+/* Loads everything. `problems` gets a line for each problem, also where `keep_old` lets the load
+ * pass. On failure nothing that is in use was changed: 0, ERR_SYNTAX, ERR_INVALID, ERR_REFUSED (a
+ * zone would shrink), -errno. */
 must_check int load_new(const struct load_request *r, struct text *problems, struct loaded **ret);
 void load_free(struct loaded *l);

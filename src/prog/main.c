@@ -6,7 +6,8 @@
 
 static const struct command commands[] = {
     {"run", cmd_run, "CONFIG", "start a node: supervisor, control, dns and tell", false},
-    {"check", cmd_check, "CONFIG", "check a configuration and its zone files; change nothing", false},
+    {"check", cmd_check, "CONFIG", "check a configuration and its zone files; change nothing",
+     false},
     {"reload", cmd_reload, "", "have the running node read its configuration again", false},
     {"status", cmd_status, "", "services, endpoints, verdicts, roles", false},
     {"explain", cmd_explain, "NAME", "why a client gets the answer it gets, in sentences", false},

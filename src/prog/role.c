@@ -1,5 +1,5 @@
-/* `holdfast role NAME`: where the supervisor's children begin. The options are the supervisor's; nobody
- * types them. */
+/* `holdfast role NAME`: where the supervisor's children begin. The options are the supervisor's;
+ * nobody types them. */
 #include "prog/role.h"
 #include "base/attr.h"
 #include "base/err.h"
@@ -109,13 +109,13 @@ static void option_apply(struct role_options *o, int option, const char *value)
 }
 
 static const struct option role_option_list[] = {
-    {"data", required_argument, NULL, 'd'},       {"config", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},       {"ready-fd", required_argument, NULL, 'r'},
-    {"udp-fds", required_argument, NULL, 'U'},    {"tcp-fds", required_argument, NULL, 'T'},
-    {"threads", required_argument, NULL, 't'},    {"udp-size", required_argument, NULL, 's'},
-    {"tcp-clients", required_argument, NULL, 'C'}, {"tcp-idle-ms", required_argument, NULL, 'i'},
+    {"data", required_argument, NULL, 'd'},          {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},          {"ready-fd", required_argument, NULL, 'r'},
+    {"udp-fds", required_argument, NULL, 'U'},       {"tcp-fds", required_argument, NULL, 'T'},
+    {"threads", required_argument, NULL, 't'},       {"udp-size", required_argument, NULL, 's'},
+    {"tcp-clients", required_argument, NULL, 'C'},   {"tcp-idle-ms", required_argument, NULL, 'i'},
     {"client-subnet", required_argument, NULL, 'S'}, {"log-level", required_argument, NULL, 'l'},
-    {"log-format", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
+    {"log-format", required_argument, NULL, 'f'},    {NULL, 0, NULL, 0},
 };
 
 int cmd_role(int argc, char **argv)
@@ -123,9 +123,8 @@ int cmd_role(int argc, char **argv)
     static const struct {
         int (*run)(const struct role_options *o);
         enum process_profile profile;
-    } roles[ROLES] = {{role_control, PROFILE_CONTROL},
-                      {role_dns, PROFILE_DNS},
-                      {role_tell, PROFILE_TELL}};
+    } roles[ROLES] = {
+        {role_control, PROFILE_CONTROL}, {role_dns, PROFILE_DNS}, {role_tell, PROFILE_TELL}};
     struct role_options o = {.ready_fd = -1, .log_level = LOG_INFO};
     unsigned role = 0;
     while (argc > 1 && role < ROLES && strcmp(argv[1], role_names[role]))

@@ -7,12 +7,13 @@
 enum role_kind { ROLE_CONTROL, ROLE_DNS, ROLE_TELL };
 enum { ROLES = 3, ROLE_FDS_MAX = 1024 };
 
-/* What a role knows of the world when it starts: nothing is inherited but these and three descriptors. */
+/* What a role knows of the world when it starts: nothing is inherited but these and three
+ * descriptors. */
 struct role_options {
-    const char *data;    /* the node's folder */
-    const char *config;  /* control only */
-    const char *user;    /* to become, when started by root; NULL = stay */
-    int ready_fd;        /* one byte is written here once the role serves; -1 = nobody waits */
+    const char *data;   /* the node's folder */
+    const char *config; /* control only */
+    const char *user;   /* to become, when started by root; NULL = stay */
+    int ready_fd;       /* one byte is written here once the role serves; -1 = nobody waits */
     int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX]; /* open sockets */
     unsigned udp_count, tcp_count;
     unsigned threads, udp_size, tcp_clients;

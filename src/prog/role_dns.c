@@ -1,4 +1,5 @@
-/* The dns role: snapshot in, answers out. It talks to clients and reads files, nothing else (L1). */
+/* The dns role: snapshot in, answers out. It talks to clients and reads files, nothing else (L1).
+ */
 #include "base/err.h"
 #include "base/log.h"
 #include "model/stats.h"
@@ -15,7 +16,8 @@ int role_dns(const struct role_options *o)
     struct stats_file stats;
     int err = stats_create(o->data, "dns", o->udp_count + o->tcp_count + 1, &stats);
     if (err) {
-        log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)}, {"reason", LOG_S(err_text(err))});
+        log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)},
+                  {"reason", LOG_S(err_text(err))});
         return 1;
     }
     struct dns_server_options server = {

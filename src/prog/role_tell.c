@@ -15,7 +15,8 @@ int role_tell(const struct role_options *o)
     struct stats_file stats;
     int err = stats_create(o->data, "tell", 1, &stats);
     if (err) {
-        log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)}, {"reason", LOG_S(err_text(err))});
+        log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)},
+                  {"reason", LOG_S(err_text(err))});
         return 1;
     }
     struct tell_options tell = {

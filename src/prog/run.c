@@ -7,6 +7,7 @@
 #include "model/stats.h"
 #include "prog/commands.h"
 #include "prog/load.h"
+#include "prog/options.h"
 #include "prog/supervise.h"
 #include "seam/disk.h"
 #include "seam/log_io.h"
@@ -14,7 +15,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ static const char run_usage[] =
     "usage: holdfast run CONFIG\n\n"
     "Starts a node from one YAML file and stays in the foreground; logs go to standard error. The\n"
     "supervisor opens the sockets and starts the roles control, dns and tell, each with no more\n"
-    "privileges than it needs, and starts again what dies. SIGHUP (or `holdfast reload`) reads the\n"
+    "privileges than it needs, and starts again what dies. SIGHUP (or `holdfast reload`) reads "
+    "the\n"
     "configuration again; SIGTERM ends the node.\n";
 
 /* Who the roles become when root starts the node; NULL = they stay who they are. */
@@ -60,7 +61,8 @@ static void owner_set(const char *folder, const char *user)
     }
     int fd = dirfd(dir);
     if (fchown(fd, pw->pw_uid, pw->pw_gid))
-        log_event(LOG_WARN, "run.owner", {"folder", LOG_S(folder)}, {"reason", LOG_S(strerror(errno))});
+        log_event(LOG_WARN, "run.owner", {"folder", LOG_S(folder)},
+                  {"reason", LOG_S(strerror(errno))});
     for (struct dirent *e; (e = readdir(dir));)
         if (e->d_type == DT_REG &&
             fchownat(fd, e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW))
@@ -78,7 +80,8 @@ static int folders_make(const struct config *c, const char *user)
         text_appendf(&path, "%s%s", c->data, below[i]);
         int err = disk_folder_create(text_string(&path), 0755);
         if (err)
-            fprintf(stderr, "%s: cannot make the folder: %s; create it or set node.data to another\n",
+            fprintf(stderr,
+                    "%s: cannot make the folder: %s; create it or set node.data to another\n",
                     text_string(&path), err_text(err));
         else if (user)
             owner_set(text_string(&path), user);
@@ -107,7 +110,8 @@ static void holders_print(const char *data)
           stderr);
 }
 
-/* One node a folder: the lock is inherited by the roles, so that it holds as long as one of them lives. */
+/* One node a folder: the lock is inherited by the roles, so that it holds as long as one of them
+ * lives. */
 static int lock_take(const char *data, int *ret_fd)
 {
     struct text path = text_init(4096);
@@ -225,21 +229,18 @@ static int node_run(const struct config *c, const char *path)
 
 int cmd_run(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        fputs(run_usage, option == 'h' ? stdout : stderr);
-        return option == 'h' ? 0 : 2;
-    }
-    if (argc - optind != 1) {
-        fputs(run_usage, stderr);
-        return 2;
-    }
+    struct words words;
+    int status = options_parse(argc, argv, run_usage, NULL, 0, &words);
+    if (status >= 0)
+        return status;
+    if (words.count != 1)
+        return options_wrong(run_usage, "name one configuration file");
     struct config *config;
-    if (load_config(argv[optind], stderr, &config))
+    if (load_config(words.list[0], stderr, &config))
         return 1;
     log_setup_stderr("supervisor", (enum log_level)config->log_level,
                      (enum log_format)config->log_format);
-    int status = node_run(config, argv[optind]);
+    status = node_run(config, words.list[0]);
     config_free(config);
     return status;
 }

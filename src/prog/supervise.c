@@ -25,8 +25,8 @@ enum { STOP_WAIT_MS = 5000, ARGUMENTS_MAX = 40 };
 
 struct child {
     struct role_options *options;
-    pid_t pid;         /* 0 = not running */
-    usec_t start_at;   /* when to start it, while not running */
+    pid_t pid;       /* 0 = not running */
+    usec_t start_at; /* when to start it, while not running */
     struct restart restart;
     int ready_read, ready_write;
     bool ready;
@@ -137,8 +137,8 @@ static void child_start(struct supervisor *s, enum role_kind role, usec_t now)
 
 static void child_ended(struct supervisor *s, enum role_kind role, int status, usec_t now)
 {
-    static const enum stat_id restarts[ROLES] = {SUPERVISOR_RESTARTS_CONTROL, SUPERVISOR_RESTARTS_DNS,
-                                              SUPERVISOR_RESTARTS_TELL};
+    static const enum stat_id restarts[ROLES] = {SUPERVISOR_RESTARTS_CONTROL,
+                                                 SUPERVISOR_RESTARTS_DNS, SUPERVISOR_RESTARTS_TELL};
     struct child *c = &s->children[role];
     c->pid = 0;
     if (s->stopping)

@@ -1,5 +1,5 @@
-/* The supervisor: starts the roles, starts again what dies, passes signals on. It holds the sockets,
- * so that what clients send while a role restarts waits in the kernel. */
+/* The supervisor: starts the roles, starts again what dies, passes signals on. It holds the
+ * sockets, so that what clients send while a role restarts waits in the kernel. */
 #pragma once
 
 #include "prog/role.h"
