@@ -50,16 +50,6 @@ static void node_render(struct table *t)
     text_done(&problems);
 }
 
-static uint64_t restarts_of(const struct view *v, enum stats_role role)
-{
-    static const int counters[STATS_ROLES] = {-1, SUPERVISOR_RESTARTS_CONTROL,
-                                              SUPERVISOR_RESTARTS_DNS, SUPERVISOR_RESTARTS_TELL};
-    const struct view_role *s = &v->roles[STATS_ROLE_SUPERVISOR];
-    return counters[role] < 0 || !s->has_stats
-               ? 0
-               : stats_value(&s->stats, (enum stat_id)counters[role]);
-}
-
 static void role_row(struct table *t, struct grid *g, enum stats_role role)
 {
     const struct view_role *r = &t->v->roles[role];
@@ -80,7 +70,7 @@ static void role_row(struct table *t, struct grid *g, enum stats_role role)
     if (view_role_reads_plans(role))
         row[4].text = arena_printf(&t->arena, "%llu",
                                    (unsigned long long)stats_value(&r->stats, PLAN_GENERATION));
-    uint64_t restarts = restarts_of(t->v, role);
+    uint64_t restarts = view_restarts(t->v, role);
     row[5] = (struct grid_cell){arena_printf(&t->arena, "%llu", (unsigned long long)restarts),
                                 restarts ? TONE_WARN : TONE_PLAIN};
 }
@@ -224,6 +214,7 @@ static void endpoint_rows(struct table *t, struct grid *g, const struct plan_end
         row[2].text = arena_printf(&t->arena, "-> %s", plan_text(p, p->services[e->nested].name));
         row[3].text = plan_text(p, e->region);
         row[5] = admin_cell((enum admin_state)e->admin);
+        row[8].text = flags_text(t, (e->served ? TARGET_SERVED : 0) | (e->held ? TARGET_HELD : 0));
         return;
     }
     for (unsigned family = 0; family < IP_FAMILIES; family++)

@@ -33,6 +33,16 @@ bool view_role_reads_plans(enum stats_role role)
     return role == STATS_ROLE_DNS || role == STATS_ROLE_TELL;
 }
 
+uint64_t view_restarts(const struct view *v, enum stats_role role)
+{
+    static const int counters[STATS_ROLES] = {-1, SUPERVISOR_RESTARTS_CONTROL,
+                                              SUPERVISOR_RESTARTS_DNS, SUPERVISOR_RESTARTS_TELL};
+    const struct view_role *s = &v->roles[STATS_ROLE_SUPERVISOR];
+    if (counters[role] < 0 || !s->has_stats)
+        return 0;
+    return stats_value(&s->stats, (enum stat_id)counters[role]);
+}
+
 static unsigned role_problems(const struct view *v, enum stats_role role, struct text *out)
 {
     const struct view_role *r = &v->roles[role];

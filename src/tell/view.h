@@ -58,6 +58,9 @@ pure_function usec_t view_plan_age(const struct view *v);
 /* Does this role read plans (dns, tell)? */
 const_function bool view_role_reads_plans(enum stats_role role);
 
+/* How often the supervisor had to start the role again; 0 for itself. */
+uint64_t view_restarts(const struct view *v, enum stats_role role);
+
 /* Appends one sentence for everything that is wrong with the node itself (not with endpoints), each
  * ended by a newline; the number of sentences. */
 unsigned view_problems(const struct view *v, struct text *out);
