@@ -4,6 +4,7 @@
 #include "seam/net.h"
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,27 @@ void origin_stop(struct origin *o)
     if (o->fd > 0)
         close(o->fd);
     *o = (struct origin){.fd = -1};
+}
+
+int origin_ip(const char *words)
+{
+    char copy[200], program[] = "ip", *list[20] = {program}, *state;
+    snprintf(copy, sizeof copy, "%s", words);
+    size_t count = 1;
+    for (char *w = strtok_r(copy, " ", &state); w && count < 19; w = strtok_r(NULL, " ", &state))
+        list[count++] = w;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execvp("ip", list);
+        _exit(127);
+    }
+    int status;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool origin_alone(void)
+{
+    return unshare(CLONE_NEWNET) == 0 && origin_ip("link set lo up") == 0;
 }
 
 /* ---- certificates ---- */

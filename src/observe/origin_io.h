@@ -4,6 +4,7 @@
 
 #include "base/ip.h"
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,6 +33,10 @@ struct origin origin_start(const struct origin_how *how);
 struct origin origin_blackhole(const char *address);
 /* A port that nobody listens on (it was free a moment ago). */
 uint16_t origin_free_port(const char *address);
+/* A network namespace of our own, with nothing but loopback; false where we may not (not root). */
+bool origin_alone(void);
+/* Runs `ip` with these words, split at spaces: its exit status. */
+int origin_ip(const char *words);
 void origin_stop(struct origin *o); /* ends the child and waits for it */
 
 /* An authority that signs certificates; its own certificate is written to `path`. */
