@@ -81,6 +81,5 @@ uint32_t policy_choice(struct face *f)
     case POLICY_MULTIVALUE:
         return policy_multivalue(f);
     }
-    invariant(!"a policy of the configuration");
-    return PLAN_NONE;
+    invariant_failed("a policy of the configuration", __FILE__, __LINE__, __func__);
 }
