@@ -1,19 +1,24 @@
 /* A compiled zone: one immutable file that a name server maps and answers from.
  *
- *   header | hash table of names | nodes (name, sets, answer images together) | record heap
+ *   header | hash table of names | record heap | steered | negative image | nodes (name, sets,
+ *   answer images together, one after the other in canonical order, the apex first)
  *
  * Built for one question: two dependent cache misses from a name to the bytes of its answer, the
  * slot of the table and the node. What can be precomputed is: for each set of records at a name the
- * file holds an *image*, the bytes after the question section, so that the common answer is header + question +
- * one copy.
+ * file holds an *image*, the bytes after the question section, so that the common answer is header
+ * + question + one copy.
  *
- * Images. The image of a set at an ordinary name is only ever sent for a question with exactly this name, so its
- * compression pointers are absolute (0xc00c is the question's name; others point into the image, which starts at 12 + name length + 4).
- * Images at wildcard names, and the negative images of the zone, are sent for questions of any length: there an owner equal to the
- * question is 0xc00c, which needs no care, and pointers into the *origin* part of the question are listed as
- * fix-ups: add (question's name length - origin length) to the 16 bit big-endian word at that offset.
+ * Images. The image of a set at an ordinary name is only ever sent for a question with exactly this
+ * name, so its compression pointers are absolute (0xc00c is the question's name; others point into
+ * the image, which starts at 12 + name length + 4). Images at wildcard names, and the negative
+ * images of the zone, are sent for questions of any length: there an owner equal to the question is
+ * 0xc00c, which needs no care, and pointers into the *origin* part of the question are listed as
+ * fix-ups: add (question's name length - origin length), modulo 2^16, to the 16 bit big-endian word
+ * at that offset. The same way referral images point at the cut's name, which ends every question
+ * they are sent for; before the addition such a word may lie below 0xc00c.
  *
- * Everything is little-endian but what goes on the wire. Offsets count from the start of the file; nodes are 8-byte aligned. */
+ * Everything is little-endian but what goes on the wire. Offsets count from the start of the file;
+ * nodes are 8-byte aligned. */
 #pragma once
 
 #include "base/attr.h"
@@ -26,30 +31,33 @@
 enum { ZONE_VERSION = 1 };
 
 struct zone_header {
-    char magic[8];          /* "HFZONE\r\n" */
+    char magic[8]; /* "HFZONE\r\n" */
     uint32_t version;
-    uint32_t serial;        /* of the SOA */
-    uint64_t size;          /* of the file */
-    uint64_t checksum;      /* XXH3 over all but these 8 bytes; the file's name in the store */
-    uint32_t slot_mask;     /* slots - 1; a power of two, at most half full */
-    uint32_t node_count;    /* names, empty non-terminals included */
+    uint32_t serial;     /* of the SOA */
+    uint64_t size;       /* of the file */
+    uint64_t checksum;   /* XXH3 over all but these 8 bytes; the file's name in the store */
+    uint32_t slot_mask;  /* slots - 1; a power of two, at most half full */
+    uint32_t node_count; /* names, empty non-terminals included */
     uint32_t record_count;
-    uint32_t steered_count; /* names answered from the plan: their node.steered is 0..steered_count-1 */
-    uint64_t slots;         /* offset of uint64_t[slot_mask + 1] */
-    uint64_t nodes;         /* offset of the first node */
-    uint64_t apex;          /* offset of the apex's node */
-    uint64_t steered;       /* offset of uint64_t[steered_count]: offsets of the steered nodes */
-    uint64_t negative;      /* offset of the struct zone_image of the SOA for NXDOMAIN and NODATA (TTL by RFC 2308) */
+    uint32_t
+        steered_count; /* names answered from the plan: their node.steered is 0..steered_count-1 */
+    uint64_t slots;    /* offset of uint64_t[slot_mask + 1] */
+    uint64_t nodes;    /* offset of the first node */
+    uint64_t apex;     /* offset of the apex's node */
+    uint64_t steered;  /* offset of uint64_t[steered_count]: offsets of the steered nodes */
+    uint64_t negative; /* offset of the struct zone_image of the SOA for NXDOMAIN and NODATA (TTL by
+                          RFC 2308) */
     uint16_t origin_length;
-    uint8_t labels;         /* of the origin */
-    uint8_t labels_max;     /* of the longest name, for the closest-encloser search */
-    uint8_t flags;          /* enum zone_flag */
+    uint8_t labels;     /* of the origin */
+    uint8_t labels_max; /* of the longest name, for the closest-encloser search */
+    uint8_t flags;      /* enum zone_flag */
     uint8_t origin[DNAME_MAX];
 };
 
 enum zone_flag { ZONE_HAS_WILDCARD = 1, ZONE_HAS_CUT = 2 };
 
-/* A slot: the high 32 bits of dname_hash(name), then the node's offset / 8 (0 = empty slot). Linear probing from hash & slot_mask. */
+/* A slot: the high 32 bits of dname_hash(name), then the node's offset / 8 (0 = empty slot). Linear
+ * probing from hash & slot_mask. */
 static inline uint64_t zone_slot(uint64_t hash, uint64_t offset)
 {
     return (hash & 0xffffffff00000000u) | (uint32_t)(offset / 8);
@@ -59,28 +67,30 @@ enum zone_node_flag {
     NODE_APEX = 1,
     NODE_CUT = 2,       /* NS below the apex: a delegation; answers are referrals */
     NODE_BELOW_CUT = 4, /* occluded: `cut` leads to the delegation */
-    NODE_CNAME = 8,     /* its only set is a CNAME */
+    NODE_CNAME = 8,     /* its only set is a CNAME (first, where RRSIG or NSEC stand beside it) */
     NODE_WILDCARD = 16, /* its first label is "*" */
     NODE_HAS_WILDCARD_CHILD = 32,
-    NODE_STEERED = 64,  /* A and AAAA come from the plan */
-    NODE_EMPTY = 128,   /* an empty non-terminal */
+    NODE_STEERED = 64, /* A and AAAA come from the plan */
+    NODE_EMPTY = 128,  /* an empty non-terminal */
 };
 
 struct zone_set {
     uint16_t type;
     uint16_t record_count;
     uint32_t ttl;
-    uint32_t image;  /* from the node's start: struct zone_image */
-    uint32_t records; /* offset / 8 in the file: struct zone_records, for answers composed at run time (CNAME chains, transfers) */
+    uint32_t image; /* from the node's start: struct zone_image; 0 = none: an occluded set, never an
+                       answer (below a cut, or at one but NS and DS) */
+    uint32_t records; /* offset / 8 in the file: struct zone_records, for answers composed at run
+                         time (CNAME chains, transfers) */
 };
 
 struct zone_node {
-    uint16_t flags;      /* enum zone_node_flag */
+    uint16_t flags; /* enum zone_node_flag */
     uint8_t name_length;
-    uint8_t set_count;   /* sorted by type */
-    uint32_t steered;    /* NODE_STEERED: slot */
-    uint32_t cut;        /* NODE_CUT, NODE_BELOW_CUT: offset / 8 of the cut's node */
-    uint32_t parent;     /* offset / 8 of the node one label up; 0 for the apex */
+    uint8_t set_count;      /* sorted by type */
+    uint32_t steered;       /* NODE_STEERED: slot */
+    uint32_t cut;           /* NODE_CUT, NODE_BELOW_CUT: offset / 8 of the cut's node */
+    uint32_t parent;        /* offset / 8 of the node one label up; 0 for the apex */
     struct zone_set sets[]; /* then name[name_length], then the images */
 };
 
@@ -89,11 +99,14 @@ static inline const uint8_t *zone_node_name(const struct zone_node *n)
     return (const uint8_t *)(n->sets + n->set_count);
 }
 
-/* Bytes to send after the question. For NODE_CUT the image of its NS set is the referral: authority NS, additional glue, no AA. */
+/* Bytes to send after the question. For NODE_CUT the image of its NS set is the referral: authority
+ * NS, additional glue, no AA. */
 struct zone_image {
     uint16_t answers, authorities, additionals;
-    uint16_t length;        /* of bytes */
-    uint16_t required;      /* bytes up to the end of what must not be left out: answers (and authorities); what follows may be dropped for room, whole */
+    uint16_t length; /* of bytes */
+    uint16_t
+        required; /* bytes up to the end of what must not be left out: answers (and authorities);
+                     what follows (the additional section) may be dropped for room, whole */
     uint16_t fixup_count;
     /* uint16_t fixups[fixup_count]; then uint8_t bytes[length] */
 };
@@ -107,7 +120,8 @@ static inline const uint8_t *zone_image_bytes(const struct zone_image *i)
     return (const uint8_t *)(zone_image_fixups(i) + i->fixup_count);
 }
 
-/* Rdata of one set, uncompressed, canonical order: u16 (native) length and bytes, each record after the other. */
+/* Rdata of one set, uncompressed, canonical order: u16 (native) length and bytes, each record after
+ * the other. */
 struct zone_records {
     uint16_t count;
     uint16_t unused;
@@ -121,9 +135,13 @@ struct zone {
     const uint64_t *slots;
 };
 
-/* Checks header, version, checksum and every offset, so that the query path need not: ERR_MAGIC, ERR_VERSION, ERR_TRUNCATED, ERR_CHECKSUM, ERR_BOUNDS. */
+/* XXH3 of everything but the checksum itself; size >= sizeof(struct zone_header). */
+pure_function uint64_t zone_checksum(const void *data, size_t size);
+/* Checks header, version, checksum and every offset, so that the query path need not: ERR_MAGIC,
+ * ERR_VERSION, ERR_TRUNCATED, ERR_CHECKSUM, ERR_BOUNDS. */
 must_check int zone_open(const void *data, size_t size, struct zone *ret);
-/* As zone_open without reading what is not needed (checksum, nodes): for a file that this host's store already verified under this name. */
+/* As zone_open without reading what is not needed (checksum, nodes): for a file that this host's
+ * store already verified under this name. */
 must_check int zone_open_trusted(const void *data, size_t size, struct zone *ret);
 
 static inline const struct zone_node *zone_node_at(const struct zone *z, uint64_t offset)
@@ -169,14 +187,20 @@ struct zone_builder;
 /* origin: lower wire form. */
 must_check struct zone_builder *zone_builder_new(const uint8_t *origin);
 void zone_builder_free(struct zone_builder *b);
-/* A record with uncompressed rdata in canonical form. Owners outside the zone: ERR_INVALID; a duplicate is ignored (0). `line`: for messages. */
+/* A record with uncompressed rdata in canonical form. Owners outside the zone: ERR_INVALID; a
+ * duplicate is ignored (0). `line`: for messages. */
 must_check int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type,
                                 uint32_t ttl, const uint8_t *rdata, uint16_t rdata_length,
                                 uint32_t line);
-/* This name's A and AAAA come from the plan. */
+/* Records added from now on come from this file (for messages); the path is copied. Until then:
+ * what zone_builder_finish names. */
+void zone_builder_file(struct zone_builder *b, const char *path);
+/* This name's A and AAAA come from the plan. Its number in the file is that of the call, from 0.
+ * Names outside the zone: ERR_INVALID. */
 must_check int zone_builder_steer(struct zone_builder *b, const uint8_t *name);
-/* Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names without static A/AAAA/CNAME and
- * not below a cut, ...) and makes the file's bytes (free with free()). Problems are appended to `problems` as
- * "path:line:column: sentence\n"; 0, or ERR_INVALID with at least one problem. */
+/* Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names
+ * without static A/AAAA/CNAME and not below a cut, ...) and makes the file's bytes (free with
+ * free()). Problems are appended to `problems` as "path:line:column: sentence\n"; 0, or ERR_INVALID
+ * with at least one problem. */
 must_check int zone_builder_finish(struct zone_builder *b, const char *path, struct text *problems,
                                    uint8_t **ret_data, size_t *ret_size);

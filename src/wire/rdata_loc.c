@@ -18,7 +18,7 @@ static bool decimal_read(const char *text, size_t length, unsigned digits, uint6
         unsigned digit = (unsigned char)(text[i] - '0');
         if (text[i] == '.' && !point) {
             point = true;
-        } else if (digit < 10 && value <= max && fraction < digits) {
+        } else if (digit < 10 && value <= max && (!point || fraction < digits)) {
             value = value * 10 + digit;
             fraction += point;
         } else {

@@ -1,0 +1,72 @@
+/* Opening a compiled zone: the cheap half. zone_verify.c looks at everything else. */
+#include "model/zone.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "model/zone_verify.h"
+
+static const char magic[8] = {'H', 'F', 'Z', 'O', 'N', 'E', '\r', '\n'};
+
+uint64_t zone_checksum(const void *data, size_t size)
+{
+    enum { AT = offsetof(struct zone_header, checksum), BEHIND = AT + sizeof(uint64_t) };
+    return hash64_seeded((const uint8_t *)data + BEHIND, size - BEHIND, hash64(data, AT));
+}
+
+/* Is [offset, offset + size) inside the file, behind the header, and aligned? */
+static bool range_right(uint64_t offset, uint64_t size, uint64_t file_size)
+{
+    return offset % 8 == 0 && offset >= sizeof(struct zone_header) && offset <= file_size &&
+           size <= file_size - offset;
+}
+
+static int header_check(const struct zone_header *h, size_t size)
+{
+    uint64_t slots = (uint64_t)h->slot_mask + 1;
+
+    if (h->version != ZONE_VERSION)
+        return ERR_VERSION;
+    if (h->size > size)
+        return ERR_TRUNCATED;
+    if (h->size != size || (slots & (slots - 1)) || h->node_count == 0 ||
+        (uint64_t)h->node_count * 2 > slots || h->origin_length == 0 ||
+        h->origin_length > DNAME_MAX)
+        return ERR_BOUNDS;
+    if (!range_right(h->slots, slots * sizeof(uint64_t), size) ||
+        !range_right(h->steered, (uint64_t)h->steered_count * sizeof(uint64_t), size) ||
+        !range_right(h->nodes, sizeof(struct zone_node), size) || h->apex != h->nodes ||
+        !range_right(h->negative, sizeof(struct zone_image), size))
+        return ERR_BOUNDS;
+    return 0;
+}
+
+int zone_open_trusted(const void *data, size_t size, struct zone *ret)
+{
+    const struct zone_header *h = data;
+
+    if (memcmp(data, magic, size < sizeof magic ? size : sizeof magic) != 0)
+        return ERR_MAGIC;
+    if (size < sizeof *h)
+        return ERR_TRUNCATED;
+    int err = header_check(h, size);
+    if (err < 0)
+        return err;
+    ret->base = data;
+    ret->header = h;
+    ret->slots = (const uint64_t *)(ret->base + h->slots);
+    return 0;
+}
+
+int zone_open(const void *data, size_t size, struct zone *ret)
+{
+    struct zone z;
+
+    int err = zone_open_trusted(data, size, &z);
+    if (err < 0)
+        return err;
+    if (zone_checksum(data, size) != z.header->checksum)
+        return ERR_CHECKSUM;
+    if (!zone_verify(&z))
+        return ERR_BOUNDS;
+    *ret = z;
+    return 0;
+}

@@ -1,0 +1,139 @@
+/* A zone while it is built. Used inside zone_*.c only.
+ *
+ * Steps of zone_builder_finish: zone_entries_sort -> zone_tree_make -> zone_index_make ->
+ * zone_check -> zone_write.
+ *
+ * Names are kept as *keys*: the labels before the origin in reverse order, each ended by 0, bytes 0
+ * and 1 written as 1 1 and 1 2. Comparing keys with memcmp (a prefix first) is the canonical order
+ * of RFC 4034 6.1, a parent's key is a prefix of its children's, and the origin costs nothing. */
+#pragma once
+
+#include "base/text.h"
+#include "model/zone.h"
+#include "wire/dns.h"
+#include <stdarg.h>
+
+enum { ZONE_KEY_MAX = 2 * DNAME_MAX, ZONE_ENTRY_STEERED = 0 };
+
+/* A record, or with type ZONE_ENTRY_STEERED the mark of a steered name (ttl holds its number). */
+struct zone_entry {
+    uint32_t ttl;
+    uint32_t line;
+    uint16_t type;
+    uint16_t rdata_length;
+    uint16_t key_length;
+    uint16_t file;   /* index in zone_builder.files */
+    uint8_t bytes[]; /* the key, then the rdata */
+};
+
+static inline const uint8_t *zone_entry_rdata(const struct zone_entry *e)
+{
+    return e->bytes + e->key_length;
+}
+
+struct zone_item {
+    uint64_t prefix; /* 8 bytes of the key while sorting */
+    const struct zone_entry *entry;
+};
+
+/* A name. Its records are items[first .. first + count), sorted by type and then by data. */
+struct build_node {
+    const uint8_t *key;
+    uint32_t first, count;
+    uint32_t parent, cut; /* indices of nodes */
+    uint32_t steered;
+    uint32_t offset; /* in the file, / 8; 0 until written */
+    uint16_t key_length;
+    uint16_t flags; /* enum zone_node_flag, and BUILD_* */
+    uint8_t name_length;
+    uint8_t labels;
+};
+
+enum { BUILD_BELOW_DNAME = 0x8000, BUILD_FLAGS = 0x8000 };
+
+/* The records of one type at one name. */
+struct build_set {
+    uint16_t type;
+    uint32_t ttl; /* the smallest of its records' (RFC 2181 5.2 asks for one) */
+    uint32_t count;
+    const struct zone_item *items;
+};
+
+struct zone_chunk {
+    struct zone_chunk *next;
+    size_t used, size;
+    uint8_t data[] __attribute__((aligned(8)));
+};
+
+struct zone_builder {
+    uint8_t origin[DNAME_MAX];
+    uint8_t origin_length;
+    uint8_t origin_labels;
+    struct zone_chunk *first, *last;
+    uint32_t entry_count;
+    uint32_t steered_count;
+    char **files; /* owned; [0] is what zone_builder_finish names */
+    size_t file_count, file_size;
+    uint16_t file; /* current */
+
+    struct zone_item *items;
+    uint32_t item_count;
+    struct build_node *nodes; /* in canonical order, the apex first */
+    size_t node_count, node_size;
+    uint64_t *slots; /* high half of the hash | index of the node + 1 */
+    uint32_t slot_mask;
+
+    struct text *problems;
+    unsigned problem_count;
+    const char *path;
+};
+
+/* Appends "path:line:1: sentence"; e may be NULL for the zone as a whole. */
+void zone_problem(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)
+    printf_like(3, 4);
+
+/* name (relative to the origin for `relative` bytes) -> key; returns the key's length. */
+unsigned zone_key_make(const uint8_t *name, size_t relative, uint8_t ret_key[static ZONE_KEY_MAX]);
+/* key -> whole wire name; returns its length. */
+unsigned zone_key_name(const struct zone_builder *b, const uint8_t *key, size_t key_length,
+                       uint8_t ret_name[static DNAME_MAX]);
+/* The text of a node's name; returns buffer. */
+char *zone_node_text(const struct zone_builder *b, const struct build_node *n,
+                     char buffer[static DNAME_TEXT_MAX]);
+
+void zone_entries_sort(struct zone_builder *b);
+void zone_tree_make(struct zone_builder *b);
+void zone_index_make(struct zone_builder *b);
+/* The node of a name, or NULL, also for names outside the zone. */
+struct build_node *zone_index_find(const struct zone_builder *b, const uint8_t *name,
+                                   size_t length);
+void zone_check(struct zone_builder *b);
+/* Makes the file. Sets that do not fit in a message are problems. */
+void zone_write(struct zone_builder *b, uint8_t **ret_data, size_t *ret_size);
+
+/* Walks the sets of a node: start with *position = 0; false at the end. */
+bool build_set_next(const struct zone_builder *b, const struct build_node *n, uint32_t *position,
+                    struct build_set *ret_set);
+bool build_set_find(const struct zone_builder *b, const struct build_node *n, uint16_t type,
+                    struct build_set *ret_set);
+
+/* ---- images ---- */
+
+enum { ZONE_FIXUPS_MAX = 4096 };
+
+/* The bytes of one image while they are made. */
+struct zone_picture {
+    struct zone_image head;
+    uint16_t fixups[ZONE_FIXUPS_MAX];
+    uint8_t bytes[DNS_MESSAGE_MAX];
+};
+
+/* ERR_LIMIT where the records do not fit in a message. name: of the node. */
+must_check int zone_picture_answer(const struct zone_builder *b, const struct build_node *n,
+                                   const uint8_t *name, const struct build_set *set,
+                                   struct zone_picture *ret);
+must_check int zone_picture_referral(const struct zone_builder *b, const struct build_node *n,
+                                     const uint8_t *name, const struct build_set *set,
+                                     struct zone_picture *ret);
+must_check int zone_picture_negative(const struct zone_builder *b, const struct build_set *soa,
+                                     struct zone_picture *ret);

@@ -1,0 +1,14 @@
+/* Master files from the disk. */
+#pragma once
+
+#include "base/text.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ZONE_FILE_MAX = 1 << 30 }; /* bytes of one master file */
+
+/* zone_compile() of a file; $INCLUDE paths that are not absolute start in its folder. Not being
+ * able to read it is a problem too: then the error is a negated errno value. */
+must_check int zone_compile_file(const char *origin_text, const char *path,
+                                 const uint8_t *const *steered_names, unsigned steered_count,
+                                 struct text *problems, uint8_t **ret_data, size_t *ret_size);

@@ -1,0 +1,316 @@
+/* Invariants of a compiled zone, all checked here so that the query path needs no checks:
+ *
+ * 1. The sections follow one another without gaps: table, heap, steered, negative image, nodes.
+ * 2. Nodes stand in canonical order, names lower and valid; each one's parent is the node one label
+ *    up, and is there.
+ * 3. Every slot leads to a node, and each node is found by probing for its own name; the table is
+ * at most half full, so probing ends.
+ * 4. Sets and images lie where their node says, one behind the other, records are well-formed data
+ *    of their type; an image's bytes are exactly the records it counts.
+ * 5. Flags say what the records say; the apex has SOA and NS. */
+#include "model/zone_verify.h"
+#include "base/bytes.h"
+#include "base/invariant.h"
+#include "wire/dns.h"
+#include "wire/rdata.h"
+
+/* An ancestor of the name at hand. */
+struct level {
+    uint64_t offset;
+    const struct zone_node *node;
+};
+
+struct walk {
+    const struct zone *z;
+    uint64_t position; /* in the nodes */
+    uint64_t heap;     /* in the records */
+    struct level levels[DNAME_LABELS_MAX + 1];
+    unsigned depth; /* levels in use */
+    const uint8_t *last_name;
+    uint32_t records, steered, wildcards, wildcard_parents;
+    uint8_t labels_max, flags;
+};
+
+/* ---- images ---- */
+
+static bool name_skip(struct reader *r)
+{
+    for (;;) {
+        uint8_t length = reader_u8(r);
+        if (length >= 0xc0)
+            return reader_take(r, 1);
+        if (length > DNAME_LABEL_MAX || r->failed)
+            return false;
+        if (length == 0)
+            return true;
+        reader_take(r, length);
+    }
+}
+
+static bool records_skip(struct reader *r, unsigned count)
+{
+    for (; count; count--) {
+        if (!name_skip(r))
+            return false;
+        reader_take(r, 8);
+        reader_take(r, reader_u16(r));
+        if (r->failed)
+            return false;
+    }
+    return true;
+}
+
+/* The image at *position, which moves behind it. question: bytes of the name it is sent for. */
+static bool image_check(const struct zone *z, uint64_t *position, uint64_t end, unsigned answers,
+                        unsigned authorities, size_t question)
+{
+    const struct zone_image *i = (const struct zone_image *)(z->base + *position);
+
+    if (end - *position < sizeof *i || i->answers != answers || i->authorities != authorities)
+        return false;
+    uint64_t size = sizeof *i + i->fixup_count * sizeof(uint16_t) + ((i->length + 1u) & ~1u);
+    if (end - *position < size ||
+        i->length > DNS_MESSAGE_MAX - DNS_HEADER_SIZE - sizeof(uint32_t) - question)
+        return false;
+    for (unsigned f = 0; f < i->fixup_count; f++)
+        if (zone_image_fixups(i)[f] + 2u > i->length)
+            return false;
+    struct reader r = reader_init(zone_image_bytes(i), i->length);
+    if (!records_skip(&r, answers + authorities) || r.position != i->required ||
+        !records_skip(&r, i->additionals) || reader_left(&r))
+        return false;
+    *position += size;
+    return true;
+}
+
+/* ---- sets ---- */
+
+static bool records_check(struct walk *w, const struct zone_set *s)
+{
+    uint64_t end = w->z->header->steered;
+
+    if ((uint64_t)s->records * 8 != w->heap || end - w->heap < sizeof(struct zone_records))
+        return false;
+    const struct zone_records *r = (const struct zone_records *)(w->z->base + w->heap);
+    if (r->count != s->record_count || r->count == 0 || r->length > end - w->heap - sizeof *r)
+        return false;
+    struct reader data = reader_init(r + 1, r->length);
+    for (unsigned i = 0; i < r->count; i++) {
+        const uint8_t *p = reader_take(&data, 2);
+        uint16_t length = 0;
+        if (p)
+            memcpy(&length, p, 2);
+        const uint8_t *rdata = reader_take(&data, length);
+        if (!rdata || !rdata_check(s->type, rdata, length))
+            return false;
+    }
+    w->records += r->count;
+    w->heap += (sizeof *r + r->length + 7) & ~(uint64_t)7;
+    return reader_left(&data) == 0 && w->heap <= end;
+}
+
+static bool set_image_check(struct walk *w, const struct zone_node *n, uint64_t offset,
+                            const struct zone_set *s)
+{
+    bool cut = n->flags & NODE_CUT, referral = cut && s->type == DNS_NS;
+    bool floating = referral || n->flags & NODE_WILDCARD;
+
+    if (n->flags & NODE_BELOW_CUT || (cut && !referral && s->type != DNS_DS))
+        return s->image == 0;
+    return s->image == w->position - offset &&
+           image_check(w->z, &w->position, w->z->header->size, referral ? 0 : s->record_count,
+                       referral ? s->record_count : 0, floating ? DNAME_MAX : n->name_length);
+}
+
+static bool sets_check(struct walk *w, const struct zone_node *n, uint64_t offset)
+{
+    uint16_t last = 0;
+
+    for (unsigned i = 0; i < n->set_count; i++) {
+        const struct zone_set *s = &n->sets[i];
+        if (s->type <= last || !records_check(w, s) || !set_image_check(w, n, offset, s))
+            return false;
+        last = s->type;
+    }
+    return true;
+}
+
+/* ---- nodes ---- */
+
+/* Leaves the ancestors of `name` on the stack; false where its parent is not among them. */
+static bool levels_climb(struct walk *w, const uint8_t *name, size_t length, unsigned labels)
+{
+    unsigned origin_labels = w->z->header->labels;
+
+    if (labels <= origin_labels || labels - origin_labels > w->depth)
+        return false;
+    w->depth = labels - origin_labels; /* as many levels as ancestors */
+    const struct zone_node *up = w->levels[w->depth - 1].node;
+    size_t skip = name[0] + 1u;
+    return dname_equal(name + skip, length - skip, zone_node_name(up), up->name_length);
+}
+
+/* The flags that a node must have; `up` is NULL for the apex. */
+static unsigned flags_expected(const struct zone_node *n, const struct zone_node *up,
+                               const uint8_t *name)
+{
+    unsigned flags = n->flags & (NODE_STEERED | NODE_HAS_WILDCARD_CHILD);
+
+    if (!up)
+        flags |= NODE_APEX;
+    else if (name[0] == 1 && name[1] == '*')
+        flags |= NODE_WILDCARD;
+    if (up && up->flags & (NODE_CUT | NODE_BELOW_CUT))
+        flags |= NODE_BELOW_CUT;
+    else if (up && zone_node_set(n, DNS_NS))
+        flags |= NODE_CUT;
+    if (zone_node_set(n, DNS_CNAME))
+        flags |= NODE_CNAME;
+    if (!n->set_count && !(n->flags & NODE_STEERED))
+        flags |= NODE_EMPTY;
+    return flags;
+}
+
+static bool links_check(const struct walk *w, const struct zone_node *n, uint64_t offset)
+{
+    const struct level *up = n->flags & NODE_APEX ? NULL : &w->levels[w->depth - 1];
+    uint64_t cut = 0;
+
+    if (n->flags & NODE_CUT)
+        cut = offset / 8;
+    else if (n->flags & NODE_BELOW_CUT)
+        cut = up->node->cut;
+    return n->cut == cut && n->parent == (up ? up->offset / 8 : 0);
+}
+
+static bool steered_check(struct walk *w, const struct zone_node *n, uint64_t offset)
+{
+    const struct zone_header *h = w->z->header;
+
+    if (!(n->flags & NODE_STEERED))
+        return n->steered == 0;
+    w->steered++;
+    return n->steered < h->steered_count && !(n->flags & (NODE_CUT | NODE_BELOW_CUT)) &&
+           ((const uint64_t *)(w->z->base + h->steered))[n->steered] == offset &&
+           !zone_node_set(n, DNS_A) && !zone_node_set(n, DNS_AAAA) && !zone_node_set(n, DNS_CNAME);
+}
+
+static bool slot_check(const struct zone *z, const uint8_t *name, size_t length, uint64_t offset)
+{
+    uint64_t hash = dname_hash(name, length), wanted = zone_slot(hash, offset);
+    uint32_t mask = z->header->slot_mask;
+    uint32_t i = (uint32_t)hash & mask;
+
+    for (; (uint32_t)z->slots[i]; i = (i + 1) & mask)
+        if (z->slots[i] == wanted)
+            return true;
+    return false;
+}
+
+static void tally(struct walk *w, const struct zone_node *n, unsigned labels)
+{
+    if (labels > w->labels_max)
+        w->labels_max = (uint8_t)labels;
+    w->wildcards += (n->flags & NODE_WILDCARD) != 0;
+    w->wildcard_parents += (n->flags & NODE_HAS_WILDCARD_CHILD) != 0;
+    if (n->flags & NODE_WILDCARD)
+        w->flags |= ZONE_HAS_WILDCARD;
+    if (n->flags & NODE_CUT)
+        w->flags |= ZONE_HAS_CUT;
+}
+
+/* Is this node as it should be, apart from its sets? Their heads and the name are in the file. */
+static bool node_head_check(struct walk *w, const struct zone_node *n, uint64_t offset)
+{
+    const uint8_t *name = zone_node_name(n);
+    bool apex = offset == w->z->header->apex;
+
+    if (dname_check(name, n->name_length) != n->name_length)
+        return false;
+    unsigned labels = dname_labels(name);
+    if (apex ? !dname_equal(name, n->name_length, w->z->header->origin, w->z->header->origin_length)
+             : !levels_climb(w, name, n->name_length, labels) ||
+                   dname_compare(w->last_name, name) >= 0)
+        return false;
+    const struct zone_node *up = apex ? NULL : w->levels[w->depth - 1].node;
+    if (n->flags != flags_expected(n, up, name) ||
+        (n->flags & NODE_WILDCARD && !(up->flags & NODE_HAS_WILDCARD_CHILD)) ||
+        !links_check(w, n, offset) || !steered_check(w, n, offset) ||
+        !slot_check(w->z, name, n->name_length, offset))
+        return false;
+    invariant(w->depth <= DNAME_LABELS_MAX);
+    w->levels[w->depth++] = (struct level){offset, n};
+    w->last_name = name;
+    tally(w, n, labels);
+    return true;
+}
+
+static bool node_check(struct walk *w)
+{
+    uint64_t offset = w->position, left = w->z->header->size - offset;
+    const struct zone_node *n = zone_node_at(w->z, offset);
+
+    if (left < sizeof *n ||
+        left - sizeof *n < n->set_count * sizeof(struct zone_set) + n->name_length)
+        return false;
+    uint64_t size = sizeof *n + n->set_count * sizeof(struct zone_set) + n->name_length;
+    if (left < ((size + 1) & ~(uint64_t)1) || !node_head_check(w, n, offset))
+        return false;
+    w->position += (size + 1) & ~(uint64_t)1;
+    if (!sets_check(w, n, offset))
+        return false;
+    w->position = (w->position + 7) & ~(uint64_t)7;
+    return w->position <= w->z->header->size;
+}
+
+/* ---- the whole ---- */
+
+static bool negative_check(const struct zone *z)
+{
+    const struct zone_header *h = z->header;
+    uint64_t position = h->negative;
+
+    return h->steered + h->steered_count * sizeof(uint64_t) == h->negative &&
+           image_check(z, &position, h->size, 0, 1, DNAME_MAX) &&
+           ((position + 7) & ~(uint64_t)7) == h->nodes;
+}
+
+static bool apex_check(const struct zone *z)
+{
+    const struct zone_node *apex = zone_node_at(z, z->header->apex);
+    const struct zone_set *soa = zone_node_set(apex, DNS_SOA);
+
+    if (!soa || soa->record_count != 1 || !zone_node_set(apex, DNS_NS))
+        return false;
+    const struct zone_records *r = (const void *)(z->base + (uint64_t)soa->records * 8);
+    struct reader serial = reader_init((const uint8_t *)(r + 1) + r->length - 20, 4);
+    return reader_u32(&serial) == z->header->serial;
+}
+
+static bool table_check(const struct zone *z)
+{
+    uint64_t used = 0;
+
+    for (uint64_t i = 0; i <= z->header->slot_mask; i++)
+        used += (uint32_t)z->slots[i] != 0;
+    /* Each node was found in a slot of its own, so these lead to all of them and nowhere else. */
+    return used == z->header->node_count;
+}
+
+bool zone_verify(const struct zone *z)
+{
+    const struct zone_header *h = z->header;
+    uint64_t heap = h->slots + ((uint64_t)h->slot_mask + 1) * sizeof(uint64_t);
+    struct walk w = {.z = z, .position = h->nodes, .heap = heap};
+
+    if (dname_check(h->origin, h->origin_length) != h->origin_length ||
+        dname_labels(h->origin) != h->labels || heap % 8 || heap > h->steered ||
+        !negative_check(z) || !table_check(z))
+        return false;
+    for (uint32_t i = 0; i < h->node_count; i++)
+        if (!node_check(&w))
+            return false;
+    return w.position == h->size && w.heap == h->steered && w.records == h->record_count &&
+           w.steered == h->steered_count && w.wildcards == w.wildcard_parents &&
+           w.labels_max == h->labels_max && w.flags == h->flags && apex_check(z);
+}
