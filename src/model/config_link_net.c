@@ -96,7 +96,8 @@ static void collections_fill(struct linking *l)
             arena_new(l->reading->keep, out->prefix_count + (size_t)1, sizeof *out->prefixes);
         for (uint32_t k = 0; k < out->prefix_count; k++) {
             out->prefixes[k] = prefixes[k].prefix;
-            prefix_once(l, &seen, &out->prefixes[k], prefixes[k].head.node->place);
+            if (prefixes[k].head.good)
+                prefix_once(l, &seen, &out->prefixes[k], prefixes[k].head.node->place);
         }
         map_done(&seen);
         if (d->name)
@@ -118,7 +119,8 @@ static void latencies_fill(struct linking *l)
     for (uint32_t i = 0; i < l->root->latencies.count; i++) {
         const struct draft_latency *d = &drafts[i];
         const struct draft_region_latency *regions = d->regions.items;
-        prefix_once(l, &seen, &d->network, d->head.key->place);
+        if (d->head.good)
+            prefix_once(l, &seen, &d->network, d->head.key->place);
         for (uint32_t k = 0; k < d->regions.count; k++)
             c->latencies[at++] = (struct config_latency){
                 d->network, regions[k].region, regions[k].latency, regions[k].head.key->place};

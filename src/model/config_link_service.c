@@ -15,6 +15,14 @@ static bool says(const struct draft *draft, const char *key)
     return tree_get(draft->node, key) != NULL;
 }
 
+/* A policy that could not be read was reported; nothing more can be said by it. */
+static bool policy_is_known(const struct draft_service *s)
+{
+    const struct tree *said = tree_get(s->head.node, "policy");
+    return !said || (said->kind == TREE_SCALAR &&
+                     strcmp(said->text, policy_name((enum policy)s->policy)) == 0);
+}
+
 /* Keys that one policy alone uses. */
 static void role_keys_check(struct linking *l, const struct draft_service *s,
                             const struct draft_endpoint *e)
@@ -49,8 +57,7 @@ static void role_keys_check(struct linking *l, const struct draft_service *s,
             endpoint_name(e));
 }
 
-static void target_check(struct linking *l, const struct draft_service *s,
-                         const struct draft_endpoint *e)
+static void target_check(struct linking *l, const struct draft_endpoint *e)
 {
     struct problems *p = l->reading->problems;
     bool address = says(&e->head, "address"), nested = says(&e->head, "service");
@@ -65,13 +72,22 @@ static void target_check(struct linking *l, const struct draft_service *s,
         problem_add(p, place_under(&e->head, "check"),
                     "endpoint %s stands for a service, whose own health counts; remove the check",
                     endpoint_name(e));
-    if (nested && (s->policy == POLICY_SIMPLE || s->policy == POLICY_MULTIVALUE) &&
-        (s->endpoints.count > 1 || s->policy == POLICY_MULTIVALUE))
-        problem_add(
-            p, place_under(&e->head, "service"),
-            "a service cannot be mixed into the addresses that policy %s answers together; make "
-            "the policy weighted, or give addresses",
-            policy_name((enum policy)s->policy));
+}
+
+/* What simple and multivalue answer are addresses, side by side; a service that stands alone is an
+ * alias. */
+static void mixed_check(struct linking *l, const struct draft_service *s,
+                        const struct draft_endpoint *e)
+{
+    bool alone = s->policy == POLICY_SIMPLE && s->endpoints.count == 1;
+    if (!says(&e->head, "service") || alone ||
+        (s->policy != POLICY_SIMPLE && s->policy != POLICY_MULTIVALUE))
+        return;
+    problem_add(
+        l->reading->problems, place_under(&e->head, "service"),
+        "a service cannot be mixed into the addresses that policy %s answers together; make "
+        "the policy weighted, or give addresses",
+        policy_name((enum policy)s->policy));
 }
 
 static void check_reference(struct linking *l, struct draft_endpoint *e)
@@ -201,7 +217,7 @@ static void failover_check(struct linking *l, const struct draft_service *s)
     const struct draft_endpoint *all = s->endpoints.items, *primary = NULL;
     bool roles = true;
     for (uint32_t i = 0; i < s->endpoints.count; i++) {
-        roles &= all[i].role != ROLE_NONE;
+        roles &= all[i].role > ROLE_NONE;
         if (all[i].role != ROLE_PRIMARY)
             continue;
         if (primary)
@@ -219,30 +235,33 @@ static void failover_check(struct linking *l, const struct draft_service *s)
             "role: primary");
 }
 
+enum { ROLE_UNREADABLE = -1 };
+
 static void endpoint_fill(struct linking *l, const struct draft_service *s,
                           struct draft_endpoint *e)
 {
     struct config_endpoint *out = &e->endpoint;
     out->place = e->head.node->place;
-    if (e->head.node->kind != TREE_MAPPING) {
-        e->role = ROLE_SECONDARY; /* no more sentences about it */
+    out->service = out->check = CONFIG_NONE;
+    /* a role that could not be read was reported: it is neither missing nor secondary */
+    if (e->role == ROLE_NONE && (e->head.node->kind != TREE_MAPPING || says(&e->head, "role")))
+        e->role = ROLE_UNREADABLE;
+    if (e->head.node->kind != TREE_MAPPING)
         return;
-    }
-    out->role = (enum role)e->role;
+    out->role = e->role == ROLE_UNREADABLE ? ROLE_NONE : (enum role)e->role;
     memcpy(out->address, e->addresses.address, sizeof out->address);
     memcpy(out->has_address, e->addresses.has, sizeof out->has_address);
     out->locations = e->locations.items;
     out->location_count = e->locations.count;
-    if (s->policy >= 0)
+    if (policy_is_known(s)) {
         role_keys_check(l, s, e);
-    target_check(l, s, e);
+        mixed_check(l, s, e);
+    }
+    target_check(l, e);
     check_reference(l, e);
     service_reference(l, e);
     collection_references(l, e);
     geo_check(l, e);
-    /* a role that could not be read was reported: it is not missing */
-    if (e->role == ROLE_NONE && says(&e->head, "role"))
-        e->role = ROLE_SECONDARY;
 }
 
 static void service_fill(struct linking *l, struct draft_service *s)
@@ -268,7 +287,7 @@ static void service_fill(struct linking *l, struct draft_service *s)
         endpoint_fill(l, s, &endpoints[i]);
     if (s->endpoints.count) {
         endpoints_unique(l, s);
-        if (s->policy == POLICY_FAILOVER)
+        if (policy_is_known(s) && s->policy == POLICY_FAILOVER)
             failover_check(l, s);
     }
     for (uint32_t i = 0; i < s->endpoints.count; i++)

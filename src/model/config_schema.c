@@ -16,13 +16,38 @@ static bool is_bare(const struct key *key)
     return s[0] == '[' || s[0] == '{' || key->type == &type_integer || key->type == &type_bool;
 }
 
-void key_schema(const struct key *key, struct text *out)
+/* What the value is, in the words of the problems: for the manual. */
+static void wanted_write(const struct key *key, struct text *out)
+{
+    char low[DURATION_TEXT_MAX], high[DURATION_TEXT_MAX];
+    const struct list_of *list = key->detail;
+    if (key->type == &type_integer)
+        text_appendf(out, "a whole number from %lld to %lld", (long long)key->min,
+                     (long long)key->max);
+    else if (key->type == &type_duration)
+        text_appendf(out, "a duration from %s to %s", duration_format(key->min, low),
+                     duration_format(key->max, high));
+    else if (key->type == &type_list && list->element.type != &type_mapping)
+        text_appendf(out, "%s, or a list of them", list->element.type->wanted);
+    else if (key->type == &type_choice)
+        for (const struct choice *c = key->detail; c->name; c++)
+            text_appendf(out, "%s%s", c == key->detail ? "" : c[1].name ? ", " : " or ", c->name);
+    else
+        text_append(out, key->type->wanted);
+}
+
+static void key_schema(const struct key *key, struct text *out)
 {
     key->type->schema(key, out);
     if (key->help) {
         text_append(out, ",\"description\":");
         text_append_json(out, key->help, strlen(key->help));
     }
+    struct text wanted = text_init(1000);
+    wanted_write(key, &wanted);
+    text_append(out, ",\"$comment\":");
+    text_append_json(out, text_string(&wanted), wanted.length);
+    text_done(&wanted);
     if (!key->standard)
         return;
     text_append(out, ",\"default\":");
@@ -32,7 +57,7 @@ void key_schema(const struct key *key, struct text *out)
         text_append_json(out, key->standard, strlen(key->standard));
 }
 
-void shape_schema(const struct shape *shape, struct text *out)
+static void shape_schema(const struct shape *shape, struct text *out)
 {
     bool first = true;
     text_append(out, "\"type\":\"object\"");

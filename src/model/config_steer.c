@@ -159,9 +159,14 @@ static bool all_down_read(struct reading *r, const struct tree *node, const stru
 {
     struct draft_all_down d = {.mode = ALL_DOWN_FALLBACK};
     struct key plain = {.name = key->name, .detail = all_down_choices};
-    if (node->kind == TREE_MAPPING ? !shape_read(r, node, &shape_fallback, &d)
-        : node->kind == TREE_LIST  ? !reading_refuse(r, node, key, type_all_down.wanted)
-                                   : !type_choice.read(r, node, &plain, &d.mode))
+    bool good = false;
+    if (node->kind == TREE_MAPPING)
+        good = shape_read(r, node, &shape_fallback, &d);
+    else if (node->kind == TREE_LIST || strcmp(node->text, "fallback") == 0)
+        reading_refuse(r, node, key, type_all_down.wanted);
+    else
+        good = type_choice.read(r, node, &plain, &d.mode);
+    if (!good)
         return false;
     *(struct draft_all_down *)slot = d;
     return true;

@@ -252,8 +252,7 @@ static const struct list_of references = {
 static const struct key endpoint_keys[] = {
     {"name", &type_label, AT(draft_endpoint, endpoint.name), .required = true,
      .help = "unique in its service; orders are given by it"},
-    {"address", &type_addresses, AT(draft_endpoint, addresses),
-     .help = "an IP address, or a list of one v4 and one v6 address"},
+    {"address", &type_addresses, AT(draft_endpoint, addresses), .help = "where it is"},
     {"service", &type_name, AT(draft_endpoint, service),
      .help = "instead of an address: another service of this file that it stands for"},
     {"region", &type_label, AT(draft_endpoint, endpoint.region),

@@ -22,6 +22,7 @@ struct builder {
     unsigned depth;
     const struct tree *root;
     bool failed;
+    bool placeless;
 };
 
 static struct config_place place_of(const yaml_mark_t *mark)
@@ -125,7 +126,8 @@ static struct tree *node_new(struct builder *b, enum tree_kind kind, const yaml_
 {
     struct tree *node = arena_new(b->arena, 1, sizeof *node);
     node->kind = kind;
-    node->place = place_of(&event->start_mark);
+    if (!b->placeless)
+        node->place = place_of(&event->start_mark);
     node->weight = 1;
     if (tag)
         problem_add(b->problems, node->place,
@@ -393,4 +395,14 @@ int tree_parse(const char *data, size_t length, struct arena *arena, struct prob
         return ERR_SYNTAX;
     *ret = b.root;
     return 0;
+}
+
+const struct tree *tree_parse_default(const char *text, struct arena *arena)
+{
+    struct problems problems = problems_init("default");
+    struct builder b = {
+        .arena = arena, .problems = &problems, .anchors = map_init(), .placeless = true};
+    events_read(&b, text, strlen(text));
+    invariant(b.root && !b.failed && !problems.total);
+    return b.root;
 }

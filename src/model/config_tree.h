@@ -49,3 +49,6 @@ pure_function const struct tree *tree_get(const struct tree *mapping, const char
  * `problems`, and the tree is given without them. */
 must_check int tree_parse(const char *data, size_t length, struct arena *arena,
                           struct problems *problems, const struct tree **ret);
+
+/* A default of the tables, in YAML; its places are all nowhere (line 0). */
+const struct tree *tree_parse_default(const char *text, struct arena *arena);

@@ -352,7 +352,10 @@ static bool list_read(struct reading *r, const struct tree *node, const struct k
     char wanted[160];
     int64_t max = key->max ? key->max : UINT32_MAX;
     bool good = true;
-    snprintf(wanted, sizeof wanted, "a list; each element: %s", of->element.type->wanted);
+    if (of->element.type == &type_mapping)
+        snprintf(wanted, sizeof wanted, "a list of mappings: - {...}");
+    else
+        snprintf(wanted, sizeof wanted, "a list, each element %s", of->element.type->wanted);
     bool alone = of->alone && node->kind != TREE_LIST;
     if (!alone && node->kind != TREE_LIST)
         return reading_refuse(r, node, key, wanted);
@@ -368,9 +371,10 @@ static bool list_read(struct reading *r, const struct tree *node, const struct k
     for (uint32_t i = 0; i < count; i++) {
         char *item = (char *)list.items + i * of->size;
         const struct tree *value = alone ? node : node->items[i];
+        bool read = of->element.type->read(r, value, &of->element, item + of->element.offset);
         if (of->headed)
-            *(struct draft *)item = (struct draft){.node = value};
-        good &= of->element.type->read(r, value, &of->element, item + of->element.offset);
+            *(struct draft *)item = (struct draft){.node = value, .good = read};
+        good &= read;
     }
     *(struct list *)slot = list;
     return good;
@@ -413,9 +417,10 @@ static bool names_read(struct reading *r, const struct tree *node, const struct 
     for (uint32_t i = 0; i < node->count; i++) {
         char *item = (char *)list.items + i * of->size;
         const struct tree_pair *pair = &node->pairs[i];
-        *(struct draft *)item = (struct draft){.node = pair->value, .key = pair->key};
-        good &= of->label.type->read(r, pair->key, &of->label, item + of->label.offset);
-        good &= of->element.type->read(r, pair->value, &of->element, item + of->element.offset);
+        bool read = of->label.type->read(r, pair->key, &of->label, item + of->label.offset);
+        read &= of->element.type->read(r, pair->value, &of->element, item + of->element.offset);
+        *(struct draft *)item = (struct draft){.node = pair->value, .key = pair->key, .good = read};
+        good &= read;
     }
     *(struct list *)slot = list;
     return good;
@@ -437,6 +442,11 @@ static void names_schema(const struct key *key, struct text *out)
 
 const struct type type_names = {"a mapping from names to values", names_read, names_schema};
 
+static const char *article(const char *word)
+{
+    return strchr("aeiou", word[0]) ? "an" : "a";
+}
+
 static bool mapping_read(struct reading *r, const struct tree *node, const struct key *key,
                          void *slot)
 {
@@ -444,7 +454,8 @@ static bool mapping_read(struct reading *r, const struct tree *node, const struc
     if (node->kind == TREE_MAPPING)
         return shape_read(r, node, shape, slot);
     char wanted[80];
-    snprintf(wanted, sizeof wanted, "a mapping with the keys of a %s", shape->what);
+    snprintf(wanted, sizeof wanted, "a mapping with the keys of %s %s", article(shape->what),
+             shape->what);
     return reading_refuse(r, node, key, wanted);
 }
 
@@ -468,11 +479,11 @@ static void unknown_report(struct reading *r, const struct tree *key, const stru
                                      shape->keys[i].name);
     }
     if (like.best)
-        problem_add(r->problems, key->place, "%s is not a key of a %s; did you mean \"%s\"?",
-                    quote(key->text).text, shape->what, like.best);
+        problem_add(r->problems, key->place, "%s is not a key of %s %s; did you mean \"%s\"?",
+                    quote(key->text).text, article(shape->what), shape->what, like.best);
     else
-        problem_add(r->problems, key->place, "%s is not a key of a %s; it takes %s",
-                    quote(key->text).text, shape->what, takes);
+        problem_add(r->problems, key->place, "%s is not a key of %s %s; it takes %s",
+                    quote(key->text).text, article(shape->what), shape->what, takes);
 }
 
 /* Defaults go through the same readers as what is written, so the manual cannot differ from the
@@ -483,8 +494,7 @@ static bool standard_read(struct reading *r, const struct key *key, void *slot)
         .kind = TREE_SCALAR, .text = key->standard, .count = (uint32_t)strlen(key->standard)};
     const struct tree *node = &plain;
     if (key->standard[0] == '[' || key->standard[0] == '{')
-        if (tree_parse(key->standard, strlen(key->standard), r->scratch, r->problems, &node) < 0)
-            return false;
+        node = tree_parse_default(key->standard, r->scratch);
     return key->type->read(r, node, key, slot);
 }
 

@@ -56,6 +56,7 @@ struct shape {
 struct draft {
     const struct tree *node; /* its value */
     const struct tree *key;  /* its name in a mapping of names, else NULL */
+    bool good;               /* all of it could be read */
 };
 
 struct list {
@@ -110,7 +111,5 @@ const char *reading_scalar(struct reading *r, const struct tree *node, const str
 bool reading_duration(struct reading *r, const struct tree *node, const struct key *key,
                       int64_t min, int64_t max, usec_t *ret);
 
-/* {"type": "object", ...} of a shape, appended without its braces. */
-void shape_schema(const struct shape *shape, struct text *out);
-void key_schema(const struct key *key, struct text *out);
+/* "type": "string" with a pattern, written as it stands inside a JSON string. */
 void schema_pattern(struct text *out, const char *pattern);

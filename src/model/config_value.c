@@ -339,7 +339,7 @@ static const char *url_rest_fault(const char *rest)
     for (; *rest; rest++)
         if ((unsigned char)*rest <= ' ' || (unsigned char)*rest >= 0x7f ||
             strchr("{}\"<>\\^`|#", *rest))
-            return "has a character in its path that a url cannot hold; percent-encode it";
+            return "has a character in its path that has to be percent-encoded";
     return NULL;
 }
 

@@ -12,7 +12,7 @@ struct target {
     const struct config_check *check; /* NULL: not probed, counts as healthy */
 };
 
-/* All targets in order of service, endpoint, family; nested endpoints have none. *ret_count elements;
- * allocated in `arena`. */
+/* All targets in order of service, endpoint, family; nested endpoints have none. *ret_count
+ * elements; allocated in `arena`. */
 must_check struct target *target_list(const struct config *config, struct arena *arena,
                                       uint32_t *ret_count);
