@@ -19,9 +19,13 @@ tidy() {
         grep -E '(warning|error):' | sort -u | { ! grep .; }
 }
 
+# cppcheck 2.10 does not know __VA_OPT__: it gets a log.h whose log_event() takes the fields for granted.
 check_c() {
-    cppcheck -q --std=c11 --library=posix --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-        --suppressions-list=tools/cppcheck.txt -D__GNUC__=12 -D_GNU_SOURCE -DHOLDFAST_VERSION='"0"' -I src -I . src
+    mkdir -p build/lint/base
+    sed '/^#define log_event/,$d' src/base/log.h >build/lint/base/log.h
+    echo '#define log_event(level, event, ...) log_write((level), (event), NULL)' >>build/lint/base/log.h
+    cppcheck -q -j2 --std=c11 --library=posix --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+        --suppressions-list=tools/cppcheck.txt -D__GNUC__=12 -D_GNU_SOURCE -DHOLDFAST_VERSION='"0"' -I build/lint -I src -I . src
 }
 
 # The pure folders only: paths through system calls give it more to guess than to find.

@@ -45,7 +45,7 @@ bool ip_prefix_contains(const struct ip_prefix *p, const struct ip *ip)
     if (p->ip.family != ip->family)
         return false;
     unsigned whole = p->length / 8, rest = p->length % 8;
-    if (memcmp(p->ip.bytes, ip->bytes, whole))
+    if (memcmp(p->ip.bytes, ip->bytes, whole) != 0)
         return false;
     return rest == 0 || ((p->ip.bytes[whole] ^ ip->bytes[whole]) & (0xff00u >> rest) & 0xffu) == 0;
 }

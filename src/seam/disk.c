@@ -242,7 +242,7 @@ int disk_list(const char *path, int (*each)(void *context, const char *name), vo
             result = -errno;
             break;
         }
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             result = each(context, e->d_name);
     }
     closedir(dir);

@@ -71,7 +71,8 @@ START_TEST(test_drop_keeps_nothing)
         return;
     ck_assert_int_eq(getgroups(0, NULL), 1);
     ck_assert_int_eq(open("/etc/shadow", O_RDONLY | O_CLOEXEC), -1);
-    ck_assert_int_eq(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP), -1);
+    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    ck_assert_int_eq(fd, -1);
 }
 END_TEST
 
@@ -163,7 +164,8 @@ static int try_dns_work(void)
 
 static int try_dns_beyond_its_work(void)
 {
-    if (socket(AF_INET, SOCK_DGRAM, 0) != -1 || errno != EPERM)
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd != -1 || errno != EPERM)
         return 1;
     if (unlink("/tmp/holdfast-no-such-file") != -1 || errno != EPERM)
         return 2;
@@ -184,7 +186,8 @@ static int try_tell_work(void)
 {
     if (try_dns_work())
         return 1;
-    if (socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 && errno == EPERM)
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 && errno == EPERM)
         return 2;
     return unlink("/tmp/holdfast-no-such-file") == -1 && errno == EPERM ? 0 : 3;
 }
