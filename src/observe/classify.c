@@ -111,7 +111,7 @@ enum reason classify_curl(int code, int error, bool no_route, long verify,
         return verify == X509_V_OK ? REASON_TLS_WRONG_NAME : classify_certificate(verify);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CLIENTCERT:
-        return REASON_TLS_ALERT;
+        return verify == X509_V_OK ? REASON_TLS_ALERT : classify_certificate(verify);
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return REASON_TLS_UNTRUSTED;

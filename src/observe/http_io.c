@@ -30,6 +30,7 @@ struct http {
     struct trust *trust; /* https with verify */
     char *name;          /* host of the URL: what TLS sends and verifies */
     size_t header_bytes;
+    usec_t handshake;    /* when TLS began; 0: not yet */
     long verify;         /* X509_V_ERR_* of this probe */
     enum reason outcome; /* known before the transfer ended; REASON_NOT_YET: not known */
     bool in_multi;
@@ -74,7 +75,7 @@ static int on_certificate(X509_STORE_CTX *store, void *context)
 {
     struct slot *s = context;
     struct http *h = s->state;
-    return certificate_check(store, s, &h->verify);
+    return certificate_check(store, s, h->trust, &h->verify);
 }
 
 static CURLcode on_tls(CURL *easy, void *context, void *slot)
@@ -82,8 +83,7 @@ static CURLcode on_tls(CURL *easy, void *context, void *slot)
     (void)easy;
     struct slot *s = slot;
     struct http *h = s->state;
-    if (h->trust)
-        SSL_CTX_set1_cert_store(context, h->trust->store);
+    h->handshake = clock_now();
     SSL_CTX_set_cert_verify_callback(context, on_certificate, s);
     return CURLE_OK;
 }
@@ -135,8 +135,9 @@ static void phase_set(struct slot *s, enum phase phase, usec_t from, usec_t to)
         s->sample.phase_us[phase] = to - from > UINT32_MAX ? UINT32_MAX : (uint32_t)(to - from);
 }
 
-/* libcurl's times count from the start of the transfer; 0 = not reached. The phase that the probe
- * was in when it ended gets the time until then. */
+/* libcurl's times count from the start of the transfer; 0 = not reached, and it notes the end of
+ * the connect only with that of the handshake, so the handshake's begin is ours. The phase that the
+ * probe was in when it ended gets the time until then. */
 static struct progress http_phases(struct slot *s)
 {
     struct http *h = s->state;
@@ -146,6 +147,8 @@ static struct progress http_phases(struct slot *s)
            connected = curl_time(h->easy, CURLINFO_CONNECT_TIME_T),
            secured = tls ? curl_time(h->easy, CURLINFO_APPCONNECT_TIME_T) : connected,
            first = curl_time(h->easy, CURLINFO_STARTTRANSFER_TIME_T);
+    if (!connected && h->handshake)
+        connected = h->handshake - s->sample.started;
     struct progress at = {
         .connected = connected > 0, .secured = secured > 0, .first_byte = first > 0};
     phase_set(s, PHASE_RESOLVE, 0, resolved);
@@ -274,7 +277,7 @@ static CURLU *http_url(const struct slot *s, struct http *h)
     struct text text = text_init(REQUEST_URL_MAX);
     CURLU *url = curl_url();
     bool ok = url && !request_url(c->url, &s->address, &text) &&
-              !curl_url_set(url, CURLUPART_URL, text_string(&text), 0);
+              !curl_url_set(url, CURLUPART_URL, text_string(&text), CURLU_PATH_AS_IS);
     text_done(&text);
     if (ok && name && c->kind == CHECK_HTTPS) {
         size_t length = request_host(name, &start);
@@ -385,7 +388,7 @@ static bool http_options(struct slot *s, struct http *h, CURLU *url)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
     curl_easy_setopt(e, CURLOPT_CONNECT_TO, h->connect_to);
-    /* the trusted certificates come from our store, shared by all probes */
+    /* certificate_check() has its own store, shared by all probes: libcurl need not load any */
     curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
     curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, c->verify ? 1L : 0L);
@@ -417,13 +420,7 @@ static void http_release(struct slot *s)
 static void http_renew(struct slot *s)
 {
     struct http *h = s->state;
-    if (!h->trust)
-        return;
-    struct trust *fresh = trust_get(s->observer, s->check->ca);
-    if (!fresh) /* a file that cannot be read now: go on with what was read (L1) */
-        return;
-    trust_put(h->trust);
-    h->trust = fresh;
+    trust_renew(s, &h->trust);
 }
 
 static bool http_prepare(struct slot *s)
@@ -450,6 +447,7 @@ static void http_start(struct slot *s)
     struct http *h = s->state;
     h->header_bytes = 0;
     h->verify = X509_V_OK;
+    h->handshake = 0;
     h->outcome = REASON_NOT_YET;
     h->body.wanted = s->check->body;
     h->body.wanted_length = s->check->body ? strlen(s->check->body) : 0;

@@ -8,6 +8,7 @@
 #include "observe/probe_io.h"
 #include "seam/clock.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -420,11 +421,20 @@ static void descriptors_raise(void)
         log_event(LOG_WARN, "probe.descriptors", {"error", LOG_S(strerrorname_np(errno))});
 }
 
+/* OpenSSL writes without MSG_NOSIGNAL: a peer that resets the connection would end the process. */
+static void pipe_ignore(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 int observer_new(uv_loop_t *loop, observe_sink *sink, void *context, uint64_t seed,
                  struct observer **ret)
 {
     invariant(loop && sink);
     descriptors_raise();
+    pipe_ignore();
     int fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -467,6 +477,7 @@ void observer_free(struct observer *o)
     invariant(o->deadlines.count == 0);
     http_close(o);
     icmp_close(o);
+    tls_close(o);
     trust_forget(o);
     schedule_done(&o->schedule);
     heap_done(&o->deadlines);

@@ -13,6 +13,7 @@
 #include "observe/observe_io.h"
 #include "observe/schedule.h"
 #include <netinet/in.h>
+#include <openssl/types.h>
 #include <sys/epoll.h>
 
 struct slot;
@@ -87,6 +88,7 @@ struct observer {
     struct trust *trusts;
     struct http_engine *http;
     struct icmp_engine *icmp;
+    SSL_CTX *tls; /* for checks of kind tls; made when first needed */
 };
 
 /* Watches a socket of the running probe; events: EPOLLIN, EPOLLOUT. Again with the same fd: changes
@@ -120,27 +122,31 @@ void http_event(struct observer *o, int fd, uint32_t events);
 void http_timeout(struct observer *o);
 void http_close(struct observer *o);
 
+/* tls_io.c */
+void tls_close(struct observer *o);
+
 /* icmp_io.c */
 void icmp_event(struct observer *o, enum ip_family family);
 void icmp_close(struct observer *o);
 
 /* certificate_io.c: what certificates are trusted, one store for each file, read at
  * observer_targets(). */
-typedef struct x509_store_st X509_STORE;
-typedef struct x509_store_ctx_st X509_STORE_CTX;
-typedef struct ssl_ctx_st SSL_CTX;
 struct trust {
     struct trust *next;
     char *ca;          /* NULL: the system's */
     X509_STORE *store; /* NULL: could not be read */
-    SSL_CTX *context;  /* for checks of kind tls; made when first used */
     uint32_t users;
 };
 /* The store of the check's file, NULL where it cannot be read. Give back with trust_put. */
 struct trust *trust_get(struct observer *o, const char *ca);
 void trust_put(struct trust *t);
+/* Exchanges *trust (which may be NULL) for what the file holds now; where it cannot be read now,
+ * what was read before stays (L1). */
+void trust_renew(struct slot *s, struct trust **trust);
 /* A new list of targets: what was read before is not given out again. */
 void trust_forget(struct observer *o);
 /* For SSL_CTX_set_cert_verify_callback: notes the leaf's end in the slot's sample and checks the
- * chain if the check wants it; *ret_verify = X509_V_ERR_*. Returns 1 to go on. */
-int certificate_check(X509_STORE_CTX *store, struct slot *s, long *ret_verify);
+ * chain if the check wants it; *ret_verify = X509_V_ERR_*. Returns 1 to go on. trust may be NULL
+ * where nothing is verified. */
+int certificate_check(X509_STORE_CTX *seen, struct slot *s, const struct trust *trust,
+                      long *ret_verify);

@@ -12,45 +12,42 @@
 #include <string.h>
 
 struct tls {
-    struct trust *trust;
-    SSL_CTX *context; /* the trust's, or our own where nothing is verified */
-    SSL *ssl;         /* of the running probe */
-    char *name;       /* sent and verified; NULL: the address is verified and nothing sent */
-    long verify;      /* X509_V_ERR_* of this probe */
-    usec_t connected; /* 0: not yet */
+    struct trust *trust; /* NULL: nothing is verified */
+    SSL *ssl;            /* of the running probe */
+    char *name;          /* sent and verified; NULL: the address is verified and nothing sent */
+    long verify;         /* X509_V_ERR_* of this probe */
+    usec_t connected;    /* 0: not yet */
 };
 
-static int on_certificate(X509_STORE_CTX *store, void *unused)
+static int on_certificate(X509_STORE_CTX *seen, void *unused)
 {
     (void)unused;
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    SSL *ssl = X509_STORE_CTX_get_ex_data(seen, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct slot *s = SSL_get_app_data(ssl);
     struct tls *t = s->state;
-    return certificate_check(store, s, &t->verify);
+    return certificate_check(seen, s, t->trust, &t->verify);
 }
 
-static SSL_CTX *context_new(X509_STORE *store)
+static bool tls_open(struct observer *o)
 {
+    if (o->tls)
+        return true;
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (!context)
-        return NULL;
+        return false;
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_verify(context, store ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(context, on_certificate, NULL);
-    if (store)
-        SSL_CTX_set1_cert_store(context, store);
-    return context;
+    o->tls = context;
+    return true;
 }
 
-static SSL_CTX *trust_context(struct trust *t)
+void tls_close(struct observer *o)
 {
-    if (!t->context)
-        t->context = context_new(t->store);
-    if (t->context)
-        SSL_CTX_up_ref(t->context);
-    return t->context;
+    SSL_CTX_free(o->tls);
+    o->tls = NULL;
 }
 
 static void tls_release(struct slot *s)
@@ -58,40 +55,24 @@ static void tls_release(struct slot *s)
     struct tls *t = s->state;
     if (!t)
         return;
-    SSL_CTX_free(t->context);
     trust_put(t->trust);
     free(t->name);
     free(t);
     s->state = NULL;
 }
 
-static bool tls_trust(struct slot *s, struct tls *t)
-{
-    struct trust *trust = s->check->verify ? trust_get(s->observer, s->check->ca) : NULL;
-    if (s->check->verify && !trust)
-        return false;
-    SSL_CTX *context = trust ? trust_context(trust) : context_new(NULL);
-    if (!context) {
-        trust_put(trust);
-        return false;
-    }
-    SSL_CTX_free(t->context);
-    trust_put(t->trust);
-    t->context = context;
-    t->trust = trust;
-    return true;
-}
-
 static bool tls_prepare(struct slot *s)
 {
     const char *name = s->check->sni ? s->check->sni : s->check->host, *start;
+    if (!tls_open(s->observer))
+        return false;
     struct tls *t = s->state = mem_new(1, sizeof *t);
     if (name) {
         size_t length = request_host(name, &start);
         t->name = mem_new(length + 1, 1);
         memcpy(t->name, start, length);
     }
-    if (tls_trust(s, t))
+    if (!s->check->verify || (t->trust = trust_get(s->observer, s->check->ca)))
         return true;
     tls_release(s);
     return false;
@@ -99,9 +80,8 @@ static bool tls_prepare(struct slot *s)
 
 static void tls_renew(struct slot *s)
 {
-    /* where nothing can be read now, what was read before stays (L1) */
-    if (s->check->verify)
-        (void)tls_trust(s, s->state);
+    struct tls *t = s->state;
+    trust_renew(s, &t->trust);
 }
 
 static void tls_start(struct slot *s)
@@ -130,7 +110,7 @@ static bool ssl_name(struct slot *s, struct tls *t)
 
 static bool ssl_begin(struct slot *s, struct tls *t)
 {
-    t->ssl = SSL_new(t->context);
+    t->ssl = SSL_new(s->observer->tls);
     if (!t->ssl)
         return false;
     SSL_set_app_data(t->ssl, s);
