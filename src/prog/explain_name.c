@@ -77,7 +77,7 @@ static void types_append(struct explain *x, const struct zone_node *n)
     if (n->flags & NODE_STEERED)
         text_appendf(x->out, "%sA and AAAA from the plan", n->set_count ? ", " : "");
     if (!n->set_count && !(n->flags & NODE_STEERED))
-        text_append(x->out, "nothing: there are only names below it");
+        text_append(x->out, "no records, only names below it");
 }
 
 /* The nearest name above that exists; its wildcard answers for those that do not. */
@@ -152,13 +152,23 @@ static void cname_target(const struct zone *z, const struct zone_set *s,
 static void static_explain(struct explain *x, const struct found *f)
 {
     char type[DNS_TYPE_TEXT_MAX];
-    const struct zone_set *s = zone_node_set(f->node, x->type);
-    dns_type_format(x->type, type);
-    if (s) {
-        text_append(x->out, "The answer is static, from the zone file (TTL, type, data):\n");
+    unsigned shown = 0;
+    for (unsigned i = 0; i < f->node->set_count; i++) {
+        const struct zone_set *s = &f->node->sets[i];
+        if (s->type != x->type && x->type != DNS_ANY)
+            continue;
+        if (!shown++)
+            text_append(x->out, "The answer is static, from the zone file (TTL, type, data):\n");
         set_append(x, f->zone, s);
+    }
+    if (shown)
+        return;
+    if (x->type == DNS_ANY) {
+        text_append(x->out, "The name has no records, there are only names below it: the answer is "
+                            "empty (NODATA, with the zone's SOA).\n");
         return;
     }
+    dns_type_format(x->type, type);
     text_appendf(x->out,
                  "The name has no %s records: the answer is empty (NODATA, with the zone's SOA). "
                  "It has: ",

@@ -32,14 +32,18 @@ static void mode_append(struct explain *x, const struct plan_face *f)
     static const char *const meanings[FACE_MODES] = {
         [FACE_NORMAL] = "There is a healthy endpoint, so those that are down are left out.",
         [FACE_PREFERRED] =
-            "FAIL OPEN: every endpoint looks dead. When all looks dead, suspect the looking: the "
+            "FAIL OPEN: no endpoint is known to be healthy. When all looks dead, suspect the "
+            "looking: the "
             "answer is what it would be if all were healthy (when_all_down: preferred).",
-        [FACE_LAST_GOOD] = "FAIL OPEN: every endpoint looks dead. The answer is the set that was "
-                           "last healthy (when_all_down: last_good).",
-        [FACE_NODATA] = "ALL DOWN: every endpoint looks dead, and the operator wants an empty "
-                        "answer then (when_all_down: nodata).",
-        [FACE_FALLBACK] = "ALL DOWN: every endpoint looks dead, and the operator wants clients "
-                          "sent to another name then (when_all_down: fallback).",
+        [FACE_LAST_GOOD] =
+            "FAIL OPEN: no endpoint is known to be healthy. The answer is the set that was "
+            "last healthy (when_all_down: last_good).",
+        [FACE_NODATA] =
+            "ALL DOWN: no endpoint is known to be healthy, and the operator wants an empty "
+            "answer then (when_all_down: nodata).",
+        [FACE_FALLBACK] =
+            "ALL DOWN: no endpoint is known to be healthy, and the operator wants clients "
+            "sent to another name then (when_all_down: fallback).",
         [FACE_ABSENT] = "",
     };
     char age[DURATION_TEXT_MAX];

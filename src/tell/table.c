@@ -157,16 +157,15 @@ static const char *reason_text(struct table *t, const struct plan_target *target
 
 static const char *phases_text(struct table *t, const struct plan_target *target)
 {
-    struct text phases = text_init(256);
+    const char *all = "";
     for (unsigned i = 0; i < PHASES; i++) {
-        uint32_t us = target->phase_us[i];
-        if (us)
-            text_appendf(&phases, "%s%s %.*fms", phases.length ? " " : "",
-                         phase_name((enum phase)i), us < 10000 ? 1 : 0, us / 1000.0);
+        char took[DURATION_TEXT_MAX];
+        if (target->phase_us[i])
+            all =
+                arena_printf(&t->arena, "%s%s%s %s", all, *all ? " " : "",
+                             phase_name((enum phase)i), duration_format(target->phase_us[i], took));
     }
-    const char *copy = arena_string(&t->arena, text_string(&phases), phases.length);
-    text_done(&phases);
-    return copy;
+    return all;
 }
 
 static const char *flags_text(struct table *t, uint8_t flags)
