@@ -61,6 +61,7 @@ static const char *const rig_steered[] = {"api",      "split",  "near", "multi",
                                           "fallback", "v6only", "*.any"};
 enum { RIG_API, RIG_SPLIT, RIG_NEAR, RIG_MULTI, RIG_FALLBACK, RIG_V6ONLY, RIG_ANY, RIG_STEERED };
 
+enum { RIG_FILES_MAX = 512 };
 struct rig_file {
     uint8_t *data;
     size_t size;
@@ -68,7 +69,7 @@ struct rig_file {
 
 struct rig {
     struct maker maker;
-    struct rig_file files[3];
+    struct rig_file files[RIG_FILES_MAX];
     struct served_source source;
     struct served *served;
     struct query_context ctx;
@@ -256,7 +257,7 @@ static inline void rig_free(struct rig *r)
 {
     served_free(r->served);
     maker_done(&r->maker);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < RIG_FILES_MAX; i++)
         free(r->files[i].data);
     free(r->stats);
     text_done(&r->text);

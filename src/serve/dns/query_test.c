@@ -323,7 +323,9 @@ END_TEST
 
 static const char *ask_bytes(struct rig *r, const char *bytes, size_t length)
 {
-    return rig_ask_raw(r, (const uint8_t *)bytes, length, NULL, false);
+    uint8_t wire[256] = {0};
+    memcpy(wire, bytes, length);
+    return rig_ask_raw(r, wire, length, NULL, false);
 }
 #define ASK_BYTES(r, literal) ask_bytes((r), (literal), sizeof(literal) - 1)
 
