@@ -84,11 +84,11 @@ static int request_parse(int argc, char **argv, struct request *r)
 
 static void node_append(struct text *out, const struct view *v)
 {
-    char age[DURATION_TEXT_MAX];
+    char age[AGE_TEXT_MAX];
     const struct view_role *dns = &v->roles[STATS_ROLE_DNS];
     text_appendf(out, "Node %s, plan generation %llu, made %s ago",
                  plan_text(&v->plan, v->plan.node), (unsigned long long)v->plan.generation,
-                 duration_format(view_plan_age(v), age));
+                 age_format(view_plan_age(v), age));
     if (dns->has_stats && dns->alive)
         text_appendf(out, "; dns serves generation %llu",
                      (unsigned long long)stats_value(&dns->stats, PLAN_GENERATION));

@@ -2,11 +2,9 @@
 #include "wire/http1.h"
 #include <string.h>
 
-static const char *ago(const struct explain *x, usec_t when, char buffer[static DURATION_TEXT_MAX])
+static const char *ago(const struct explain *x, usec_t when, char buffer[static AGE_TEXT_MAX])
 {
-    usec_t age = view_age(x->v, when);
-    usec_t step = age < USEC_PER_SEC ? USEC_PER_MSEC : USEC_PER_SEC / 10;
-    return duration_format(age - age % step, buffer);
+    return age_format(view_age(x->v, when), buffer);
 }
 
 /* Text that people typed goes to a terminal: nothing but what can be read. */
@@ -45,7 +43,7 @@ static void order_append(struct explain *x, const struct plan_endpoint *e)
 
 static void verdict_append(struct explain *x, const struct plan_target *t)
 {
-    char age[DURATION_TEXT_MAX];
+    char age[AGE_TEXT_MAX];
     const char *since = t->since ? ago(x, t->since, age) : "the beginning";
     switch ((enum verdict_state)t->state) {
     case VERDICT_UNCHECKED:
@@ -74,7 +72,7 @@ static void verdict_append(struct explain *x, const struct plan_target *t)
 
 static void flags_append(struct explain *x, const struct plan_target *t)
 {
-    char text[DURATION_TEXT_MAX];
+    char text[AGE_TEXT_MAX];
     if (t->flags & TARGET_HELD)
         text_append(x->out, "    HELD: it looks down but stays in the answers, because checks may "
                             "take only so much of a service out at a time (velocity limit).\n");
@@ -84,7 +82,7 @@ static void flags_append(struct explain *x, const struct plan_target *t)
     if (t->flags & TARGET_HOLDING_DOWN && t->hold_until > x->v->now)
         text_appendf(x->out,
                      "    It looks well again, and is kept out for another %s (hold-down).\n",
-                     duration_format(t->hold_until - x->v->now, text));
+                     age_format(t->hold_until - x->v->now, text));
     if (t->flags & TARGET_EXPIRING) {
         char date[HTTP1_DATE_MAX];
         text_appendf(x->out, "    Its certificate ends soon: %s.\n",
@@ -113,7 +111,7 @@ static const char *absence(const struct explain *x, const struct plan_endpoint *
 static void target_append(struct explain *x, const struct plan_endpoint *e,
                           const struct plan_target *t)
 {
-    char address[IP_TEXT_MAX], age[DURATION_TEXT_MAX];
+    char address[IP_TEXT_MAX], age[AGE_TEXT_MAX];
     text_appendf(x->out, "    %s ", ip_format(&t->address, address));
     verdict_append(x, t);
     if (t->sampled)

@@ -46,10 +46,10 @@ static void mode_append(struct explain *x, const struct plan_face *f)
             "sent to another name then (when_all_down: fallback).",
         [FACE_ABSENT] = "",
     };
-    char age[DURATION_TEXT_MAX];
+    char age[AGE_TEXT_MAX];
     text_appendf(x->out, "%s", meanings[f->mode]);
     if (f->since)
-        text_appendf(x->out, " So for %s.", duration_format(view_age(x->v, f->since), age));
+        text_appendf(x->out, " So for %s.", age_format(view_age(x->v, f->since), age));
     text_append(x->out, "\n");
     if (f->velocity_held)
         text_append(x->out,

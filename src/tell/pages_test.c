@@ -216,7 +216,7 @@ START_TEST(test_health)
     /* An endpoint that is down, or all of them, is not an illness of the node; each of these is. */
     static const char *const sentences[] = {"dns is not running (it was process 102)",
                                             "control has not run yet",
-                                            "control has not written verdicts for 7s",
+                                            "control has not written verdicts for 7.0s",
                                             "there is no plan",
                                             "dns serves no plan",
                                             "dns still serves generation 11",
@@ -289,6 +289,24 @@ START_TEST(test_ages)
 }
 END_TEST
 
+START_TEST(test_age_texts)
+{
+    static const struct {
+        usec_t age;
+        const char *text;
+    } cases[] = {{0, "0ms"},
+                 {999999, "999ms"},
+                 {3456789, "3.4s"},
+                 {59999999, "59.9s"},
+                 {1003 * USEC_PER_SEC, "16m43s"},
+                 {3600 * USEC_PER_SEC, "1h00m"},
+                 {76 * USEC_PER_HOUR, "3d04h"}};
+    char text[AGE_TEXT_MAX];
+    for (size_t i = 0; i < array_length(cases); i++)
+        ck_assert_str_eq(age_format(cases[i].age, text), cases[i].text);
+}
+END_TEST
+
 START_TEST(test_table)
 {
     struct text t = text_init(TABLE_MAX);
@@ -296,22 +314,22 @@ START_TEST(test_table)
     table_render(&t, &view, false);
     ck_assert_str_eq(
         text_string(&t),
-        "node tokyo-1, site to\"k\\yo\n, network AS64500; plan generation 12, 3s old\n"
+        "node tokyo-1, site to\"k\\yo\n, network AS64500; plan generation 12, 3.0s old\n"
         "\n"
-        "ROLE        STATE    PID  FOR    SERVES  RESTARTS\n"
-        "supervisor  running  100  16.7m          0\n"
-        "control     running  101  16.7m          0\n"
-        "dns         running  102  16.7m  12      0\n"
-        "tell        running  103  16.7m  0       0\n"
+        "ROLE        STATE    PID  FOR     SERVES  RESTARTS\n"
+        "supervisor  running  100  16m43s          0\n"
+        "control     running  101  16m43s          0\n"
+        "dns         running  102  16m43s  12      0\n"
+        "tell        running  103  16m43s  0       0\n"
         "\n"
         "SERVICE          POLICY    TYPE  MODE    VELOCITY  TTL  ANSWERS\n"
         "api.example.com  failover  A     normal            5s   198.51.0.0\n"
         "\n"
-        "SERVICE          ENDPOINT  ADDRESS     REGION     STATE  ADMIN    REASON           FOR  "
+        "SERVICE          ENDPOINT  ADDRESS     REGION     STATE  ADMIN    REASON           FOR    "
         "FLAGS   LAST PROBE\n"
-        "api.example.com  use1      198.51.0.0             up     auto     ok               13s  "
+        "api.example.com  use1      198.51.0.0             up     auto     ok               13.0s  "
         "served  connect 1.5ms processing 20ms\n"
-        "api.example.com  euw1      198.51.0.1  eu-west-1  DOWN   DRAINED  connect-refused  8s   "
+        "api.example.com  euw1      198.51.0.1  eu-west-1  DOWN   DRAINED  connect-refused  8.0s   "
         "FROZEN\n");
     text_reset(&t);
     maker.services[0].faces[IP_V4].mode = FACE_PREFERRED;
@@ -377,4 +395,5 @@ END_TEST
 
 CHECK_MAIN("pages", test_metrics_lines, test_metrics_families_are_whole,
            test_metrics_are_documented, test_metrics_without_anything, test_health,
-           test_board_of_another_configuration, test_ages, test_table, test_answers, test_pages)
+           test_board_of_another_configuration, test_ages, test_age_texts, test_table, test_answers,
+           test_pages)

@@ -14,10 +14,8 @@ struct table {
 
 static const char *age_text(struct table *t, usec_t age)
 {
-    char text[DURATION_TEXT_MAX];
-    /* A person needs no more than tenths; under a second, milliseconds. */
-    usec_t step = age < USEC_PER_SEC ? USEC_PER_MSEC : USEC_PER_SEC / 10;
-    return arena_printf(&t->arena, "%s", duration_format(age - age % step, text));
+    char text[AGE_TEXT_MAX];
+    return arena_printf(&t->arena, "%s", age_format(age, text));
 }
 
 static void cells_set(struct grid_cell *row, unsigned count, const char *const *words)

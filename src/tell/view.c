@@ -1,5 +1,6 @@
 #include "tell/view.h"
 #include "base/invariant.h"
+#include <stdio.h>
 
 const struct plan_target *view_targets(const struct view *v)
 {
@@ -26,6 +27,22 @@ usec_t view_age(const struct view *v, usec_t when)
 usec_t view_plan_age(const struct view *v)
 {
     return view_age(v, v->plan.made);
+}
+
+char *age_format(usec_t age, char buffer[static AGE_TEXT_MAX])
+{
+    long long s = age / USEC_PER_SEC;
+    if (age < USEC_PER_SEC)
+        snprintf(buffer, AGE_TEXT_MAX, "%lldms", (long long)(age / USEC_PER_MSEC));
+    else if (s < 60)
+        snprintf(buffer, AGE_TEXT_MAX, "%lld.%llds", s, (long long)(age / 100000 % 10));
+    else if (s < 3600)
+        snprintf(buffer, AGE_TEXT_MAX, "%lldm%02llds", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(buffer, AGE_TEXT_MAX, "%lldh%02lldm", s / 3600, s / 60 % 60);
+    else
+        snprintf(buffer, AGE_TEXT_MAX, "%lldd%02lldh", s / 86400, s / 3600 % 24);
+    return buffer;
 }
 
 bool view_role_reads_plans(enum stats_role role)
@@ -72,14 +89,14 @@ static unsigned role_problems(const struct view *v, enum stats_role role, struct
 
 static unsigned beat_problems(const struct view *v, struct text *out)
 {
-    char age[DURATION_TEXT_MAX];
+    char age[AGE_TEXT_MAX];
     if (view_beat_fresh(v))
         return 0;
     if (v->has_board)
         text_appendf(out,
                      "control has not written verdicts for %s: what is shown is old, answers go on"
                      " from the last plan\n",
-                     duration_format(v->now - v->board.beat, age));
+                     age_format(v->now - v->board.beat, age));
     else
         text_append(out, "control has not written verdicts since this machine started\n");
     return 1;

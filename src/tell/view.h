@@ -55,6 +55,9 @@ pure_function bool view_beat_fresh(const struct view *v);
  * wall clock); never below 0. */
 pure_function usec_t view_age(const struct view *v, usec_t when);
 pure_function usec_t view_plan_age(const struct view *v);
+/* For people: "12ms", "3.4s", "16m40s", "2h05m", "3d04h"; returns buffer. */
+enum { AGE_TEXT_MAX = 24 };
+char *age_format(usec_t age, char buffer[static AGE_TEXT_MAX]);
 /* Does this role read plans (dns, tell)? */
 const_function bool view_role_reads_plans(enum stats_role role);
 
