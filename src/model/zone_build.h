@@ -101,6 +101,7 @@ unsigned zone_key_name(const struct zone_builder *b, const uint8_t *key, size_t 
 char *zone_node_text(const struct zone_builder *b, const struct build_node *n,
                      char buffer[static DNAME_TEXT_MAX]);
 
+void zone_chunks_free(struct zone_builder *b);
 void zone_entries_sort(struct zone_builder *b);
 void zone_tree_make(struct zone_builder *b);
 void zone_index_make(struct zone_builder *b);

@@ -19,14 +19,20 @@ struct zone_builder *zone_builder_new(const uint8_t *origin)
     return b;
 }
 
-void zone_builder_free(struct zone_builder *b)
+void zone_chunks_free(struct zone_builder *b)
 {
-    if (!b)
-        return;
     for (struct zone_chunk *c = b->first, *next; c; c = next) {
         next = c->next;
         free(c);
     }
+    b->first = b->last = NULL;
+}
+
+void zone_builder_free(struct zone_builder *b)
+{
+    if (!b)
+        return;
+    zone_chunks_free(b);
     for (size_t i = 0; i < b->file_count; i++)
         free(b->files[i]);
     free(b->files);

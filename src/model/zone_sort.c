@@ -142,6 +142,54 @@ static void names_sort(struct zone_item *items, uint32_t count)
     }
 }
 
+static size_t entry_size(const struct zone_entry *e)
+{
+    return (sizeof *e + e->key_length + e->rdata_length + 3) & ~(size_t)3;
+}
+
+static bool chunk_holds(const struct zone_chunk *c, const struct zone_entry *e)
+{
+    const uint8_t *at = (const uint8_t *)e;
+    return at >= c->data && at < c->data + c->used;
+}
+
+static bool in_order(const struct zone_item *items, uint32_t count, const struct zone_chunk *c)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        while (c && !chunk_holds(c, items[i].entry))
+            c = c->next;
+        if (!c || (i && items[i].entry < items[i - 1].entry && chunk_holds(c, items[i - 1].entry)))
+            return false;
+    }
+    return true;
+}
+
+/* Copies the records into the order they will be read in from now on, several times: a walk through
+ * memory rather than a million jumps. */
+static void entries_lay(struct zone_builder *b, struct zone_item *items, uint32_t count)
+{
+    size_t size = 0;
+
+    if (in_order(items, count, b->first))
+        return;
+    for (const struct zone_chunk *c = b->first; c; c = c->next)
+        size += c->used;
+    struct zone_chunk *laid = mem_new(1, sizeof *laid + size);
+    for (uint32_t i = 0; i < count; i++) {
+        struct zone_entry *to = (struct zone_entry *)(laid->data + laid->used);
+        size_t length = entry_size(items[i].entry);
+        if (i + 16 < count)
+            __builtin_prefetch(items[i + 16].entry);
+        memcpy(to, items[i].entry, length);
+        items[i].entry = to;
+        laid->used += length;
+    }
+    laid->size = size;
+    invariant(laid->used == size);
+    zone_chunks_free(b);
+    b->first = b->last = laid;
+}
+
 void zone_entries_sort(struct zone_builder *b)
 {
     struct zone_item *items = mem_new(b->entry_count + 1u, sizeof *items);
@@ -151,13 +199,14 @@ void zone_entries_sort(struct zone_builder *b)
         for (size_t at = 0; at < c->used;) {
             const struct zone_entry *e = (const struct zone_entry *)(c->data + at);
             items[count++].entry = e;
-            at += (sizeof *e + e->key_length + e->rdata_length + 3) & ~(size_t)3;
+            at += entry_size(e);
         }
     invariant(count == b->entry_count);
     struct zone_item *spare = mem_new(count + 1u, sizeof *spare);
     range_sort(items, spare, count, 0);
     free(spare);
     names_sort(items, count);
+    entries_lay(b, items, count);
     b->items = items;
     b->item_count = count;
 }

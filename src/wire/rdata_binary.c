@@ -3,7 +3,7 @@
 
 /* ---- hexadecimal ---- */
 
-int hex_digit(char c)
+static int hex_digit(char c)
 {
     if ((unsigned char)(c - '0') < 10)
         return c - '0';

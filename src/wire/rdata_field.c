@@ -25,7 +25,8 @@ bool rdata_word(struct rdata_parser *p, const char *wanted)
     return t == TOKEN_BAD ? rdata_say(p, p->lexer->problem) : rdata_want(p, wanted);
 }
 
-bool rdata_text(struct rdata_parser *p, const char *wanted)
+/* Strings may stand with or without quotes. */
+static bool rdata_text(struct rdata_parser *p, const char *wanted)
 {
     enum token t = lexer_next(p->lexer);
     if (t == TOKEN_WORD || t == TOKEN_QUOTED)

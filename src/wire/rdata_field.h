@@ -63,9 +63,8 @@ RDATA_FIELD_DECLARE(field_relay);
 bool rdata_want(struct rdata_parser *p, const char *wanted);
 /* Says a whole sentence; always false. */
 bool rdata_say(struct rdata_parser *p, const char *sentence);
-/* The next token is a word (or, for _text, a quoted string too), else wanted is said. */
+/* The next token is a word, else wanted is said. */
 bool rdata_word(struct rdata_parser *p, const char *wanted);
-bool rdata_text(struct rdata_parser *p, const char *wanted);
 /* Is there another token before the entry ends? It is given again. */
 bool rdata_more(struct rdata_parser *p);
 /* The last word as a decimal number up to max. */
@@ -79,8 +78,6 @@ void ipv6_write(const uint8_t bytes[static 16], struct text *out);
 /* "text" in quotes with escapes. */
 void quoted_write(const uint8_t *data, size_t length, struct text *out);
 void hex_write(const uint8_t *data, size_t length, struct text *out);
-/* The value of a hexadecimal digit, or -1. */
-int hex_digit(char c);
 /* Hex words to the end of the entry. */
 bool hex_words_parse(struct rdata_parser *p, const char *wanted);
 /* base64 to text, and back from one piece of text (whole groups of 4): false where it is not
