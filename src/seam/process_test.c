@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -265,7 +266,11 @@ START_TEST(test_spawn_resets_signals)
     shell_output("while read k v; do case $k in SigBlk:|SigIgn:) printf '%s ' $v;; esac; done "
                  "</proc/$$/status",
                  NULL, 0, got, sizeof got);
-    ck_assert_str_eq(got, "0000000000000000 0000000000000000 ");
+    uint64_t blocked, ignored;
+    ck_assert_int_eq(sscanf(got, "%" SCNx64 " %" SCNx64, &blocked, &ignored), 2);
+    const uint64_t libc_own = UINT64_C(3) << 31; /* signals 32 and 33, which glibc hides */
+    ck_assert_uint_eq(blocked & ~libc_own, 0);
+    ck_assert_uint_eq(ignored & ~libc_own, 0);
 }
 END_TEST
 
