@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,6 +294,7 @@ int command_server_new(uv_loop_t *loop, const char *data, command_handler *handl
     err = err ? err : net_unix_listen(path, SOCKET_MODE, &fd);
     if (err)
         return err;
+    signal(SIGPIPE, SIG_IGN); /* libuv writes to clients that may be gone: an error, not an end */
     struct command_server *s = mem_new(1, sizeof *s);
     *s = (struct command_server){.loop = loop, .handler = handler, .context = context};
     err = uv_pipe_init(loop, &s->pipe, 0);

@@ -27,7 +27,8 @@ struct command_reply_to;
 typedef void command_handler(void *context, const char *line, size_t length, const char *author,
                              struct command_reply_to *to);
 
-/* Makes DATA/run if it is not there; -EADDRINUSE where another process serves this data folder. */
+/* Makes DATA/run if it is not there; -EADDRINUSE where another process serves this data folder.
+ * The process ignores SIGPIPE from then on: clients may go at any time. */
 must_check int command_server_new(uv_loop_t *loop, const char *data, command_handler *handler,
                                   void *context, struct command_server **ret);
 

@@ -216,38 +216,40 @@ START_TEST(test_defaults)
 }
 END_TEST
 
+static const char values[] =
+    "node: {name: n, site: s, network: AS64500, data: state, user: dns}\n"
+    "dns: {listen: 127.0.0.1:5353, threads: 4, udp_size: 512, client_subnet: false, tcp: "
+    "{clients: 7, idle: 500ms}}\n"
+    "tell: {listen: []}\n"
+    "log: {format: json, level: debug}\n"
+    "geo: {database: /usr/share/geo.mmdb}\n"
+    "zones:\n"
+    "  - {name: example.com, file: a}\n"
+    "  - {name: sub.example.com, file: /b}\n"
+    "checks:\n"
+    "  web: {http: 'https://{address}:8443/x?y=1', host: h, sni: S.example, headers: {X-A: "
+    "'1', X-B: two},\n"
+    "        status: [200, 301-302], body: '{\"ok\"', verify: false, ca: ca.pem, interval: "
+    "100ms, timeout: 20ms,\n"
+    "        rise: 1, fall: 100, hold_down: 0s, expiry_warn: 0s}\n"
+    "  ping: {icmp: true}\n"
+    "  names: {dns: {query: Example.com., type: AAAA, expect: '2001:DB8::1', port: 5353}}\n"
+    "services:\n"
+    "  - name: x.sub.example.com\n"
+    "    policy: weighted\n"
+    "    ttl: {min: 0s, max: 7s}\n"
+    "    when_all_down: {fallback: Other.example.net.}\n"
+    "    velocity: off\n"
+    "    unready: include\n"
+    "    endpoints:\n"
+    "      - {name: a, address: ['2001:db8::1', 192.0.2.1], weight: 255, capacity: 40000/s, "
+    "check: ping, region: r, provider: p}\n"
+    "      - {name: b, service: POOL., weight: 0}\n"
+    "  - {name: pool, endpoints: [{name: a, address: 192.0.2.1, check: names}]}\n";
+
 START_TEST(test_values)
 {
-    struct config *c = parse_text(
-        "node: {name: n, site: s, network: AS64500, data: state, user: dns}\n"
-        "dns: {listen: 127.0.0.1:5353, threads: 4, udp_size: 512, client_subnet: false, tcp: "
-        "{clients: 7, idle: 500ms}}\n"
-        "tell: {listen: []}\n"
-        "log: {format: json, level: debug}\n"
-        "geo: {database: /usr/share/geo.mmdb}\n"
-        "zones:\n"
-        "  - {name: example.com, file: a}\n"
-        "  - {name: sub.example.com, file: /b}\n"
-        "checks:\n"
-        "  web: {http: 'https://{address}:8443/x?y=1', host: h, sni: S.example, headers: {X-A: "
-        "'1', X-B: two},\n"
-        "        status: [200, 301-302], body: '{\"ok\"', verify: false, ca: ca.pem, interval: "
-        "100ms, timeout: 20ms,\n"
-        "        rise: 1, fall: 100, hold_down: 0s, expiry_warn: 0s}\n"
-        "  ping: {icmp: true}\n"
-        "  names: {dns: {query: Example.com., type: AAAA, expect: '2001:DB8::1', port: 5353}}\n"
-        "services:\n"
-        "  - name: x.sub.example.com\n"
-        "    policy: weighted\n"
-        "    ttl: {min: 0s, max: 7s}\n"
-        "    when_all_down: {fallback: Other.example.net.}\n"
-        "    velocity: off\n"
-        "    unready: include\n"
-        "    endpoints:\n"
-        "      - {name: a, address: ['2001:db8::1', 192.0.2.1], weight: 255, capacity: 40000/s, "
-        "check: ping, region: r, provider: p}\n"
-        "      - {name: b, service: POOL., weight: 0}\n"
-        "  - {name: pool, endpoints: [{name: a, address: 192.0.2.1, check: names}]}\n");
+    struct config *c = parse_text(values);
     ck_assert_str_eq(c->data, "/etc/holdfast/state");
     ck_assert_str_eq(c->user, "dns");
     ck_assert_uint_eq(c->dns_listen_count, 1);
@@ -264,6 +266,13 @@ START_TEST(test_values)
     ck_assert_int_eq(c->log_level, 3);
     ck_assert_str_eq(c->geo_database, "/usr/share/geo.mmdb");
     ck_assert_str_eq(c->zones[1].file, "/b");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(test_check_values)
+{
+    struct config *c = parse_text(values);
     const struct config_check *w = &c->checks[0];
     ck_assert_int_eq(w->kind, CHECK_HTTPS);
     ck_assert_str_eq(w->url, "https://{address}:8443/x?y=1");
@@ -285,6 +294,13 @@ START_TEST(test_values)
     ck_assert_uint_eq(c->checks[2].query_type, DNS_AAAA);
     ck_assert_str_eq(c->checks[2].expect, "2001:db8::1");
     ck_assert_uint_eq(c->checks[2].port, 5353);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(test_service_values)
+{
+    struct config *c = parse_text(values);
     const struct config_service *s = &c->services[0];
     ck_assert_int_eq(s->zone, 1);
     ck_assert_uint_eq(s->ttl_min, 0);
@@ -538,5 +554,6 @@ START_TEST(test_fingerprint)
 END_TEST
 
 CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
-           test_values, test_networks, test_merge, test_targets, test_names, test_bytes,
-           test_damage, test_problem_limit, test_speed, test_fingerprint)
+           test_values, test_check_values, test_service_values, test_networks, test_merge,
+           test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
+           test_fingerprint)

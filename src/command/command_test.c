@@ -1,0 +1,224 @@
+#include "command/command.h"
+
+#include "base/err.h"
+#include "test/check_main.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char file[] = "node: {name: n, site: s, network: AS64500}\n"
+                           "zones: [{name: example.com, file: f}]\n"
+                           "services:\n"
+                           "  - {name: api.example.com, endpoints: [{name: use1, address: "
+                           "192.0.2.1}, {name: euw1, address: 192.0.2.2}]}\n"
+                           "  - {name: www.example.com, endpoints: [{name: use1, address: "
+                           "192.0.2.1}, {name: only, address: 192.0.2.2}]}\n";
+
+static struct config *config;
+static struct intent intent;
+static struct command_result result;
+
+static void run_bytes(const char *line, size_t length)
+{
+    if (!config) {
+        struct text problems = text_init(10000);
+        ck_assert_int_eq(config_parse("x", file, sizeof file - 1, &problems, &config), 0);
+        intent.config = config;
+    }
+    command_result_done(&result);
+    command_run(&(struct command_input){.line = line,
+                                        .length = length,
+                                        .author = "uid 1000 (ana)",
+                                        .intent = &intent,
+                                        .wall = 1767225600},
+                &result);
+}
+
+static void run(const char *line)
+{
+    run_bytes(line, strlen(line));
+}
+
+/* Takes the new intent into use, as the owner does. */
+static void take(void)
+{
+    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+    intent_done(&intent);
+    intent = result.next;
+    result.next = (struct intent){0};
+}
+
+static void replies(const char *expected)
+{
+    ck_assert_ptr_nonnull(result.reply);
+    ck_assert_str_eq(result.reply, expected);
+    json_t *json = json_loads(result.reply, 0, NULL);
+    ck_assert(json_is_object(json) && !strchr(result.reply, '\n'));
+    json_decref(json);
+}
+
+START_TEST(test_order)
+{
+    run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"drained\",\"reason\":\"kernel\"}");
+    replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is drained; it was auto\"}");
+    take();
+    ck_assert_uint_eq(intent.order_count, 1);
+    ck_assert_str_eq(intent.orders[0].author, "uid 1000 (ana)");
+    ck_assert_str_eq(intent.orders[0].reason, "kernel");
+    ck_assert_int_eq(intent.orders[0].wall, 1767225600);
+    ck_assert_ptr_eq(intent.config, config);
+    run("{\"op\":\"order\",\"endpoint\":\"www.example.com/use1\",\"state\":\"forced-up\"}");
+    replies("{\"ok\":true,\"message\":\"www.example.com/use1 is forced-up; it was auto\"}");
+    take();
+    run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\"}");
+    replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is auto; it was drained\"}");
+    take();
+    ck_assert_uint_eq(intent.order_count, 1);
+    run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\"}");
+    replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is auto; nothing had been ordered "
+            "about it\"}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+}
+END_TEST
+
+START_TEST(test_order_refused)
+{
+    run("{\"op\":\"order\",\"endpoint\":\"use1\",\"state\":\"drained\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_AMBIGUOUS\",\"message\":\"2 services have an endpoint "
+            "\\\"use1\\\"; name "
+            "one of api.example.com/use1, www.example.com/use1\"}");
+    run("{\"op\":\"order\",\"endpoint\":\"euw2\",\"state\":\"drained\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"there is no endpoint "
+            "\\\"euw2\\\"; did you mean "
+            "api.example.com/euw1?\"}");
+    run("{\"op\":\"order\",\"endpoint\":\"zzz\",\"state\":\"drained\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"there is no endpoint "
+            "\\\"zzz\\\"; name one as "
+            "SERVICE/ENDPOINT, `holdfast status` lists them\"}");
+    run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"down\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"down\\\" is no state; it is "
+            "auto, drained, "
+            "disabled or forced-up\"}");
+    static const char *const bad[] = {
+        "{\"op\":\"order\"}",
+        "{\"op\":\"order\",\"endpoint\":\"euw1\"}",
+        "{\"op\":\"order\",\"endpoint\":1,\"state\":\"auto\"}",
+        "{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\",\"reason\":7}",
+        "{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\",\"force\":\"yes\"}",
+    };
+    for (size_t i = 0; i < array_length(bad); i++) {
+        run(bad[i]);
+        replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"an order wants texts "
+                "\\\"endpoint\\\" and "
+                "\\\"state\\\", and may have a text \\\"reason\\\" of at most 500 bytes and "
+                "\\\"force\\\": true\"}");
+        ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    }
+}
+END_TEST
+
+/* L3: the last endpoint goes only by force. */
+START_TEST(test_last_endpoint)
+{
+    run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"disabled\"}");
+    take();
+    const char *refusal =
+        "{\"ok\":false,\"error\":\"ERR_REFUSED\",\"message\":\"api.example.com/use1 is the last "
+        "endpoint of its service that is not disabled: without it there is nothing to answer; "
+        "drain it instead, or say --force\"}";
+    run("{\"op\":\"order\",\"endpoint\":\"api.example.com/use1\",\"state\":\"disabled\"}");
+    replies(refusal);
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    run("{\"op\":\"order\",\"endpoint\":\"api.example.com/"
+        "use1\",\"state\":\"disabled\",\"force\":false}");
+    replies(refusal);
+    run("{\"op\":\"order\",\"endpoint\":\"api.example.com/use1\",\"state\":\"drained\"}");
+    replies("{\"ok\":true,\"message\":\"api.example.com/use1 is drained; it was auto\"}");
+    run("{\"op\":\"order\",\"endpoint\":\"api.example.com/"
+        "use1\",\"state\":\"disabled\",\"force\":true}");
+    replies("{\"ok\":true,\"message\":\"api.example.com/use1 is disabled; it was auto\"}");
+    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+    /* another service's endpoint of that name is not concerned */
+    run("{\"op\":\"order\",\"endpoint\":\"www.example.com/use1\",\"state\":\"disabled\"}");
+    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+}
+END_TEST
+
+START_TEST(test_reload)
+{
+    run("{\"op\":\"reload\"}");
+    ck_assert_int_eq(result.effect, COMMAND_RELOAD);
+    ck_assert_ptr_null(result.reply);
+    ck_assert_uint_eq(result.accept_shrink_count, 0);
+    run("{\"op\":\"reload\",\"accept_shrink\":[\"Example.com.\",\"b.example\"]}");
+    ck_assert_int_eq(result.effect, COMMAND_RELOAD);
+    ck_assert_uint_eq(result.accept_shrink_count, 2);
+    ck_assert_str_eq(result.accept_shrink[0], "example.com");
+    ck_assert_str_eq(result.accept_shrink[1], "b.example");
+    run("{\"op\":\"reload\",\"accept_shrink\":[\"a.example\",\"a..b\"]}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"accept_shrink\\\" holds "
+            "\\\"a..b\\\", which is "
+            "not the name of a zone\"}");
+    run("{\"op\":\"reload\",\"accept_shrink\":[7]}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    run("{\"op\":\"reload\",\"accept_shrink\":\"example.com\"}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+}
+END_TEST
+
+START_TEST(test_others)
+{
+    run("{\"op\":\"ping\"}");
+    replies("{\"ok\":true,\"message\":\"holdfast " HOLDFAST_VERSION
+            " is here\",\"version\":\"" HOLDFAST_VERSION "\",\"node\":\"n\"}");
+    run("{\"op\":\"orders\"}");
+    replies("{\"format\":1,\"version\":0,\"orders\":[],\"ok\":true,\"message\":\"0 orders hold\"}");
+    run("{\"op\":\"dance\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
+            "\\\"dance\\\"; it is ping, "
+            "version, orders, order or reload\"}");
+    run("{}");
+    replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
+            "it is ping, "
+            "version, orders, order or reload\"}");
+}
+END_TEST
+
+START_TEST(test_bytes)
+{
+    static const char *const bad[] = {
+        "", "[]", "null", "{", "\xff", "{\"op\":\"ping\"} x", "{\"op\":\"ping\",\"op\":\"ping\"}"};
+    for (size_t i = 0; i < array_length(bad); i++) {
+        run(bad[i]);
+        ck_assert_ptr_nonnull(strstr(result.reply, "\"ERR_SYNTAX\""));
+    }
+    run_bytes("{\"op\":\"ping\"\0}", 14);
+    ck_assert_ptr_nonnull(strstr(result.reply, "\"ERR_SYNTAX\""));
+    char *deep = mem_new(COMMAND_REQUEST_MAX + 1, 1);
+    memset(deep, '[', COMMAND_REQUEST_MAX + 1);
+    run_bytes(deep, COMMAND_REQUEST_MAX);
+    ck_assert_ptr_nonnull(strstr(result.reply, "\"ERR_SYNTAX\""));
+    run_bytes(deep, COMMAND_REQUEST_MAX + 1);
+    ck_assert_ptr_nonnull(strstr(result.reply, "\"ERR_LIMIT\""));
+    free(deep);
+}
+END_TEST
+
+START_TEST(test_reply)
+{
+    char *reply = command_reply_make(ERR_REFUSED, "two\nlines \"here\"");
+    ck_assert_str_eq(
+        reply, "{\"ok\":false,\"error\":\"ERR_REFUSED\",\"message\":\"two\\nlines \\\"here\\\"\"}");
+    free(reply);
+    char *huge = mem_new(COMMAND_REPLY_MAX + 2, 1);
+    memset(huge, 'x', COMMAND_REPLY_MAX + 1);
+    reply = command_reply_make(0, huge);
+    ck_assert_str_eq(reply, "{\"ok\":true,\"message\":\"the reply is too long to be sent\"}");
+    free(reply);
+    free(huge);
+}
+END_TEST
+
+CHECK_MAIN("command", test_order, test_order_refused, test_last_endpoint, test_reload, test_others,
+           test_bytes, test_reply)
