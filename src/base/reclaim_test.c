@@ -45,6 +45,26 @@ START_TEST(test_enter_and_leave)
 }
 END_TEST
 
+static struct reclaim_slot watched_slots[1] = {{RECLAIM_OFFLINE}};
+static struct reclaim watched = {.slots = watched_slots, .slot_count = 1};
+
+/* Called by reclaim_enter between the load of the pointer and the store of its generation: the
+ * owner could look at just this moment. */
+static uint64_t owner_looks(const void *object)
+{
+    ck_assert_uint_eq(reclaim_horizon(&watched, 9), 0);
+    return object_generation(object);
+}
+
+START_TEST(test_nothing_is_freed_while_a_worker_wakes_up)
+{
+    struct object o = {.generation = 4};
+    atomic_store(&watched.current, &o);
+    ck_assert_ptr_eq(reclaim_enter(&watched, 0, owner_looks), &o);
+    reclaim_leave(&watched, 0);
+}
+END_TEST
+
 enum { WORKERS = 3, GENERATIONS = 2000, KEPT_MAX = 64 };
 
 static struct reclaim_slot shared_slots[WORKERS] = {
@@ -110,4 +130,5 @@ START_TEST(test_threads_never_see_freed_memory)
 }
 END_TEST
 
-CHECK_MAIN("reclaim", test_horizon, test_enter_and_leave, test_threads_never_see_freed_memory)
+CHECK_MAIN("reclaim", test_horizon, test_enter_and_leave,
+           test_nothing_is_freed_while_a_worker_wakes_up, test_threads_never_see_freed_memory)
