@@ -189,14 +189,15 @@ def test_dead_catches_files(copy):
 
 
 def test_dead_catches_functions(copy):
-    header = "#pragma once\nmust_check int planted_used(int a,\n                     int b);\nint planted_dead(void);\n"
+    header = "#pragma once\nmust_check int planted_used(int a,\n                     int b);\nint planted_dead(void);\n" \
+             "must_check const char *planted_dead_too(const char *a, void (*each)(int)) printf_like(1, 2)\n    __attribute__((malloc));\n"
     plant(copy, "src/model/planted.c", '#include "model/planted.h"\nint planted_used(int a, int b)\n{\n    return a + b;\n}\n'
           "int planted_dead(void)\n{\n    return planted_used(1, 2);\n}\n")
     plant(copy, "src/model/planted_test.c", '#include "model/planted.h"\nint x = planted_dead();\n')
     plant(copy, "src/prog/planted.c", '#include "model/planted.h"\nint y = planted_used(1, 2);\n/* planted_dead() */\n')
     said = plant(copy, "src/model/planted.h", header)(check_dead.check)
-    assert said == ["planted_dead() is used by nobody but its own file or tests"]
-    (copy / "tools/kept.txt").write_text("planted_dead  for the next room\n")
+    assert said == [f"{name}() is used by nobody but its own file or tests" for name in ("planted_dead", "planted_dead_too")]
+    (copy / "tools/kept.txt").write_text("planted_dead  for the next room\nplanted_dead_too  and this\n")
     assert plant(copy, "src/model/planted.h", header)(check_dead.check) == []
 
 

@@ -48,7 +48,12 @@ def check_headers(root, texts):
 
 
 def prototypes(text):
-    text = ATTRIBUTE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), re.sub(r"#.*?(?<!\\)\n", "\n", text, flags=re.S))
+    def blank(match):
+        # A declaration begins in the first column: an attribute there is taken for a word of the type.
+        first = match.start() == 0 or match.string[match.start() - 1] == "\n"
+        return re.sub(r"[^\n]", "x" if first else " ", match.group())
+
+    text = ATTRIBUTE.sub(blank, re.sub(r"#.*?(?<!\\)\n", "\n", text, flags=re.S))
     for match in PROTOTYPE.finditer(text):
         if not match["rest"].startswith("*"):
             yield match["name"], tree.line_of(text, match.start("name"))

@@ -178,36 +178,6 @@ void disk_unmap(const uint8_t *data, size_t size)
     invariant(failed == 0);
 }
 
-static int mapped_grow(int fd, size_t size, void **ret)
-{
-    int err = -posix_fallocate(fd, 0, (off_t)size);
-    if (err)
-        return err;
-    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED)
-        return -errno;
-    *ret = data;
-    return 0;
-}
-
-int disk_create_mapped(const char *path, size_t size, mode_t mode, void **ret)
-{
-    invariant(size > 0 && size <= SSIZE_MAX);
-    bool ours = true;
-    int fd = open_retried(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-    if (fd == -EEXIST) {
-        ours = false;
-        fd = open_retried(path, O_RDWR | O_NOFOLLOW, 0);
-    }
-    if (fd < 0)
-        return fd;
-    int err = mapped_grow(fd, size, ret);
-    close(fd);
-    if (err && ours)
-        unlink(path);
-    return err;
-}
-
 int disk_folder_create(const char *path, mode_t mode)
 {
     char part[PATH_MAX];

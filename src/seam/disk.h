@@ -25,11 +25,6 @@ must_check int disk_write_atomic(const char *path, const void *data, size_t leng
 must_check int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size);
 void disk_unmap(const uint8_t *data, size_t size);
 
-/* A shared, writable mapping of `size` > 0 bytes of a file that is made or grown to hold them (new
- * bytes are zero; never shortened). The blocks are allocated now, so that a full disk is -ENOSPC
- * here and not SIGBUS later. Undo with munmap(2). */
-must_check int disk_create_mapped(const char *path, size_t size, mode_t mode, void **ret);
-
 /* mkdir -p; 0 where it exists. `mode` is for the folders that are made. */
 must_check int disk_folder_create(const char *path, mode_t mode);
 

@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -153,7 +152,6 @@ static bool small_disk_mount(void)
 START_TEST(test_full_disk)
 {
     static char big[200000];
-    void *mapped = NULL;
     if (!small_disk_mount()) {
         rmdir("small");
         return; /* not allowed here; test_failed_write_leaves_the_old_file covers the path */
@@ -161,8 +159,6 @@ START_TEST(test_full_disk)
     ck_assert_int_eq(disk_write_atomic("small/a", "old", 3, 0644), 0);
     ck_assert_int_eq(disk_write_atomic("small/a", big, sizeof big, 0644), -ENOSPC);
     assert_content("small/a", "old");
-    ck_assert_int_eq(disk_create_mapped("small/m", sizeof big, 0644, &mapped), -ENOSPC);
-    ck_assert_ptr_null(mapped);
     ck_assert_int_eq(names_in("small"), 1);
     ck_assert_int_eq(disk_write_atomic("small/a", "new", 3, 0644), 0);
     assert_content("small/a", "new");
@@ -192,27 +188,6 @@ START_TEST(test_map)
     ck_assert_int_eq(disk_map(".", &data, &size), -EINVAL);
     ck_assert_int_eq(mkfifo("pipe", 0644), 0);
     ck_assert_int_eq(disk_map("pipe", &data, &size), -EINVAL); /* and does not wait for a writer */
-}
-END_TEST
-
-START_TEST(test_create_mapped)
-{
-    void *first, *second;
-    ck_assert_int_eq(disk_create_mapped("counters", 5000, 0644, &first), 0);
-    ck_assert_int_eq(((char *)first)[4999], 0);
-    memcpy(first, "count", 5);
-    ck_assert_int_eq(disk_create_mapped("counters", 9000, 0644, &second), 0);
-    ck_assert_mem_eq(second, "count", 5); /* the same file, grown, still shared */
-    ((char *)second)[8999] = 1;
-    ((char *)first)[0] = 'C';
-    ck_assert_int_eq(((char *)second)[0], 'C');
-    struct stat st;
-    ck_assert_int_eq(stat("counters", &st), 0);
-    ck_assert_int_eq(st.st_size, 9000);
-    munmap(first, 5000);
-    munmap(second, 9000);
-    ck_assert_int_eq(symlink("counters", "link"), 0);
-    ck_assert_int_eq(disk_create_mapped("link", 10, 0644, &first), -ELOOP);
 }
 END_TEST
 
@@ -268,9 +243,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_write_and_read,    test_read_limits, test_failed_write_leaves_the_old_file,
-        test_full_disk,         test_map,         test_create_mapped,
-        test_folders_and_lists, test_list_stops,  test_long_paths,
+        test_write_and_read, test_read_limits, test_failed_write_leaves_the_old_file,
+        test_full_disk,      test_map,         test_folders_and_lists,
+        test_list_stops,     test_long_paths,
     };
     Suite *suite = suite_create("disk");
     TCase *tcase = tcase_create("disk");

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -183,25 +182,4 @@ int process_spawn(const char *path, char *const argv[], const int *keep_fds, uns
 void process_name(const char *name)
 {
     prctl(PR_SET_NAME, name, 0, 0, 0);
-}
-
-int process_signals_open(const int *signals, unsigned count, int *ret_fd)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (unsigned i = 0; i < count; i++)
-        sigaddset(&set, signals[i]);
-    if (sigprocmask(SIG_BLOCK, &set, NULL))
-        return -errno;
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    *ret_fd = fd;
-    return 0;
-}
-
-int process_signals_next(int fd)
-{
-    struct signalfd_siginfo info;
-    return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }

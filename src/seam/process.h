@@ -31,9 +31,3 @@ must_check int process_spawn(const char *path, char *const argv[], const int *ke
 
 /* The name in ps and top, cut to 15 bytes. */
 void process_name(const char *name);
-
-/* Blocks these signals and gives a non-blocking descriptor that becomes readable when one comes. */
-must_check int process_signals_open(const int *signals, unsigned count, int *ret_fd);
-
-/* The next signal that came, 0 where there is none. */
-int process_signals_next(int fd);

@@ -287,18 +287,6 @@ START_TEST(test_spawn_reports_errors)
 }
 END_TEST
 
-START_TEST(test_signals)
-{
-    int fd, signals[] = {SIGHUP, SIGTERM};
-    ck_assert_int_eq(process_signals_open(signals, 2, &fd), 0);
-    ck_assert_int_eq(process_signals_next(fd), 0);
-    ck_assert_int_eq(raise(SIGTERM), 0);
-    ck_assert_int_eq(process_signals_next(fd), SIGTERM);
-    ck_assert_int_eq(process_signals_next(fd), 0);
-    close(fd);
-}
-END_TEST
-
 START_TEST(test_name)
 {
     process_name("holdfast dns");
@@ -336,4 +324,4 @@ END_TEST
 
 CHECK_MAIN("process", test_drop_keeps_nothing, test_drop_keeps_net_raw, test_drop_refuses,
            test_seccomp, test_spawn_gives_exactly_these_descriptors, test_spawn_resets_signals,
-           test_spawn_reports_errors, test_signals, test_name, test_log_and_last_words)
+           test_spawn_reports_errors, test_name, test_log_and_last_words)
