@@ -1,4 +1,5 @@
-/* Runs a fuzz target over every file of a corpus folder, so that what fuzzing found stays tested. */
+/* Runs a fuzz target over every file of a corpus folder, so that what fuzzing found stays tested.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
