@@ -19,9 +19,10 @@ must_check uint8_t *snapshot_encode(const struct plan *plan, size_t *ret_size);
  * and offset (ERR_BOUNDS), no loops and no deeper than PLAN_DEPTH_MAX (ERR_LOOP), and L3
  * (ERR_EMPTY_ANSWER): every service that lies in a zone leads, on every branch of every face that
  * is not absent, to at least one address, unless its when_all_down, or that of a service it stands
- * for, says NODATA or fallback. A choice by network may lead some networks straight to NODATA (they
- * match nothing, by configuration), never all of them. *ret_plan views `data`. *ret_where (may be
- * NULL): a sentence naming the place, in static per-thread storage, on failure. */
+ * for, says NODATA or fallback, or its operator has disabled all its endpoints. A choice by network
+ * may lead some networks straight to NODATA (they match nothing, by configuration), never all of
+ * them. *ret_plan views `data`. *ret_where (may be NULL): a sentence naming the place, in static
+ * per-thread storage, on failure. */
 must_check int snapshot_decode(const void *data, size_t size, struct plan *ret_plan,
                                const char **ret_where);
 
@@ -32,8 +33,3 @@ must_check int snapshot_decode(const void *data, size_t size, struct plan *ret_p
  * ERR_EMPTY_ANSWER. Both plans have passed snapshot_decode. */
 must_check int snapshot_succeeds(const struct plan *current, const struct plan *next,
                                  const char **ret_where);
-
-/* Does a netmap with this many rows fit every choice that splits by files[file]? Whoever opens the
- * map asks once (ERR_BOUNDS), so that looking up a row needs no check. */
-must_check int snapshot_netmap_fits(const struct plan *plan, uint32_t file, uint32_t row_count,
-                                    const char **ret_where);

@@ -5,9 +5,10 @@
  *  2. From any choice at most PLAN_DEPTH_MAX choices follow one another, itself included: no loops.
  *  3. A service that lies in a zone leads its clients to an address on every path, but
  *     a. where its operator wants NODATA or a fallback name when all is down, for the service
- * itself or for one that it stands for, and b. directly below a choice by network: a client whose
- * network matches nothing gets NODATA, by configuration. At least one network must lead to an
- * address even so.
+ * itself or for one that it stands for; b. where its operator has disabled all its endpoints: an
+ * order, and no automatic action; c. directly below a choice by network: a client whose network
+ * matches nothing gets NODATA, by configuration. At least one network must lead to an address even
+ * so.
  *
  * A choice is walked once however many lead to it; `leads` keeps what was found. */
 #include "base/err.h"
@@ -27,6 +28,18 @@ enum leads {
     LEADS_UNMATCHED = 8, /* some client's network matches nothing */
 };
 
+/* What the operator said of a service. */
+enum wish {
+    WISH_OPEN = 1,    /* when_all_down allows an answer without address (rule 3a) */
+    WISH_ORDERED = 2, /* an endpoint of it is disabled */
+    WISH_SHUT = 4,    /* all its endpoints of IPv4 are disabled (rule 3b); 8: those of IPv6 */
+};
+
+static unsigned wish_shut(unsigned family)
+{
+    return (unsigned)WISH_SHUT << family;
+}
+
 enum { WALK_NEW = 0, WALK_ACTIVE = 255 }; /* else the height: choices from here to the addresses */
 
 /* The choice being walked. */
@@ -43,7 +56,7 @@ struct check {
     uint8_t *height;  /* of each choice */
     uint8_t *leads;   /* of each choice */
     uint8_t *nesting; /* of each service: as height, of services that stand for others */
-    bool *open;       /* of each service: rule 3a applies */
+    uint8_t *wishes;  /* of each service */
     uint32_t
         *map_rows; /* of each file: branches of the choices that split by it; PLAN_NONE: none yet */
 };
@@ -58,7 +71,7 @@ static struct check check_init(const struct plan *plan, const char **ret_where)
         .height = mem_new((size_t)plan->choice_count + 1, 1),
         .leads = mem_new((size_t)plan->choice_count + 1, 1),
         .nesting = mem_new((size_t)plan->service_count + 1, 1),
-        .open = mem_new((size_t)plan->service_count + 1, sizeof(bool)),
+        .wishes = mem_new((size_t)plan->service_count + 1, 1),
         .map_rows = mem_new((size_t)plan->file_count + 1, sizeof(uint32_t)),
     };
     for (uint32_t i = 0; i < plan->file_count; i++)
@@ -71,7 +84,7 @@ static void check_done(struct check *c)
     free(c->height);
     free(c->leads);
     free(c->nesting);
-    free(c->open);
+    free(c->wishes);
     free(c->map_rows);
 }
 
@@ -218,8 +231,31 @@ static int choice_walk(struct check *c, uint32_t index, unsigned depth)
 
 /* ---- services ---- */
 
-/* Rule 3a, through the services that a service stands for; these must not form a loop either. */
-static int open_walk(struct check *c, uint32_t index, unsigned depth)
+/* Counts an endpoint among the members of a family, and among those that are disabled by order. */
+struct members {
+    uint32_t all[IP_FAMILIES], disabled[IP_FAMILIES];
+};
+
+static void member_count(const struct check *c, const struct plan_endpoint *e, struct members *m)
+{
+    for (unsigned family = 0; family < IP_FAMILIES; family++) {
+        bool disabled = e->admin == ADMIN_DISABLED;
+        if (e->nested == PLAN_NONE) {
+            if (e->target[family] == PLAN_NONE)
+                continue;
+        } else {
+            if (c->plan->services[e->nested].faces[family].mode == FACE_ABSENT)
+                continue;
+            disabled = disabled || c->wishes[e->nested] & wish_shut(family);
+        }
+        m->all[family]++;
+        m->disabled[family] += disabled;
+    }
+}
+
+/* What the operator wants of a service, through those that it stands for; these must not form a
+ * loop. */
+static int wishes_walk(struct check *c, uint32_t index, unsigned depth)
 {
     enum { NESTING_MAX = 64 }; /* bounds the recursion; configurations nest a few deep */
     const struct plan *p = c->plan;
@@ -230,25 +266,41 @@ static int open_walk(struct check *c, uint32_t index, unsigned depth)
     if (c->nesting[index] != WALK_NEW)
         return 0;
     c->nesting[index] = WALK_ACTIVE;
-    bool open = s->when_all_down == ALL_DOWN_NODATA || s->when_all_down == ALL_DOWN_FALLBACK;
+    unsigned wishes = 0;
+    struct members members = {{0}, {0}};
+    if (s->when_all_down == ALL_DOWN_NODATA || s->when_all_down == ALL_DOWN_FALLBACK)
+        wishes |= WISH_OPEN;
     for (uint32_t i = 0; i < s->endpoint_count; i++) {
-        uint32_t nested = p->endpoints[s->endpoint_first + i].nested;
-        if (nested == PLAN_NONE)
-            continue;
-        int r = open_walk(c, nested, depth + 1);
-        if (r < 0)
-            return r;
-        open = open || c->open[nested];
+        const struct plan_endpoint *e = &p->endpoints[s->endpoint_first + i];
+        if (e->nested != PLAN_NONE) {
+            int r = wishes_walk(c, e->nested, depth + 1);
+            if (r < 0)
+                return r;
+            wishes |= c->wishes[e->nested] & (WISH_OPEN | WISH_ORDERED);
+        }
+        if (e->admin == ADMIN_DISABLED)
+            wishes |= WISH_ORDERED;
+        member_count(c, e, &members);
     }
+    for (unsigned family = 0; family < IP_FAMILIES; family++)
+        if (members.all[family] && members.all[family] == members.disabled[family])
+            wishes |= wish_shut(family);
     c->nesting[index] = 1;
-    c->open[index] = open;
+    c->wishes[index] = (uint8_t)wishes;
     return 0;
 }
 
-/* L3 for one face whose choices hold. */
-static int face_answers(struct check *c, uint32_t service, const struct plan_face *face)
+/* May the operator want this family of the service to be without an address? */
+static bool may_be_empty(const struct check *c, uint32_t service, unsigned family)
 {
-    if (c->plan->services[service].zone == PLAN_NONE || c->open[service])
+    return c->wishes[service] & (WISH_OPEN | wish_shut(family));
+}
+
+/* L3 for one face whose choices hold. */
+static int face_answers(struct check *c, uint32_t service, unsigned family)
+{
+    const struct plan_face *face = &c->plan->services[service].faces[family];
+    if (c->plan->services[service].zone == PLAN_NONE || may_be_empty(c, service, family))
         return 0;
     if (face->mode == FACE_NODATA || face->mode == FACE_FALLBACK)
         return refuse(c, ERR_EMPTY_ANSWER, "%s, which its configuration does not want",
@@ -281,7 +333,7 @@ static int face_check(struct check *c, uint32_t service, unsigned family)
     const struct plan_choice *root = &p->choices[face->choice];
     if (root->family != family && root->kind != CHOICE_NODATA && root->kind != CHOICE_CNAME)
         return refuse(c, ERR_BOUNDS, "choice %u is of another address family", face->choice);
-    return face->mode == FACE_ABSENT ? 0 : face_answers(c, service, face);
+    return face->mode == FACE_ABSENT ? 0 : face_answers(c, service, family);
 }
 
 static int services_check(struct check *c)
@@ -289,7 +341,7 @@ static int services_check(struct check *c)
     const struct plan *p = c->plan;
     int r = 0;
     for (uint32_t i = 0; i < p->service_count && !r; i++)
-        r = open_walk(c, i, 0);
+        r = wishes_walk(c, i, 0);
     for (uint32_t i = 0; i < p->service_count && !r; i++) {
         for (unsigned family = 0; family < IP_FAMILIES && !r; family++) {
             const char *where = "";
@@ -320,19 +372,6 @@ int snapshot_check(const struct plan *plan, const char **ret_where)
     int r = plan_check(&c);
     check_done(&c);
     return r;
-}
-
-int snapshot_netmap_fits(const struct plan *plan, uint32_t file, uint32_t row_count,
-                         const char **ret_where)
-{
-    for (uint32_t i = 0; i < plan->choice_count; i++) {
-        const struct plan_choice *choice = &plan->choices[i];
-        if (choice->kind == CHOICE_NETWORK && choice->map == file && choice->count != row_count)
-            return snapshot_refuse(
-                ERR_BOUNDS, ret_where, "netmap %s has %u rows, choice %u has %u branches for it",
-                plan_text(plan, plan->files[file].name), row_count, i, choice->count);
-    }
-    return 0;
 }
 
 /* ---- succession ---- */
@@ -380,11 +419,11 @@ static int face_succeeds(const struct check *now, const struct check *next, uint
     if (g->mode == FACE_ABSENT)
         return refuse(next, ERR_EMPTY_ANSWER, "service %s, %s: it is answered now and would not be",
                       name, type);
-    if (next->open[j])
-        return 0; /* the operator may want nothing here when all is down; snapshot_check has seen to
-                     the rest */
-    if (!leads_to_answer(after) || (!(before & LEADS_UNMATCHED) && (after & LEADS_UNMATCHED)) ||
-        rows_lose(now, next, f->choice, g->choice))
+    if (may_be_empty(next, j, family))
+        return 0;
+    /* An endpoint that is disabled may be the only one of some network's. */
+    bool ordered = next->wishes[j] & WISH_ORDERED;
+    if (!leads_to_answer(after) || (!ordered && rows_lose(now, next, f->choice, g->choice)))
         return refuse(next, ERR_EMPTY_ANSWER,
                       "service %s, %s: clients that are answered now would not be", name, type);
     return 0;
