@@ -473,7 +473,8 @@ static void unknown_report(struct reading *r, const struct tree *key, const stru
     size_t used = 0;
     struct suggestion like = suggestion_init(key->text);
     for (size_t i = 0; i < shape->key_count; i++) {
-        suggestion_offer(&like, shape->keys[i].name);
+        if (problems_few(r->problems))
+            suggestion_offer(&like, shape->keys[i].name);
         if (used < sizeof takes)
             used += (size_t)snprintf(takes + used, sizeof takes - used, "%s%s", i ? ", " : "",
                                      shape->keys[i].name);

@@ -1,0 +1,44 @@
+/* Any bytes as a request: either a reply that is one JSON object on one line, or the wish for a
+ * reload; an order gives a whole intent. */
+#include "base/invariant.h"
+#include "command/command.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char file[] =
+    "node: {name: n, site: s, network: AS64500}\n"
+    "zones: [{name: example.com, file: f}]\n"
+    "services:\n"
+    "  - {name: a.example.com, endpoints: [{name: x, address: 192.0.2.1}, {name: y, address: "
+    "192.0.2.2}]}\n"
+    "  - {name: b.example.com, endpoints: [{name: x, address: 192.0.2.1}]}\n";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct config *config;
+    struct text problems = text_init(10000);
+    struct command_result result;
+    if (!config)
+        invariant(config_parse("x", file, sizeof file - 1, &problems, &config) == 0);
+    struct intent intent = {.config = config};
+    command_run(&(struct command_input){.line = (const char *)data,
+                                        .length = size,
+                                        .author = "uid 1",
+                                        .intent = &intent,
+                                        .wall = 1},
+                &result);
+    if (result.effect != COMMAND_RELOAD) {
+        json_t *reply = json_loads(result.reply, 0, NULL);
+        invariant(json_is_object(reply) && json_is_boolean(json_object_get(reply, "ok")));
+        invariant(json_is_string(json_object_get(reply, "message")) && !strchr(result.reply, '\n'));
+        json_decref(reply);
+    }
+    invariant((result.effect == COMMAND_ORDER) == (result.next.order_count == 1));
+    invariant(result.effect != COMMAND_ORDER || result.next.config == config);
+    command_result_done(&result);
+    text_done(&problems);
+    return 0;
+}
