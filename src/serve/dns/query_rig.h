@@ -202,9 +202,9 @@ static inline void rig_services(struct rig *r)
     c = maker_choice(
         m, (struct plan_choice){.kind = CHOICE_WEIGHTED, .first = c, .count = 2, .total = 4});
     maker_face(m, s[RIG_SPLIT], IP_V4, FACE_NORMAL, c);
-    m->services[s[RIG_SPLIT]].when_all_down = ALL_DOWN_NODATA;
     s[RIG_NEAR] = rig_service(r, RIG_NEAR);
     maker_face(m, s[RIG_NEAR], IP_V4, FACE_NORMAL, rig_network(r));
+    m->services[s[RIG_NEAR]].policy = POLICY_GEOLOCATION;
     s[RIG_MULTI] = rig_service(r, RIG_MULTI);
     maker_face(m, s[RIG_MULTI], IP_V4, FACE_NORMAL, rig_addresses(r, 12, false));
     maker_face(m, s[RIG_MULTI], IP_V6, FACE_NORMAL, rig_addresses(r, 60, true));
@@ -213,6 +213,7 @@ static inline void rig_services(struct rig *r)
     c = maker_choice(
         m, (struct plan_choice){.kind = CHOICE_CNAME, .first = maker_wire(m, "www.example.com")});
     maker_face(m, s[RIG_FALLBACK], IP_V4, FACE_FALLBACK, c);
+    m->services[s[RIG_FALLBACK]].when_all_down = ALL_DOWN_FALLBACK;
     s[RIG_V6ONLY] = rig_service(r, RIG_V6ONLY);
     maker_face(m, s[RIG_V6ONLY], IP_V6, FACE_NORMAL, rig_addresses(r, 1, true));
     s[RIG_ANY] = rig_service(r, RIG_ANY);

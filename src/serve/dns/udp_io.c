@@ -172,12 +172,12 @@ void *udp_worker_run(void *worker)
             receive_failed(errno);
             continue;
         }
+        stats_add(w->ctx.stats, DNS_QUERIES_UDP, (uint64_t)n);
         batch_prepare(b, w, worker_enter(w), (unsigned)n);
         unsigned responses = batch_finish(b, w, (unsigned)n);
         worker_leave(w);
         batch_send(b, w, responses);
         batch_reset(b, (unsigned)n);
-        stats_add(w->ctx.stats, DNS_QUERIES_UDP, (uint64_t)n);
     }
     batch_free(b);
     atomic_store(&w->done, true);
