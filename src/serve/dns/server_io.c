@@ -193,12 +193,15 @@ int dns_server_run(const struct dns_server_options *options)
 {
     struct server s = {.options = options, .watch_fd = -1};
     int err = server_open(&s);
-    if (!err)
-        err = workers_start(&s);
     if (!err) {
+        /* Before the workers: what clients sent during a restart waits in the sockets, and is to be
+         * answered from the plan on disk, not with SERVFAIL (L1). */
         plans_look(&s);
         if (!s.current)
             log_event(LOG_WARN, "plan.none", {"data", LOG_S(options->data)});
+        err = workers_start(&s);
+    }
+    if (!err) {
         if (options->ready)
             options->ready(options->context);
         plans_watch(&s);
