@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from node import ZONE, failover_config, nodes, origins, wait_for  # noqa: F401
+from node import ZONE, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
 
 COMMANDS = ["run", "check", "reload", "status", "explain", "query", "endpoint", "zone", "schema", "demo"]
 

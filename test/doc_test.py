@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from node import open_path  # noqa: F401
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -25,24 +27,21 @@ def namespace():
     return None
 
 
-def test_tour(holdfast, tmp_path):
+def test_tour(holdfast, open_path):  # noqa: F811
     prefix = namespace()
     if not prefix:
         pytest.skip("network namespaces are not permitted here")
     check, start, ask, after, explain, maintain = tour_blocks()
-    for p in [tmp_path, *tmp_path.parents]:
-        if p.stat().st_uid == os.getuid() and p != p.parent and not p.stat().st_mode & 0o001:
-            p.chmod(p.stat().st_mode | 0o011)
-    shutil.copytree(ROOT / "examples/tour", tmp_path / "examples/tour")
-    config = tmp_path / "examples/tour/holdfast.yaml"
+    shutil.copytree(ROOT / "examples/tour", open_path / "examples/tour")
+    config = open_path / "examples/tour/holdfast.yaml"
     data = re.search(r"data: ([^}]+)}", config.read_text()).group(1)
-    config.write_text(config.read_text().replace(data, str(tmp_path / "data")))
+    config.write_text(config.read_text().replace(data, str(open_path / "data")))
     told = "until [ \"$(dig @127.0.0.1 -p 5300 +short +time=1 +tries=1 api.example.com)\" = {} ]; do sleep 0.1; done"
     script = "\n".join([
         "set -m", "ip link set lo up", "trap 'kill $(jobs -p)' EXIT", "echo ==check", check, "echo ==start", start,
         told.format("127.0.10.1"), "echo ==ask", ask, "echo ==after", "kill %1", told.format("127.0.20.1"), after,
         "echo ==explain", explain, "echo ==maintain", maintain, "echo ==end"])
-    out = subprocess.run(["timeout", "60", *prefix, "bash", "-c", script], cwd=tmp_path, capture_output=True, text=True,
+    out = subprocess.run(["timeout", "60", *prefix, "bash", "-c", script], cwd=open_path, capture_output=True, text=True,
                          stdin=subprocess.DEVNULL, timeout=90,
                          env={**os.environ, "PATH": f"{pathlib.Path(holdfast).parent}:{os.environ['PATH']}"})
     parts = dict(re.findall(r"==(\w+)\n(.*?)(?===|\Z)", out.stdout, re.S))

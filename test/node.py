@@ -9,10 +9,12 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -283,16 +285,22 @@ services:
 
 
 @pytest.fixture
-def nodes(holdfast, tmp_path):
+def open_path():
+    """A temporary folder that every user may enter: roles run as another user than root. (pytest's own tmp_path is
+    closed to others, and closed again by every pytest that starts.)"""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def nodes(holdfast, open_path):
     """Makes nodes and ends them, whatever happens: nodes(config, zones={...}, env={...})."""
-    # Roles run as another user: every folder above theirs must let them through.
-    for p in [tmp_path, *tmp_path.parents]:
-        if p.stat().st_uid == os.getuid() and p != p.parent and not p.stat().st_mode & 0o001:
-            p.chmod(p.stat().st_mode | 0o011)
     made = []
 
     def make(config, zones=None, env=None):
-        node = Node(holdfast, tmp_path / f"node{len(made)}", config, zones or {"example.com.zone": ZONE}, env)
+        node = Node(holdfast, open_path / f"node{len(made)}", config, zones or {"example.com.zone": ZONE}, env)
         made.append(node)
         return node
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from node import Asker, failover_config, nodes, origins, wait_for  # noqa: F401
+from node import Asker, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
 
 
 @pytest.fixture
@@ -211,13 +211,13 @@ def test_disk_full_while_publishing(nodes, origins):  # noqa: F811
 
 
 @pytest.mark.parametrize("step", [3600, -3600])
-def test_clock_steps_an_hour(nodes, origins, tmp_path, holdfast, step):  # noqa: F811
+def test_clock_steps_an_hour(nodes, origins, open_path, holdfast, step):  # noqa: F811
     library = pathlib.Path(holdfast).parent.parent.parent / "libclockstep.so"
     candidates = [library, *pathlib.Path(holdfast).parents[0].glob("**/libclockstep.so"),
                   *pathlib.Path(holdfast).parents[2].glob("libclockstep.so")]
     library = next((c for c in candidates if c.exists()), None)
     assert library, "libclockstep.so is built with the tests"
-    clock = tmp_path / "clock"
+    clock = open_path / "clock"
     clock.write_bytes(struct.pack("<q", 0))
     clock.chmod(0o644)
     primary, secondary = origins(2)
