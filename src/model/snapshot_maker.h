@@ -233,7 +233,7 @@ static inline struct maker maker_small(uint64_t generation)
 
 static inline struct maker maker_large(uint64_t generation, uint32_t services, uint32_t endpoints)
 {
-    uint32_t records = services * endpoints * 2 + 16;
+    uint32_t records = services * (endpoints * 2 + 4) + 16;
     struct maker m = maker_init(records, records * 24 + services * 64 + 64);
     m.plan.generation = generation;
     maker_file(&m, PLAN_FILE_ZONE, "example.com", 0x1111);
