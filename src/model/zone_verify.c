@@ -33,30 +33,58 @@ struct walk {
 
 /* ---- images ---- */
 
-static bool name_skip(struct reader *r)
+/* The records of an image and its fix-ups. */
+struct image_reader {
+    struct reader r;
+    const uint16_t *fixups;
+    unsigned fixup_count;
+};
+
+/* Is there a fix-up at the position? Those before it are passed. */
+static bool at_fixup(struct image_reader *i)
+{
+    for (; i->fixup_count && *i->fixups < i->r.position; i->fixup_count--)
+        i->fixups++;
+    return i->fixup_count && *i->fixups == i->r.position;
+}
+
+/* A word with a fix-up is a pointer, whatever it looks like before the addition. */
+static bool name_skip(struct image_reader *i)
 {
     for (;;) {
-        uint8_t length = reader_u8(r);
+        if (at_fixup(i))
+            return reader_take(&i->r, 2);
+        uint8_t length = reader_u8(&i->r);
         if (length >= 0xc0)
-            return reader_take(r, 1);
-        if (length > DNAME_LABEL_MAX || r->failed)
+            return reader_take(&i->r, 1);
+        if (length > DNAME_LABEL_MAX || i->r.failed)
             return false;
         if (length == 0)
             return true;
-        reader_take(r, length);
+        reader_take(&i->r, length);
     }
 }
 
-static bool records_skip(struct reader *r, unsigned count)
+static bool records_skip(struct image_reader *i, unsigned count)
 {
     for (; count; count--) {
-        if (!name_skip(r))
+        if (!name_skip(i))
             return false;
-        reader_take(r, 8);
-        reader_take(r, reader_u16(r));
-        if (r->failed)
+        reader_take(&i->r, 8);
+        reader_take(&i->r, reader_u16(&i->r));
+        if (i->r.failed)
             return false;
     }
+    return true;
+}
+
+static bool fixups_ascend(const struct zone_image *i)
+{
+    const uint16_t *fixups = zone_image_fixups(i);
+
+    for (unsigned f = 0; f < i->fixup_count; f++)
+        if (fixups[f] + 2u > i->length || (f && fixups[f] < fixups[f - 1] + 2u))
+            return false;
     return true;
 }
 
@@ -72,12 +100,10 @@ static bool image_check(const struct zone *z, uint64_t *position, uint64_t end, 
     if (end - *position < size ||
         i->length > DNS_MESSAGE_MAX - DNS_HEADER_SIZE - sizeof(uint32_t) - question)
         return false;
-    for (unsigned f = 0; f < i->fixup_count; f++)
-        if (zone_image_fixups(i)[f] + 2u > i->length)
-            return false;
-    struct reader r = reader_init(zone_image_bytes(i), i->length);
-    if (!records_skip(&r, answers + authorities) || r.position != i->required ||
-        !records_skip(&r, i->additionals) || reader_left(&r))
+    struct image_reader r = {reader_init(zone_image_bytes(i), i->length), zone_image_fixups(i),
+                             i->fixup_count};
+    if (!fixups_ascend(i) || !records_skip(&r, answers + authorities) ||
+        r.r.position != i->required || !records_skip(&r, i->additionals) || reader_left(&r.r))
         return false;
     *position += size;
     return true;
