@@ -123,8 +123,7 @@ static enum step step_parse(struct client *c, const struct client_rules *rules)
     struct http1_request r;
     size_t used = 0;
     int status = http1_parse(&c->parser, c->buffer, c->received, &r, &used);
-    if (status == HTTP1_MORE && c->received == sizeof c->buffer)
-        status = 431;
+    invariant(status != HTTP1_MORE || c->received < sizeof c->buffer);
     if (status == HTTP1_MORE)
         return STEP_WAIT;
     request_take(c, rules, status, &r, used);

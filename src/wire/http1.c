@@ -291,9 +291,10 @@ static int head_parse(struct bytes head, struct http1_request *ret)
 
 /* ---- the scanner: finds the end of the head, byte by byte ---- */
 
-/*   BEGIN --CR--> BEGIN_CR --LF--> LINE_START(first)     one empty line before a request is skipped
- *   LINE_START --byte--> LINE --CR--> LINE_CR --LF--> LINE_START --CR--> END_CR --LF--> done
- * A CR that is not followed by LF, or a LF without CR, is refused at once. */
+/*   BEGIN --CR--> BEGIN_CR --LF--> FIRST     one empty line before a request is skipped
+ *   BEGIN, FIRST, START --byte--> LINE --CR--> LINE_CR --LF--> START --CR--> END_CR --LF--> done
+ * A CR that is not followed by LF, or a LF without CR, is refused at once; so is a request line
+ * that cannot begin with a method (a TLS hello, most often). */
 enum scan {
     SCAN_BEGIN,
     SCAN_BEGIN_CR,
@@ -301,26 +302,28 @@ enum scan {
     SCAN_LINE,
     SCAN_LINE_CR,
     SCAN_START,
-    SCAN_END_CR
+    SCAN_END_CR,
+    SCAN_DONE,
+    SCAN_REFUSED
 };
 
-/* The state after `c`, -1 at the end of the head, -2 where the byte is refused. */
-static int scan_step(unsigned state, uint8_t c)
+static enum scan scan_step(unsigned state, uint8_t c)
 {
     if (state == SCAN_BEGIN_CR || state == SCAN_LINE_CR || state == SCAN_END_CR) {
         if (c != '\n')
-            return -2;
-        return state == SCAN_BEGIN_CR ? SCAN_FIRST : state == SCAN_LINE_CR ? SCAN_START : -1;
+            return SCAN_REFUSED;
+        return state == SCAN_BEGIN_CR ? SCAN_FIRST : state == SCAN_LINE_CR ? SCAN_START : SCAN_DONE;
     }
     if (c == '\n')
-        return -2;
+        return SCAN_REFUSED;
     if (c != '\r')
-        return SCAN_LINE;
+        return (state == SCAN_BEGIN || state == SCAN_FIRST) && !is_token(c) ? SCAN_REFUSED
+                                                                            : SCAN_LINE;
     switch (state) {
     case SCAN_BEGIN:
         return SCAN_BEGIN_CR;
     case SCAN_FIRST:
-        return -2;
+        return SCAN_REFUSED;
     case SCAN_START:
         return SCAN_END_CR;
     default:
@@ -333,13 +336,11 @@ int http1_parse(struct http1_parser *p, const void *data, size_t length, struct 
 {
     const uint8_t *bytes = data;
     invariant(p->scanned <= length);
-    for (; p->scanned < length; p->scanned++) {
-        if (p->scanned >= HTTP1_HEAD_MAX)
-            return p->lines ? 431 : 414;
-        int state = scan_step(p->state, bytes[p->scanned]);
-        if (state == -2)
+    for (; p->scanned < length && p->scanned < HTTP1_HEAD_MAX; p->scanned++) {
+        enum scan state = scan_step(p->state, bytes[p->scanned]);
+        if (state == SCAN_REFUSED)
             return 400;
-        if (state == -1) {
+        if (state == SCAN_DONE) {
             size_t used = ++p->scanned, skip = bytes[0] == '\r' ? 2 : 0;
             int status = head_parse((struct bytes){bytes + skip, used - skip}, ret);
             if (!status)
@@ -347,9 +348,11 @@ int http1_parse(struct http1_parser *p, const void *data, size_t length, struct 
             return status;
         }
         p->lines += state == SCAN_START;
-        p->state = (unsigned)state;
+        p->state = state;
     }
-    return HTTP1_MORE;
+    if (p->scanned < HTTP1_HEAD_MAX)
+        return HTTP1_MORE;
+    return p->lines ? 431 : 414;
 }
 
 /* ---- responses ---- */
