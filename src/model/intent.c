@@ -71,8 +71,8 @@ static uint32_t order_position(const struct intent *intent, const char *service,
     return low;
 }
 
-const struct intent_order *intent_find(const struct intent *intent, const char *service,
-                                       const char *endpoint)
+static const struct intent_order *intent_find(const struct intent *intent, const char *service,
+                                              const char *endpoint)
 {
     uint32_t at = order_position(intent, service, endpoint);
     if (at == intent->order_count || order_compare(&intent->orders[at], service, endpoint))

@@ -37,9 +37,6 @@ struct intent {
 /* Frees the orders; an empty intent remains. */
 void intent_done(struct intent *intent);
 
-/* The order about an endpoint, or NULL. */
-pure_function const struct intent_order *intent_find(const struct intent *intent,
-                                                     const char *service, const char *endpoint);
 /* What holds for an endpoint: ADMIN_AUTO where nothing was ordered. */
 pure_function enum admin_state intent_admin(const struct intent *intent, const char *service,
                                             const char *endpoint);
