@@ -231,6 +231,17 @@ START_TEST(test_http_takes_nothing_from_the_environment)
 }
 END_TEST
 
+/* See the test of the same name for tcp. */
+START_TEST(test_http_port_does_not_answer_itself)
+{
+    if (!origin_alone() || !origin_one_port(40000))
+        return;
+    struct origin none = {.port = 40000};
+    struct sample s = http_once(&none, (struct config_check){0}, "127.0.0.1");
+    ck_assert_str_eq(reason_name(s.reason), "connect-refused");
+}
+END_TEST
+
 /* ---- tls and https ---- */
 
 struct fixture {
@@ -484,6 +495,7 @@ END_TEST
 CHECK_MAIN("http_io", test_http_good, test_http_content, test_http_status, test_http_timeouts,
            test_http_refused, test_http_closed_and_garbage, test_http_is_bounded,
            test_http_request_as_told, test_http_name_in_url_goes_to_the_address,
-           test_http_takes_nothing_from_the_environment, test_tls_good, test_tls_expired,
-           test_tls_wrong_name, test_tls_untrusted, test_https_names_sent, test_tls_that_is_none,
-           test_no_certificates_is_no_verdict, test_certificates_are_read_again)
+           test_http_takes_nothing_from_the_environment, test_http_port_does_not_answer_itself,
+           test_tls_good, test_tls_expired, test_tls_wrong_name, test_tls_untrusted,
+           test_https_names_sent, test_tls_that_is_none, test_no_certificates_is_no_verdict,
+           test_certificates_are_read_again)

@@ -14,10 +14,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Why one epoll of our own inside libuv's: a uv_poll_t for each probe costs four more system calls
- * a probe (libuv tries the descriptor by adding and removing it, and removes it again before the
- * close) and two callbacks for its closing. Here a probe costs one epoll_ctl; close() undoes it.
- * And one timer for all: what is next comes from two heaps. doc/internals/probes.md has numbers. */
+/* Why one epoll of our own inside libuv's: a uv_poll_t for each probe takes four more system calls
+ * (libuv tries a new descriptor by adding and removing it, makes it non-blocking again, and removes
+ * it before the close) and stays alive until its close callback. Here a probe takes one epoll_ctl,
+ * close() undoes it, and libcurl's sockets go the same way. doc/internals/probes.md has numbers. */
 enum {
     EVENTS_MAX = 256,     /* read at once */
     EVENT_ROUNDS_MAX = 4, /* in one turn: the rest waits for the next one */

@@ -130,6 +130,12 @@ bool origin_alone(void)
     return unshare(CLONE_NEWNET) == 0 && origin_ip("link set lo up") == 0;
 }
 
+bool origin_one_port(uint16_t port)
+{
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "we");
+    return f && fprintf(f, "%u %u", port, port) > 0 && fclose(f) == 0;
+}
+
 /* ---- certificates ---- */
 
 static X509 *certificate_new(EVP_PKEY *key, const char *name, long from_s, long until_s)

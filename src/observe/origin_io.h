@@ -35,6 +35,8 @@ struct origin origin_blackhole(const char *address);
 uint16_t origin_free_port(const char *address);
 /* A network namespace of our own, with nothing but loopback; false where we may not (not root). */
 bool origin_alone(void);
+/* Makes this the only local port of the namespace. */
+bool origin_one_port(uint16_t port);
 /* Runs `ip` with these words, split at spaces: its exit status. */
 int origin_ip(const char *words);
 void origin_stop(struct origin *o); /* ends the child and waits for it */

@@ -105,9 +105,6 @@ struct slot *observer_slot(struct observer *o, uint32_t id, uint32_t serial);
 
 /* Has this host no route at all to the address? */
 bool address_no_route(const struct ip *ip);
-/* Is the socket connected to itself? Linux does that (RFC 9293 3.5, simultaneous open) when the
- * chosen local port is the dead target's on this same host. */
-bool socket_is_self(int fd, const struct ip *peer, uint16_t port);
 /* Opens a TCP socket that sends RST when closed and starts connecting: 0 or negative errno. */
 must_check int stream_connect(struct slot *s);
 /* The outcome of the connect: 0 (the phase is noted) or positive errno. */

@@ -21,7 +21,9 @@ bool address_no_route(const struct ip *ip)
     return missing;
 }
 
-bool socket_is_self(int fd, const struct ip *peer, uint16_t peer_port)
+/* Is the socket connected to itself? Linux does that (RFC 9293 3.5, simultaneous open) when the
+ * local port that it chose is the dead target's on this same host. */
+static bool socket_is_self(int fd, const struct ip *peer, uint16_t peer_port)
 {
     struct ip local;
     uint16_t port;

@@ -181,9 +181,10 @@ static void tls_event(struct slot *s, uint32_t events)
 static void tls_expire(struct slot *s)
 {
     struct tls *t = s->state;
-    slot_phase(s, t->connected ? PHASE_TLS : PHASE_CONNECT,
-               t->connected ? t->connected : s->sample.started);
-    slot_finish(s, t->connected ? REASON_TLS_TIMEOUT : REASON_CONNECT_TIMEOUT);
+    struct progress at = {.connected = t->connected > 0};
+    slot_phase(s, at.connected ? PHASE_TLS : PHASE_CONNECT,
+               at.connected ? t->connected : s->sample.started);
+    slot_finish(s, classify_timeout(&at));
 }
 
 static void tls_stop(struct slot *s)
