@@ -7,7 +7,7 @@ import subprocess
 
 import pexpect
 
-from node import open_path  # noqa: F401
+from node import cmdline, open_path, wait_for  # noqa: F401
 
 
 def temporary_folders(path):
@@ -49,3 +49,18 @@ def test_live_view_and_its_keys(holdfast, open_path):  # noqa: F811
     finally:
         child.close(force=True)
     assert not temporary_folders(open_path), "something was left behind"
+
+
+def test_a_killed_demo_leaves_no_process(holdfast, open_path):  # noqa: F811
+    demo = subprocess.Popen([holdfast, "demo", "--script"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                            env={**os.environ, "TMPDIR": str(open_path)})
+    assert "are up" in demo.stdout.readline()
+    (folder,) = temporary_folders(open_path)
+
+    def processes():
+        return [p for p in pathlib.Path("/proc").glob("[0-9]*") if str(folder) in cmdline(p.name)]
+
+    assert len(processes()) == 4  # supervisor and three roles
+    demo.kill()
+    demo.wait()
+    assert wait_for(lambda: not processes(), 8), [cmdline(p.name) for p in processes()]

@@ -136,8 +136,8 @@ static int node_spawn(struct demo *d)
         return -errno;
     int errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
     dup2(log, 2); /* the node's log; the demo's own errors come back below */
-    char name[] = "holdfast", command[] = "run";
-    char *argv[] = {name, command, d->config, NULL};
+    char name[] = "holdfast", command[] = "run", option[] = "--with-parent";
+    char *argv[] = {name, command, option, d->config, NULL};
     int err = process_spawn("/proc/self/exe", argv, NULL, 0, &d->node);
     dup2(errors, 2);
     close(errors);

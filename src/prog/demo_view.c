@@ -189,6 +189,7 @@ int demo_view(struct demo *d)
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     signal(SIGINT, interrupt);
     signal(SIGTERM, interrupt);
+    signal(SIGHUP, interrupt);
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     demo_line(d, "a node and two regions are up");
     memset(v.state_seen, 255, sizeof v.state_seen);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static const char run_usage[] =
@@ -229,12 +230,16 @@ static int node_run(const struct config *c, const char *path)
 
 int cmd_run(int argc, char **argv)
 {
+    bool with_parent = false; /* for the demo: a node that ends when whoever started it is gone */
+    const struct option_spec specs[] = {{.name = "with-parent", .flag = &with_parent}};
     struct words words;
-    int status = options_parse(argc, argv, run_usage, NULL, 0, &words);
+    int status = options_parse(argc, argv, run_usage, specs, array_length(specs), &words);
     if (status >= 0)
         return status;
     if (words.count != 1)
         return options_wrong(run_usage, "name one configuration file");
+    if (with_parent)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
     struct config *config;
     if (load_config(words.list[0], stderr, &config))
         return 1;
