@@ -519,6 +519,28 @@ START_TEST(test_reload_with_and_without_a_check)
 }
 END_TEST
 
+/* What the decider remembers of a configuration is that configuration's alone, even where the next
+ * one lies at the same address or comes with no new order. */
+START_TEST(test_reload_at_the_same_address)
+{
+    struct world *w = world_new(simple_config(1, 3));
+    world_rounds(w, 3);
+    struct config *c = w->config;
+    c->services[0].endpoints[0].name = "renamed";
+    c->services[0].endpoint_count = 2;
+    c->fingerprint = 2;
+    w->epoch++;
+    w->targets = target_list(c, &c->arena, &w->target_count);
+    world_step(w);
+    ck_assert_uint_eq(w->plan.endpoint_count, 2);
+    ck_assert_str_eq(plan_text(&w->plan, w->plan.endpoints[0].name), "renamed");
+    ck_assert_str_eq(world_answer(w, 0), "b"); /* renamed is new */
+    world_rounds(w, 2);
+    ck_assert_str_eq(world_answer(w, 0), "renamed b");
+    world_free(w);
+}
+END_TEST
+
 START_TEST(test_another_boot)
 {
     struct world *w = world_new(failover_config(1));
@@ -667,6 +689,6 @@ CHECK_MAIN("decide", test_failover_and_return, test_all_down_preferred, test_all
            test_generation_rises_with_changes_only, test_goes_on_above_the_highest,
            test_foreign_samples_are_ignored, test_plan_before_stays_readable,
            test_reload_keeps_verdicts, test_reload_with_another_address,
-           test_reload_with_and_without_a_check, test_another_boot, test_velocity_survives_reloads,
-           test_texts_and_zones, test_events_are_bounded, test_long_names_keep_the_reason,
-           test_expiry_is_told_once, test_nothing_configured)
+           test_reload_with_and_without_a_check, test_reload_at_the_same_address, test_another_boot,
+           test_velocity_survives_reloads, test_texts_and_zones, test_events_are_bounded,
+           test_long_names_keep_the_reason, test_expiry_is_told_once, test_nothing_configured)

@@ -332,16 +332,13 @@ static bool member_exists(const struct plan *p, const struct plan_endpoint *e, u
                                   : p->services[e->nested].faces[family].mode != FACE_ABSENT;
 }
 
-/* Shares differ with what an operator disables and with what is absent in a family; such services
- * are left to velocity_test. */
+/* Shares differ with what is absent in a family; such services are left to velocity_test. */
 static bool shares_are_plain(const struct plan *p, uint32_t service, unsigned family)
 {
     const struct plan_service *s = &p->services[service];
-    for (uint32_t i = 0; i < s->endpoint_count; i++) {
-        const struct plan_endpoint *e = &p->endpoints[s->endpoint_first + i];
-        if (!member_exists(p, e, family) || e->admin == ADMIN_DISABLED)
+    for (uint32_t i = 0; i < s->endpoint_count; i++)
+        if (!member_exists(p, &p->endpoints[s->endpoint_first + i], family))
             return false;
-    }
     return true;
 }
 
@@ -527,7 +524,7 @@ static void step_check(struct run *run)
     others_agree(run, &in);
     if (w->now < run->judged_from)
         run->log_count = 0;
-    else if (!reloaded && before.boot_id == w->boot_id)
+    else if (!reloaded && before.boot_id == w->boot_id && !run->disables) /* shares change */
         velocity_holds(run, &before);
     for (uint32_t i = 0; i < w->plan.target_count; i++)
         target_holds(run, &before, reloaded, i);
