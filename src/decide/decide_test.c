@@ -41,6 +41,7 @@ static bool told(const struct world *w, int kind, const char *sentence)
 START_TEST(test_failover_and_return)
 {
     struct world *w = world_new(failover_config(1));
+    w->config->services[0].ttl_min = w->config->services[0].ttl_max; /* never changes */
     world_step(w);
     ck_assert_str_eq(world_answer(w, 0), "use1"); /* nobody seen yet: preferred */
     ck_assert_int_eq(world_face(w, 0, IP_V4)->mode, FACE_PREFERRED);
@@ -56,6 +57,7 @@ START_TEST(test_failover_and_return)
     ck_assert_str_eq(world_answer(w, 0), "use1");
     world_rounds(w, 1);
     ck_assert_str_eq(world_answer(w, 0), "euw1");
+    ck_assert_uint_eq(w->out.changes, PLAN_ANSWERS | PLAN_VERDICTS);
     ck_assert(
         told(w, EVENT_VERDICT,
              "api.example.com/use1 198.51.100.10 is down: no connection in time (3 in a row)"));
