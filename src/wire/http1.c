@@ -66,9 +66,10 @@ static bool list_next(struct bytes *rest, struct bytes *ret)
     return false;
 }
 
-bool http1_list_has(const struct bytes *list, const char *word)
+/* Is the word an element of the list (any case)? Parameters (";q=") are not looked at. */
+static bool list_has(struct bytes rest, const char *word)
 {
-    struct bytes rest = *list, element;
+    struct bytes element;
     while (list_next(&rest, &element)) {
         const uint8_t *parameters = memchr(element.data, ';', element.length);
         if (parameters)
@@ -77,14 +78,6 @@ bool http1_list_has(const struct bytes *list, const char *word)
             return true;
     }
     return false;
-}
-
-const struct http1_header *http1_header_find(const struct http1_request *r, const char *name)
-{
-    for (unsigned i = 0; i < r->header_count; i++)
-        if (same_word(r->headers[i].name, name))
-            return &r->headers[i];
-    return NULL;
 }
 
 /* ---- the request line (RFC 9112 3) ---- */
@@ -241,8 +234,8 @@ static int header_apply(const struct http1_header *h, struct framing *seen, stru
         return seen->encoding++ ? 400 : same_word(h->value, "chunked") ? 0 : 501;
     }
     if (same_word(h->name, "connection")) {
-        seen->close |= http1_list_has(&h->value, "close");
-        seen->keep_alive |= http1_list_has(&h->value, "keep-alive");
+        seen->close |= list_has(h->value, "close");
+        seen->keep_alive |= list_has(h->value, "keep-alive");
     }
     if (same_word(h->name, "expect") && r->minor > 0) {
         r->expect_continue = true;
@@ -357,7 +350,7 @@ int http1_parse(struct http1_parser *p, const void *data, size_t length, struct 
 
 /* ---- responses ---- */
 
-const char *http1_reason(unsigned status)
+static const char *reason_of(unsigned status)
 {
     static const struct {
         unsigned status;
@@ -426,7 +419,7 @@ void http1_response_write(struct text *out, const struct http1_response *r)
 {
     invariant(r->status >= 100 && r->status <= 599);
     char date[HTTP1_DATE_MAX];
-    text_appendf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", r->status, http1_reason(r->status),
+    text_appendf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", r->status, reason_of(r->status),
                  http1_date_format(r->date, date));
     if (r->content_type) {
         invariant(!strpbrk(r->content_type, "\r\n"));

@@ -67,13 +67,6 @@ enum { HTTP1_DONE = 0, HTTP1_MORE = 1 };
 must_check int http1_parse(struct http1_parser *p, const void *data, size_t length,
                            struct http1_request *ret, size_t *ret_used);
 
-/* The first header of that name (any case), or NULL. */
-pure_function const struct http1_header *http1_header_find(const struct http1_request *r,
-                                                           const char *name);
-/* Is `word` an element of the comma-separated list (any case)? Parameters (";q=") are not looked
- * at. */
-pure_function bool http1_list_has(const struct bytes *list, const char *word);
-
 struct http1_response {
     unsigned status;          /* 100..599 */
     const char *content_type; /* NULL: none */
@@ -87,8 +80,6 @@ struct http1_response {
 /* Appends the head, the empty line included. A line break inside content_type fails the invariant.
  */
 void http1_response_write(struct text *out, const struct http1_response *r);
-
-const_function const char *http1_reason(unsigned status); /* "Not Found"; "" where unknown */
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7, IMF-fixdate); seconds since 1970, years 0..9999.
  */
