@@ -47,7 +47,7 @@ static inline unsigned message_u32(struct message *m)
 /* Pointers must lead strictly back, and the whole must not be longer than a name can be. */
 static inline void message_name(struct message *m)
 {
-    size_t at = m->at, total = 1, limit = m->at;
+    size_t at = m->at, total = 1, limit = m->at; /* the root is counted twice below */
     bool jumped = false, any = false;
     for (;;) {
         if (at >= m->length) {
@@ -67,7 +67,7 @@ static inline void message_name(struct message *m)
             at = limit = to;
             continue;
         }
-        if (b > 63 || (total += b + 1) > 255 || at + 1 + b > m->length) {
+        if (b > 63 || (total += b + 1) > 256 || at + 1 + b > m->length) {
             m->wrong = "a label is too long";
             return;
         }

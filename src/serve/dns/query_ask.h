@@ -69,7 +69,7 @@ static inline const char *rig_ask_raw(struct rig *r, const uint8_t *wire, size_t
     text_reset(&r->text);
     const char *wrong = message_text(r->response, r->length, &r->text);
     if (wrong) {
-        text_appendf(&r->text, "malformed: %s\n", wrong);
+        text_appendf(&r->text, "\nmalformed: %s\n", wrong);
         return text_string(&r->text);
     }
     if (r->response[0] != wire[0] || r->response[1] != wire[1])

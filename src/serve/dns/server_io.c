@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/snapshot_io.h"
+#include "seam/clock.h"
 #include "seam/entropy.h"
 #include "serve/dns/plans_io.h"
 #include "serve/dns/worker_io.h"
@@ -21,6 +22,7 @@
 
 enum {
     LOOK_MS = 1000, /* plans are looked for this often even if the watch says nothing */
+    READY_S = 5,    /* the first plan is waited for so long before the server is called ready */
     RECLAIM_MS = 1,
     WAKE_MS = 5, /* between the signals that wake workers at the end */
     WAKE_SIGNAL = SIGUSR2,
@@ -35,6 +37,7 @@ struct server {
     unsigned worker_count, started;
     struct stats_thread *stats; /* this thread's */
     int watch_fd;
+    bool told; /* that it is ready */
     _Atomic bool stop;
 };
 
@@ -73,11 +76,25 @@ static void plans_look(struct server *s)
         log_event(LOG_WARN, "plan.look", {"reason", LOG_S(err_text(err))});
 }
 
+/* Ready is who serves: a node that starts for the first time has no plan for a moment. */
+static void ready_tell(struct server *s, usec_t started)
+{
+    if (s->told || (!s->current && clock_now() - started < READY_S * USEC_PER_SEC))
+        return;
+    s->told = true;
+    if (!s->current)
+        log_event(LOG_WARN, "plan.none", {"data", LOG_S(s->options->data)});
+    if (s->options->ready)
+        s->options->ready(s->options->context);
+}
+
 static void plans_watch(struct server *s)
 {
     struct pollfd fds[2] = {{.fd = s->options->stop_fd, .events = POLLIN},
                             {.fd = s->watch_fd, .events = POLLIN}};
+    usec_t started = clock_now();
     for (;;) {
+        ready_tell(s, started);
         int n = poll(fds, 2, LOOK_MS);
         if (n > 0 && fds[0].revents)
             return;
@@ -197,15 +214,10 @@ int dns_server_run(const struct dns_server_options *options)
         /* Before the workers: what clients sent during a restart waits in the sockets, and is to be
          * answered from the plan on disk, not with SERVFAIL (L1). */
         plans_look(&s);
-        if (!s.current)
-            log_event(LOG_WARN, "plan.none", {"data", LOG_S(options->data)});
         err = workers_start(&s);
     }
-    if (!err) {
-        if (options->ready)
-            options->ready(options->context);
+    if (!err)
         plans_watch(&s);
-    }
     workers_stop(&s);
     server_close(&s);
     return err;

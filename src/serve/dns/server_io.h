@@ -22,8 +22,9 @@ struct dns_server_options {
      * included. */
     const struct stats_file *stats;
     int stop_fd; /* readable: stop */
-    void (*ready)(
-        void *context); /* once the workers run and the plans on disk were looked at; may be NULL */
+    /* Once it answers from a plan; where there is none for five seconds, all the same. May be NULL.
+     */
+    void (*ready)(void *context);
     void *context;
 };
 

@@ -22,6 +22,7 @@ struct site {
     char data[64];
     struct rig *r; /* its maker and files are what gets published */
     int udp[THREADS], tcp[THREADS], stop[2];
+    struct ip ip;
     uint16_t port;
     struct stats_file stats;
     struct dns_server_options options;
@@ -54,18 +55,28 @@ static void publish(struct site *s, uint64_t generation)
     ck_assert_int_eq(snapshot_publish(s->data, &s->r->maker.plan), 0);
 }
 
+/* A loopback address of this process alone, so that a port that is free for UDP is free for TCP. */
+static struct ip site_address(void)
+{
+    unsigned pid = (unsigned)getpid();
+    return (struct ip){
+        .family = IP_V4,
+        .bytes = {127, (uint8_t)(100 + (pid >> 16) % 100), (uint8_t)(pid >> 8), (uint8_t)pid}};
+}
+
 static void site_open(struct site *s)
 {
-    struct ip any = {.family = IP_V4, .bytes = {127, 0, 0, 1}}, ip;
+    struct ip ip;
     memset(s, 0, sizeof *s);
+    s->ip = site_address();
     snprintf(s->data, sizeof s->data, "/tmp/dns-server-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(s->data));
     ck_assert_int_eq(snapshot_folders_create(s->data), 0);
     s->r = rig_new();
     for (int i = 0; i < THREADS; i++) {
-        ck_assert_int_eq(net_udp_open(&any, s->port, true, &s->udp[i]), 0);
+        ck_assert_int_eq(net_udp_open(&s->ip, s->port, true, &s->udp[i]), 0);
         ck_assert_int_eq(net_local(s->udp[i], &ip, &s->port), 0);
-        ck_assert_int_eq(net_tcp_listen(&any, s->port, true, 64, &s->tcp[i]), 0);
+        ck_assert_int_eq(net_tcp_listen(&s->ip, s->port, true, 64, &s->tcp[i]), 0);
     }
     ck_assert_int_eq(pipe(s->stop), 0);
     stats_private("dns", 2 * THREADS + 1, &s->stats);
@@ -84,9 +95,14 @@ static void site_open(struct site *s)
                                              .context = s};
 }
 
-static void site_start(struct site *s)
+static void site_begin(struct site *s)
 {
     ck_assert_int_eq(pthread_create(&s->thread, NULL, site_run, s), 0);
+}
+
+static void site_start(struct site *s)
+{
+    site_begin(s);
     for (int i = 0; i < WAIT_MS && !atomic_load(&s->ready); i++)
         poll(NULL, 0, 1);
     ck_assert(atomic_load(&s->ready));
@@ -130,12 +146,11 @@ static void site_stop(struct site *s)
 static int client_open(const struct site *s, int type)
 {
     struct sockaddr_storage to;
-    struct ip ip = {.family = IP_V4, .bytes = {127, 0, 0, 1}};
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     struct timeval wait = {.tv_sec = WAIT_MS / 1000};
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, net_sockaddr(&ip, s->port, &to)), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, net_sockaddr(&s->ip, s->port, &to)), 0);
     return fd;
 }
 
@@ -171,11 +186,15 @@ START_TEST(test_before_the_first_plan)
     struct site s;
     struct text text = text_init(1 << 16);
     site_open(&s);
-    site_start(&s);
+    site_begin(&s);
     int fd = client_open(&s, SOCK_DGRAM);
     ck_assert_ptr_nonnull(strstr(ask_udp(fd, "www.example.com", DNS_A, &text), "SERVFAIL"));
+    ck_assert(!atomic_load(&s.ready));
     publish(&s, 1);
     wait_for(&s, PLAN_GENERATION, 1);
+    for (int i = 0; i < WAIT_MS && !atomic_load(&s.ready); i++)
+        poll(NULL, 0, 1);
+    ck_assert(atomic_load(&s.ready));
     ck_assert_ptr_nonnull(
         strstr(ask_udp(fd, "www.example.com", DNS_A, &text), "an www.example.com 300 A"));
     ck_assert_uint_eq(stat_of(&s, ZONES_SERVED), 2);
