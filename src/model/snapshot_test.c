@@ -414,6 +414,8 @@ START_TEST(a_name_that_is_answered_stays_answered)
 {
     SUCCEEDS(ERR_EMPTY_ANSWER, 8, maker_face(&m, SMALL_API, IP_V6, FACE_ABSENT, PLAN_NONE));
     SUCCEEDS(ERR_EMPTY_ANSWER, 8, m.services[SMALL_API].zone = PLAN_NONE);
+    SUCCEEDS(ERR_EMPTY_ANSWER, 8, /* absence is said by the configuration, never by health */
+             (all_down(&m, ALL_DOWN_NODATA, FACE_ABSENT, PLAN_NONE)));
     SUCCEEDS(ERR_EMPTY_ANSWER, 8,
              m.services[SMALL_API].wire_name = maker_wire(&m, "b.example.com"));
     SUCCEEDS(ERR_EMPTY_ANSWER, 8, m.branches[2].choice = m.branches[4].choice); /* a network's */
