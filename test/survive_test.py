@@ -287,3 +287,49 @@ def test_kill_tell(pair):
     node.wait_restart("tell", pid)
     assert wait_for(lambda: "holdfast_plan_generation" in node.metrics(), 5)
     assert shutil.which("curl")
+
+
+def test_upgrade_of_the_binary_loses_nothing(nodes, origins, open_path, holdfast):  # noqa: F811
+    program = open_path / "holdfast"
+    shutil.copy2(holdfast, program)
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary))
+    node.binary = str(program)
+    node.start()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
+    supervisor = node.process.pid
+    with asker(node, primary, secondary) as a:
+        for _ in range(3):
+            before = [node.pid(r) for r in ("control", "dns", "tell")]
+            aside = open_path / "new"
+            shutil.copy2(holdfast, aside)
+            aside.rename(program)
+            out = node.cli("upgrade", "--data", str(node.data), timeout=60)
+            assert out.returncode == 0, out.stderr + node.log()
+            after = [node.pid(r) for r in ("control", "dns", "tell")]
+            assert not set(before) & set(after)
+            assert node.process.poll() is None and node.pid("supervisor") == supervisor
+            settle(a, 0.5)
+        primary.cut()  # and it still steers
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5), node.log()
+    assert_clean(a)
+
+
+def test_upgrade_to_a_program_that_does_not_work_changes_nothing(nodes, origins, open_path, holdfast):  # noqa: F811
+    program = open_path / "holdfast"
+    shutil.copy2(holdfast, program)
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary))
+    node.binary = str(program)
+    node.start()
+    before = [node.pid(r) for r in ("supervisor", "control", "dns", "tell")]
+    aside = open_path / "new"
+    aside.write_text("#!/bin/sh\nexit 1\n")
+    aside.chmod(0o755)
+    aside.rename(program)
+    with asker(node, primary, secondary) as a:
+        os.kill(node.process.pid, signal.SIGUSR2)
+        assert wait_for(lambda: "upgrade.refused" in node.log(), 5), node.log()
+        settle(a)
+    assert_clean(a)
+    assert before == [node.pid(r) for r in ("supervisor", "control", "dns", "tell")]

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"query", cmd_query, "NAME [TYPE] [@SERVER]", "ask a name server", false},
     {"endpoint", cmd_endpoint, "drain|disable|up|auto NAME", "order about one endpoint", false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
+    {"upgrade", cmd_upgrade, "", "replace the running program without losing a query", false},
     {"schema", cmd_schema, "", "print the JSON Schema of the configuration", false},
     {"demo", cmd_demo, "", "watch a region die and the answers move, on loopback", false},
     {"version", cmd_version, "", "print the version", false},

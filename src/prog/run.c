@@ -6,12 +6,13 @@
 #include "model/snapshot_io.h"
 #include "model/stats.h"
 #include "prog/commands.h"
+#include "prog/handover.h"
 #include "prog/load.h"
 #include "prog/options.h"
+#include "prog/sockets.h"
 #include "prog/supervise.h"
 #include "seam/disk.h"
 #include "seam/log_io.h"
-#include "seam/net.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -132,66 +133,6 @@ static int lock_take(const char *data, int *ret_fd)
     return err;
 }
 
-static int listen_problem(const struct config *c, const struct config_listen *l, const char *what,
-                          int err)
-{
-    char address[IP_PORT_TEXT_MAX];
-    fprintf(stderr, "%s:%u:%u: cannot listen on %s (%s): %s; %s\n", c->path, l->place.line,
-            l->place.column, ip_port_format(&l->ip, l->port, address), what, err_text(err),
-            err == -EADDRINUSE ? "another program has this address: end it or choose another"
-            : err == -EACCES   ? "start as root, or give CAP_NET_BIND_SERVICE"
-                               : "is the address on this host?");
-    return err;
-}
-
-/* Ports are taken first without SO_REUSEPORT, so that another program of the same user on this port
- * is seen as the conflict it is and does not silently share the queries. */
-static int port_probe(const struct config_listen *l)
-{
-    int udp, tcp, err = net_udp_open(&l->ip, l->port, false, &udp);
-    if (err)
-        return err;
-    err = net_tcp_listen(&l->ip, l->port, false, 1, &tcp);
-    close(udp);
-    if (!err)
-        close(tcp);
-    return err;
-}
-
-static int dns_sockets_open(const struct config *c, unsigned threads, struct role_options *dns)
-{
-    for (uint32_t i = 0; i < c->dns_listen_count; i++) {
-        const struct config_listen *l = &c->dns_listen[i];
-        int err = port_probe(l);
-        for (unsigned t = 0; !err && t < threads; t++) {
-            if (dns->udp_count == ROLE_FDS_MAX)
-                return listen_problem(c, l, "dns", ERR_LIMIT);
-            err = net_udp_open(&l->ip, l->port, true, &dns->udp_fds[dns->udp_count]);
-            if (!err) {
-                dns->udp_count++;
-                err = net_tcp_listen(&l->ip, l->port, true, 1024, &dns->tcp_fds[dns->tcp_count]);
-            }
-            if (!err)
-                dns->tcp_count++;
-        }
-        if (err)
-            return listen_problem(c, l, "dns", err);
-    }
-    return 0;
-}
-
-static int tell_sockets_open(const struct config *c, struct role_options *tell)
-{
-    for (uint32_t i = 0; i < c->tell_listen_count && tell->tcp_count < ROLE_FDS_MAX; i++) {
-        const struct config_listen *l = &c->tell_listen[i];
-        int err = net_tcp_listen(&l->ip, l->port, false, 1024, &tell->tcp_fds[tell->tcp_count]);
-        if (err)
-            return listen_problem(c, l, "tell", err);
-        tell->tcp_count++;
-    }
-    return 0;
-}
-
 static unsigned threads_choose(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -203,8 +144,18 @@ static unsigned threads_choose(const struct config *c)
 static int node_run(const struct config *c, const char *path)
 {
     const char *user;
+    static struct handover before; /* large */
     struct supervisor_options o = {.data = c->data, .lock_fd = -1};
-    if (user_choose(c, &user) || folders_make(c, user) || lock_take(c->data, &o.lock_fd))
+    int err = handover_receive(&before);
+    bool upgrade = !err;
+    if (err && err != -ENOENT) {
+        log_event(LOG_ERROR, "upgrade.received", {"reason", LOG_S(err_text(err))});
+        return 1;
+    }
+    if (upgrade)
+        o.lock_fd = before.lock_fd;
+    if (user_choose(c, &user) || folders_make(c, user) ||
+        (!upgrade && lock_take(c->data, &o.lock_fd)))
         return 1;
     unsigned threads = threads_choose(c);
     for (unsigned i = 0; i < ROLES; i++)
@@ -221,9 +172,12 @@ static int node_run(const struct config *c, const char *path)
     char *config = realpath(path, NULL);
     o.roles[ROLE_CONTROL].config = config;
     int status = 1;
-    if (config && !dns_sockets_open(c, threads, &o.roles[ROLE_DNS]) &&
-        !tell_sockets_open(c, &o.roles[ROLE_TELL]))
+    if (config && !sockets_dns(c, threads, &before, &o.roles[ROLE_DNS]) &&
+        !sockets_tell(c, &before, &o.roles[ROLE_TELL])) {
+        handover_close(&before);
+        memcpy(o.running, before.pids, sizeof o.running);
         status = supervise(&o);
+    }
     free(config);
     return status;
 }

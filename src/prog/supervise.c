@@ -4,12 +4,15 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "model/stats.h"
+#include "prog/handover.h"
 #include "prog/restart.h"
 #include "seam/clock.h"
+#include "seam/disk.h"
 #include "seam/entropy.h"
 #include "seam/process.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +30,7 @@ enum { STOP_WAIT_MS = 5000, ARGUMENTS_MAX = 40 };
 struct child {
     struct role_options *options;
     pid_t pid;       /* 0 = not running */
+    pid_t old;       /* of the program before an upgrade: serves until `pid` is ready; 0 = none */
     usec_t start_at; /* when to start it, while not running */
     struct restart restart;
     int ready_read, ready_write;
@@ -38,6 +43,8 @@ struct supervisor {
     struct stats_file stats;
     struct random random;
     int signal_fd;
+    char *program; /* path of the binary, as it was when this one started */
+    pid_t checker; /* the new binary, trying the configuration before an upgrade; 0 = none */
     bool stopping, told_ready;
     usec_t kill_at;
 };
@@ -119,10 +126,33 @@ static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid
     return err;
 }
 
+/* While the role of the old program still counts in its file, its successor gets a copy to go on
+ * from. */
+static void stats_copy(const struct supervisor *s, enum role_kind role)
+{
+    struct text path = text_init(PATH_MAX);
+    struct stat st;
+    char *data = NULL;
+    size_t length;
+    text_appendf(&path, "%s/run/%s.stats", s->options->data, role_name(role));
+    int err = stat(text_string(&path), &st) ? -errno : 0;
+    err = err ? err : disk_read(text_string(&path), (size_t)st.st_size, &data, &length);
+    err = err ? err : disk_write_atomic(text_string(&path), data, length, st.st_mode & 0777);
+    if (!err && !geteuid() && chown(text_string(&path), st.st_uid, st.st_gid))
+        err = -errno;
+    if (err)
+        log_event(LOG_WARN, "upgrade.stats", {"of", LOG_S(role_name(role))},
+                  {"reason", LOG_S(err_text(err))});
+    free(data);
+    text_done(&path);
+}
+
 static void child_start(struct supervisor *s, enum role_kind role, usec_t now)
 {
     struct child *c = &s->children[role];
     restart_began(&c->restart, now);
+    if (c->old)
+        stats_copy(s, role);
     pid_t pid;
     int err = child_spawn(s, role, &pid);
     if (err) {
@@ -141,6 +171,7 @@ static void child_ended(struct supervisor *s, enum role_kind role, int status, u
                                                  SUPERVISOR_RESTARTS_DNS, SUPERVISOR_RESTARTS_TELL};
     struct child *c = &s->children[role];
     c->pid = 0;
+    c->ready = false;
     if (s->stopping)
         return;
     c->start_at = now + restart_delay(&c->restart, now, &s->random);
@@ -151,20 +182,89 @@ static void child_ended(struct supervisor *s, enum role_kind role, int status, u
               {"restart_in", LOG_D(c->start_at - now)});
 }
 
+/* ---- upgrade ---- */
+
+/* exec keeps process number, descriptors and children; on failure everything goes on as it was. */
+static void upgrade_exec(struct supervisor *s)
+{
+    static struct handover h; /* large */
+    const struct role_options *dns = s->children[ROLE_DNS].options;
+    const struct role_options *tell = s->children[ROLE_TELL].options;
+    char name[] = "holdfast", command[] = "run";
+    char *config = mem_string(s->children[ROLE_CONTROL].options->config);
+    char *argv[] = {name, command, config, NULL};
+    h = (struct handover){.lock_fd = s->options->lock_fd,
+                          .udp_count = dns->udp_count,
+                          .tcp_count = dns->tcp_count,
+                          .tell_count = tell->tcp_count};
+    memcpy(h.udp_fds, dns->udp_fds, sizeof h.udp_fds);
+    memcpy(h.tcp_fds, dns->tcp_fds, sizeof h.tcp_fds);
+    memcpy(h.tell_fds, tell->tcp_fds, sizeof h.tell_fds);
+    for (unsigned i = 0; i < ROLES; i++)
+        h.pids[i] = s->children[i].pid;
+    int err = handover_give(&h);
+    if (!err) {
+        log_event(LOG_INFO, "upgrade.exec", {"program", LOG_S(s->program)});
+        execv(s->program, argv);
+        err = -errno;
+    }
+    unsetenv(HANDOVER_VARIABLE);
+    free(config);
+    log_event(LOG_ERROR, "upgrade.exec", {"program", LOG_S(s->program)},
+              {"reason", LOG_S(err_text(err))}, {"consequence", LOG_S("this program goes on")});
+}
+
+/* The new binary has tried the configuration: only where it understands it does it take over. */
+static void upgrade_checked(struct supervisor *s, int status)
+{
+    s->checker = 0;
+    if (s->stopping)
+        return;
+    if (WIFEXITED(status) && !WEXITSTATUS(status))
+        upgrade_exec(s);
+    else
+        log_event(LOG_ERROR, "upgrade.refused", {"program", LOG_S(s->program)},
+                  {"consequence",
+                   LOG_S("the new program does not accept the configuration; this one goes on")});
+}
+
+static void upgrade_begin(struct supervisor *s)
+{
+    char name[] = "holdfast", command[] = "check";
+    char *config = mem_string(s->children[ROLE_CONTROL].options->config);
+    char *argv[] = {name, command, config, NULL};
+    int err = !s->program  ? -ENOENT
+              : s->checker ? -EALREADY
+                           : process_spawn(s->program, argv, NULL, 0, &s->checker);
+    free(config);
+    log_event(err ? LOG_ERROR : LOG_INFO, "upgrade.begin", {"program", LOG_S(s->program)},
+              {"reason", LOG_S(err ? err_text(err) : "asked for")});
+}
+
 static void children_reap(struct supervisor *s, usec_t now)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        for (unsigned i = 0; i < ROLES; i++)
-            if (s->children[i].pid == pid)
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->checker)
+            upgrade_checked(s, status);
+        for (unsigned i = 0; i < ROLES; i++) {
+            struct child *c = &s->children[i];
+            if (c->pid == pid)
                 child_ended(s, (enum role_kind)i, status, now);
+            if (c->old == pid)
+                c->old = 0;
+        }
+    }
 }
 
 static void children_signal(struct supervisor *s, int signal_number)
 {
-    for (unsigned i = 0; i < ROLES; i++)
+    for (unsigned i = 0; i < ROLES; i++) {
         if (s->children[i].pid)
             kill(s->children[i].pid, signal_number);
+        if (s->children[i].old)
+            kill(s->children[i].old, signal_number);
+    }
 }
 
 static void signals_take(struct supervisor *s, usec_t now)
@@ -176,6 +276,9 @@ static void signals_take(struct supervisor *s, usec_t now)
         } else if (info.ssi_signo == SIGHUP) {
             if (s->children[ROLE_CONTROL].pid)
                 kill(s->children[ROLE_CONTROL].pid, SIGHUP);
+        } else if (info.ssi_signo == SIGUSR2) {
+            if (!s->stopping)
+                upgrade_begin(s);
         } else if (!s->stopping) {
             s->stopping = true;
             s->kill_at = now + STOP_WAIT_MS * USEC_PER_MSEC;
@@ -210,6 +313,8 @@ static void ready_take(struct supervisor *s, struct child *c)
     if (read(c->ready_read, byte, sizeof byte) <= 0)
         return;
     c->ready = true;
+    if (c->old)
+        kill(c->old, SIGTERM); /* what it holds in its hands it still answers */
     for (unsigned i = 0; i < ROLES; i++)
         if (!s->children[i].ready)
             return;
@@ -225,6 +330,8 @@ static usec_t children_start_due(struct supervisor *s, usec_t now)
     usec_t next = USEC_NEVER;
     for (unsigned i = 0; i < ROLES; i++) {
         struct child *c = &s->children[i];
+        if (i == ROLE_CONTROL && c->old)
+            continue; /* one at a time decides and publishes */
         if (!c->pid && c->start_at <= now)
             child_start(s, (enum role_kind)i, now);
         if (!c->pid && c->start_at < next)
@@ -236,7 +343,7 @@ static usec_t children_start_due(struct supervisor *s, usec_t now)
 static bool children_any(const struct supervisor *s)
 {
     for (unsigned i = 0; i < ROLES; i++)
-        if (s->children[i].pid)
+        if (s->children[i].pid || s->children[i].old)
             return true;
     return false;
 }
@@ -278,7 +385,7 @@ static void supervise_loop(struct supervisor *s)
 
 static int signals_open(void)
 {
-    static const int numbers[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+    static const int numbers[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < array_length(numbers); i++)
@@ -286,6 +393,18 @@ static int signals_open(void)
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Where an upgrade will find the new binary: the path that this one was started from. NULL where it
+ * cannot be known. */
+static char *program_path(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = 0;
+    return mem_string(path);
 }
 
 int supervise(struct supervisor_options *o)
@@ -298,6 +417,7 @@ int supervise(struct supervisor_options *o)
         struct child *c = &s.children[i];
         int pipe_fds[2];
         c->options = &o->roles[i];
+        c->old = o->running[i];
         if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK))
             err = -errno;
         c->ready_read = pipe_fds[0];
@@ -307,9 +427,13 @@ int supervise(struct supervisor_options *o)
         log_event(LOG_ERROR, "node.start", {"reason", LOG_S(err_text(err))});
         return 1;
     }
+    s.program = program_path();
+    if (s.children[ROLE_CONTROL].old)
+        kill(s.children[ROLE_CONTROL].old, SIGTERM); /* its successor starts when it has ended */
     supervise_loop(&s);
     manager_notify("STOPPING=1");
     log_event(LOG_INFO, "node.stopped", {"data", LOG_S(o->data)});
     stats_close(&s.stats);
+    free(s.program);
     return 0;
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "prog/role.h"
+#include <sys/types.h>
 
 struct supervisor_options {
     const char *data;
     int lock_fd; /* kept open by every role */
     struct role_options roles[ROLES];
+    pid_t running[ROLES]; /* children of the program before this one, to be replaced; 0 = none */
 };
 
 /* Returns the exit status once all roles have ended after SIGTERM or SIGINT. */

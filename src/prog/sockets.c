@@ -1,0 +1,95 @@
+#include "prog/sockets.h"
+#include "base/err.h"
+#include "seam/net.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+static int listen_problem(const struct config *c, const struct config_listen *l, const char *what,
+                          int err)
+{
+    char address[IP_PORT_TEXT_MAX];
+    fprintf(stderr, "%s:%u:%u: cannot listen on %s (%s): %s; %s\n", c->path, l->place.line,
+            l->place.column, ip_port_format(&l->ip, l->port, address), what, err_text(err),
+            err == -EADDRINUSE ? "another program has this address: end it or choose another"
+            : err == -EACCES   ? "start as root, or give CAP_NET_BIND_SERVICE"
+                               : "is the address on this host?");
+    return err;
+}
+
+/* Ports are taken first without SO_REUSEPORT, so that another program of the same user on this port
+ * is seen as the conflict it is and does not silently share the queries. */
+static int port_probe(const struct config_listen *l)
+{
+    int udp, tcp, err = net_udp_open(&l->ip, l->port, false, &udp);
+    if (err)
+        return err;
+    err = net_tcp_listen(&l->ip, l->port, false, 1, &tcp);
+    close(udp);
+    if (!err)
+        close(tcp);
+    return err;
+}
+
+static int udp_one(const struct config_listen *l, struct handover *before, struct role_options *dns)
+{
+    if (dns->udp_count == ROLE_FDS_MAX)
+        return ERR_LIMIT;
+    int fd = handover_take(before->udp_fds, before->udp_count, &l->ip, l->port);
+    int err = fd < 0 ? net_udp_open(&l->ip, l->port, true, &fd) : 0;
+    if (!err)
+        dns->udp_fds[dns->udp_count++] = fd;
+    return err;
+}
+
+static int tcp_one(const struct config_listen *l, struct handover *before, struct role_options *dns)
+{
+    int fd = handover_take(before->tcp_fds, before->tcp_count, &l->ip, l->port);
+    int err = fd < 0 ? net_tcp_listen(&l->ip, l->port, true, BACKLOG, &fd) : 0;
+    if (!err)
+        dns->tcp_fds[dns->tcp_count++] = fd;
+    return err;
+}
+
+static bool is_held(const struct config_listen *l, const struct handover *before)
+{
+    for (unsigned i = 0; i < before->udp_count; i++) {
+        struct ip ip;
+        uint16_t port;
+        if (before->udp_fds[i] >= 0 && !net_local(before->udp_fds[i], &ip, &port) &&
+            port == l->port && ip_equal(&ip, &l->ip))
+            return true;
+    }
+    return false;
+}
+
+int sockets_dns(const struct config *c, unsigned threads, struct handover *before,
+                struct role_options *dns)
+{
+    for (uint32_t i = 0; i < c->dns_listen_count; i++) {
+        const struct config_listen *l = &c->dns_listen[i];
+        int err = is_held(l, before) ? 0 : port_probe(l);
+        for (unsigned t = 0; !err && t < threads; t++) {
+            err = udp_one(l, before, dns);
+            err = err ? err : tcp_one(l, before, dns);
+        }
+        if (err)
+            return listen_problem(c, l, "dns", err);
+    }
+    return 0;
+}
+
+int sockets_tell(const struct config *c, struct handover *before, struct role_options *tell)
+{
+    for (uint32_t i = 0; i < c->tell_listen_count && tell->tcp_count < ROLE_FDS_MAX; i++) {
+        const struct config_listen *l = &c->tell_listen[i];
+        int fd = handover_take(before->tell_fds, before->tell_count, &l->ip, l->port);
+        int err = fd < 0 ? net_tcp_listen(&l->ip, l->port, false, BACKLOG, &fd) : 0;
+        if (err)
+            return listen_problem(c, l, "tell", err);
+        tell->tcp_fds[tell->tcp_count++] = fd;
+    }
+    return 0;
+}
