@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "model/zone_compile.h"
 #include "wire/dns.h"
-#include "wire/rdata.h"
+#include "wire/rdata_fixture.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -51,6 +51,38 @@ static const uint8_t *type_fields(uint16_t type)
 
 /* ---- text to wire ---- */
 
+/* Lowers the name at the start of data[0..size) as far as it goes; whether it is one is seen later.
+ */
+static void name_lower(uint8_t *data, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size && data[at] && data[at] <= DNAME_LABEL_MAX) {
+        size_t end = at + data[at] + 1;
+        for (at++; at < end && at < size; at++)
+            if ((uint8_t)(data[at] - 'A') < 26)
+                data[at] |= 0x20;
+    }
+}
+
+/* Lowers the names in data that came as bytes; false (and maybe half lowered) where it is not
+ * well-formed. */
+static bool data_lower(uint16_t type, uint8_t *data, uint16_t length)
+{
+    const uint8_t *kinds = type_fields(type);
+    struct reader r = reader_init(data, length);
+
+    if (!kinds)
+        return true;
+    for (; *kinds; kinds++) {
+        if (*kinds == FIELD_NAME)
+            name_lower(data + r.position, reader_left(&r));
+        if (!fields[*kinds].check(&r) || r.failed)
+            return false;
+    }
+    return reader_left(&r) == 0;
+}
+
 /* \# length hex, behind the \# (RFC 3597 5). */
 static bool generic_parse(struct rdata_parser *p)
 {
@@ -94,7 +126,7 @@ static bool data_parse(struct rdata_parser *p, uint16_t type)
     if (generic_starts(p->lexer)) {
         if (!generic_parse(p))
             return false;
-        if (!rdata_lower(type, p->out.data, (uint16_t)p->out.position))
+        if (!data_lower(type, p->out.data, (uint16_t)p->out.position))
             return rdata_say(p, "the bytes are no well-formed data of this type");
         return true;
     }
@@ -123,24 +155,6 @@ int rdata_parse(struct lexer *l, uint16_t type, const uint8_t *origin,
         return ERR_SYNTAX;
     }
     *ret_length = (uint16_t)p.out.position;
-    return 0;
-}
-
-int rdata_from_text(uint16_t type, const char *text, size_t length, const uint8_t *origin,
-                    uint8_t ret_data[static RDATA_MAX], uint16_t *ret_length)
-{
-    struct lexer l = lexer_init(text, length);
-    struct rdata_problem problem;
-    uint16_t used;
-
-    int err = rdata_parse(&l, type, origin, ret_data, &used, &problem);
-    if (err < 0)
-        return err;
-    while (l.token == TOKEN_NEWLINE)
-        lexer_next(&l);
-    if (l.token != TOKEN_END)
-        return ERR_SYNTAX; /* a second line */
-    *ret_length = used;
     return 0;
 }
 
@@ -177,36 +191,6 @@ bool rdata_check(uint16_t type, const uint8_t *data, uint16_t length)
     for (; *kinds; kinds++)
         if (!fields[*kinds].check(&r) || r.failed)
             return false;
-    return reader_left(&r) == 0;
-}
-
-/* Lowers the name at the start of data[0..size) as far as it goes; whether it is one is seen later.
- */
-static void name_lower(uint8_t *data, size_t size)
-{
-    size_t at = 0;
-
-    while (at < size && data[at] && data[at] <= DNAME_LABEL_MAX) {
-        size_t end = at + data[at] + 1;
-        for (at++; at < end && at < size; at++)
-            if ((uint8_t)(data[at] - 'A') < 26)
-                data[at] |= 0x20;
-    }
-}
-
-bool rdata_lower(uint16_t type, uint8_t *data, uint16_t length)
-{
-    const uint8_t *kinds = type_fields(type);
-    struct reader r = reader_init(data, length);
-
-    if (!kinds)
-        return true;
-    for (; *kinds; kinds++) {
-        if (*kinds == FIELD_NAME)
-            name_lower(data + r.position, reader_left(&r));
-        if (!fields[*kinds].check(&r) || r.failed)
-            return false;
-    }
     return reader_left(&r) == 0;
 }
 

@@ -33,19 +33,11 @@ struct rdata_problem {
 must_check int rdata_parse(struct lexer *l, uint16_t type, const uint8_t *origin,
                            uint8_t ret_data[static RDATA_MAX], uint16_t *ret_length,
                            struct rdata_problem *ret_problem);
-/* The same from a text of its own ("10 mail.example.com."). */
-must_check int rdata_from_text(uint16_t type, const char *text, size_t length,
-                               const uint8_t *origin, uint8_t ret_data[static RDATA_MAX],
-                               uint16_t *ret_length);
 /* Appends the presentation form on one line, names absolute. Data that is not well-formed for its
  * type comes out as \# length hex, so it takes any bytes. */
 void rdata_format(uint16_t type, const uint8_t *data, uint16_t length, struct text *out);
 /* Is this well-formed, canonical data of its type? Unknown types: always. */
 pure_function bool rdata_check(uint16_t type, const uint8_t *data, uint16_t length);
-/* Lowers the domain names in well-formed data, in place; false (and maybe half lowered) where it is
- * not well-formed. */
-must_check bool rdata_lower(uint16_t type, uint8_t *data, uint16_t length);
-
 /* Where the names lie that may be compressed in messages (RFC 3597 4: only those of RFC 1035's
  * types): their number, 0..2. The data must have passed rdata_check. */
 unsigned rdata_compressible(uint16_t type, const uint8_t *data, uint16_t ret_offsets[static 2]);

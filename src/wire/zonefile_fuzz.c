@@ -2,7 +2,7 @@
  * survive the way to text and back; problems must be told, and only a bounded number. */
 #include "base/invariant.h"
 #include "wire/dname.h"
-#include "wire/rdata.h"
+#include "wire/rdata_fixture.h"
 #include "wire/zonefile.h"
 #include <stdlib.h>
 
