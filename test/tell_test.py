@@ -150,6 +150,24 @@ def test_tell_outlives_everybody(pair):
     assert out.returncode == 0 and "Mind: control is not running" in out.stdout
 
 
+def test_a_plan_that_does_not_pass_is_refused_and_told(pair):
+    """L2: the reader checks for itself, keeps what it has, counts the refusal once and says so."""
+    node, primary, _ = pair
+    assert wait_for(lambda: health(node)[0] == 200, 5), health(node)
+    before = node.metric("holdfast_plan_generation", 'role="tell"')
+    bad = node.data / "plan" / f"{int(before) + 1:020}.plan"
+    whole = (node.data / "plan" / f"{int(before):020}.plan").read_bytes()
+    bad.write_bytes(whole[:-8] + bytes(8))
+    assert wait_for(lambda: "a newer plan was refused" in " ".join(health(node)[1]["problems"]), 5), health(node)
+    time.sleep(2.5)
+    assert node.metric("holdfast_plan_generation", 'role="tell"') == before
+    assert node.metric("holdfast_plan_refused_total", 'role="tell"') == 1
+    assert bad.name in node.cli("status", "--data", str(node.data)).stdout
+    primary.cut()  # the next plan that passes takes its place
+    assert wait_for(lambda: node.metric("holdfast_plan_generation", 'role="tell"') > before + 1, 8)
+    assert wait_for(lambda: health(node)[0] == 200, 8), health(node)
+
+
 # ---- HTTP ----
 
 

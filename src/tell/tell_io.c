@@ -36,6 +36,7 @@ struct tell {
     struct client *clients; /* TELL_CLIENTS_MAX */
     struct client_rules rules;
     uint64_t refused_seen;
+    int err_seen; /* of the newest look at the plans: each is logged once */
 };
 
 static uint64_t event_pack(enum event_kind kind, unsigned index, uint32_t serial)
@@ -60,8 +61,9 @@ static void view_look(struct tell *t)
         stats_add(t->stats, PLAN_REFUSED, t->view.refused - t->refused_seen);
         t->refused_seen = t->view.refused;
     }
-    if (err && err != ERR_MISSING)
+    if (err && err != ERR_MISSING && err != t->err_seen)
         log_event(LOG_WARN, "plan.unread", {"reason", LOG_S(err_text(err))});
+    t->err_seen = err;
     uint64_t generation = t->view.has_plan ? t->view.plan.generation : 0;
     if (generation != before)
         stats_add(t->stats, PLAN_LOADED, 1);
