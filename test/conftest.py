@@ -11,8 +11,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "tools")]
 
 
+# Run a second time with the sanitizers: what makes the program work hard or fail. The others judge times or texts.
+SANITIZED = {"cli_test.py", "config_test.py", "steer_test.py", "survive_test.py", "tell_test.py"}
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "sanitize: also run with the address and undefined behaviour sanitizers")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in SANITIZED:
+            item.add_marker(pytest.mark.sanitize)
 
 
 @pytest.fixture(scope="session")
