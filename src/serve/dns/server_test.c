@@ -181,6 +181,14 @@ static void wait_for(const struct site *s, enum stat_id id, uint64_t value)
     ck_assert_uint_eq(stat_of(s, id), value);
 }
 
+static void site_with_plan(struct site *s)
+{
+    site_open(s);
+    publish(s, 1);
+    site_start(s);
+    wait_for(s, PLAN_GENERATION, 1);
+}
+
 START_TEST(test_before_the_first_plan)
 {
     struct site s;
@@ -333,6 +341,39 @@ START_TEST(test_refused_plans_change_nothing)
 }
 END_TEST
 
+/* L3 at the moment of application: a plan that is whole in itself, under the same configuration,
+ * but leaves a name that is answered now without its addresses. */
+START_TEST(test_a_plan_that_takes_answers_away_is_refused)
+{
+    struct site s;
+    struct text text = text_init(1 << 16);
+    site_with_plan(&s);
+    int fd = client_open(&s, SOCK_DGRAM);
+    struct maker *m = &s.r->maker;
+    struct plan_service *api = &m->services[RIG_API];
+    struct plan_face before = api->faces[IP_V4];
+    uint32_t targets[8];
+    for (uint32_t i = 0; i < api->endpoint_count; i++) {
+        uint32_t *t = &m->endpoints[api->endpoint_first + i].target[IP_V4];
+        targets[i] = *t;
+        *t = PLAN_NONE;
+    }
+    api->faces[IP_V4] = (struct plan_face){.choice = PLAN_NONE, .ttl = 5, .mode = FACE_ABSENT};
+    publish(&s, 2);
+    wait_for(&s, PLAN_REFUSED, 1);
+    ck_assert_ptr_nonnull(strstr(ask_udp(fd, "api.example.com", DNS_A, &text), " A 198.51.0.0"));
+    ck_assert_uint_eq(stat_of(&s, PLAN_GENERATION), 1);
+    for (uint32_t i = 0; i < api->endpoint_count; i++)
+        m->endpoints[api->endpoint_first + i].target[IP_V4] = targets[i];
+    api->faces[IP_V4] = before;
+    publish(&s, 3);
+    wait_for(&s, PLAN_GENERATION, 3);
+    close(fd);
+    site_stop(&s);
+    text_done(&text);
+}
+END_TEST
+
 /* L1: a restart serves the last good plan though the newest cannot be used. */
 START_TEST(test_start_with_the_last_good_plan)
 {
@@ -386,14 +427,6 @@ static const char *read_message(int fd, struct text *out)
         return "closed";
     ck_assert_ptr_null(message_text(message, (size_t)(size[0] << 8 | size[1]), out));
     return text_string(out);
-}
-
-static void site_with_plan(struct site *s)
-{
-    site_open(s);
-    publish(s, 1);
-    site_start(s);
-    wait_for(s, PLAN_GENERATION, 1);
 }
 
 /* RFC 7766 6.2.1.1: many queries on the way at once; a query in pieces; a stream that ends after
@@ -544,6 +577,6 @@ START_TEST(test_garbage_does_not_stop_it)
 END_TEST
 
 CHECK_MAIN("server", test_before_the_first_plan, test_plans_swapped_under_load,
-           test_refused_plans_change_nothing, test_start_with_the_last_good_plan,
-           test_tcp_pipelining, test_tcp_slow_reader, test_tcp_idle, test_tcp_limit,
-           test_garbage_does_not_stop_it)
+           test_refused_plans_change_nothing, test_a_plan_that_takes_answers_away_is_refused,
+           test_start_with_the_last_good_plan, test_tcp_pipelining, test_tcp_slow_reader,
+           test_tcp_idle, test_tcp_limit, test_garbage_does_not_stop_it)

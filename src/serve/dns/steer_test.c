@@ -239,6 +239,31 @@ START_TEST(test_nested_scope_is_the_narrowest)
     ck_assert_uint_eq(a.choice, g.inside);
     ck_assert_uint_eq(a.scope, 16);
     ck_assert_uint_eq(t.count, 3);
+    /* the outer look-up is the narrower one */
+    struct netmap_builder *b = netmap_builder_new();
+    struct netmap wide;
+    size_t size;
+    map_add(b, "10.0.0.0/8", 1);
+    uint8_t *bytes = netmap_builder_finish(b, &size);
+    netmap_builder_free(b);
+    ck_assert_int_eq(netmap_open(bytes, size, &wide), 0);
+    const struct netmap *maps[3] = {NULL, &g.map, &wide};
+    g.s.maps = maps;
+    uint32_t wide_file = maker_file(&g.m, PLAN_FILE_NETMAP, "latency", wide.hash);
+    first = g.m.plan.branch_count;
+    maker_branch(&g.m, 0, g.europe);
+    uint32_t inner = maker_choice(&g.m, (struct plan_choice){.kind = CHOICE_NETWORK,
+                                                             .first = first,
+                                                             .count = 1,
+                                                             .map = wide_file,
+                                                             .otherwise = g.otherwise});
+    g.m.branches[g.m.choices[g.root].first].choice = inner;
+    g.m.branches[g.m.choices[g.root].first + 1].choice = inner;
+    a = geo_ask(&g, g.root, "10.20.30.40", &t);
+    ck_assert_uint_eq(t.steps[1].scope, 8);
+    ck_assert_uint_eq(a.scope, 16);
+    free(bytes);
+    g.s.maps = g.maps;
     struct steer_answer plain = geo_ask(&g, g.europe, "10.20.30.40", NULL);
     ck_assert_uint_eq(plain.scope, 0);
     ck_assert(!plain.by_network);
