@@ -14,7 +14,7 @@
 
 static const char *const loopback[] = {"127.0.0.1", "::1"};
 static const struct config_check echo = {
-    .name = "echo", .kind = CHECK_ICMP, .timeout = 300 * USEC_PER_MSEC};
+    .name = "echo", .kind = CHECK_ICMP, .timeout = 500 * USEC_PER_MSEC};
 
 /* ---- icmp ---- */
 
@@ -56,7 +56,7 @@ static void icmp_story(void)
     if (void_interface()) {
         struct sample s = probe_once(&echo, "192.0.2.77");
         ck_assert_str_eq(reason_name(s.reason), "connect-timeout");
-        ck_assert_uint_ge(s.phase_us[PHASE_CONNECT], 300000);
+        ck_assert_uint_ge(s.phase_us[PHASE_CONNECT], 500000);
         ck_assert_str_eq(once("2001:db8::77"), "connect-timeout");
     }
     ck_assert_int_eq(origin_ip("route add unreachable 198.51.100.0/24"), 0);
@@ -218,7 +218,7 @@ static void dns_expect(struct answer answer, const char *expect, enum reason rea
         ck_assert_str_eq(reason_name(s.reason), reason_name(reason));
         ck_assert_uint_eq(s.status, rcode);
         ck_assert_uint_gt(s.phase_us[PHASE_RESOLVE], 0);
-        ck_assert_int_eq(s.late, reason == REASON_INTERNAL);
+        ck_assert(s.late || reason != REASON_INTERNAL);
         origin_stop(&o);
     }
 }

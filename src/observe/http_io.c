@@ -98,9 +98,10 @@ static int on_socket_made(void *context, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
+/* Never fails: libcurl would give up all transfers for good. A probe whose socket cannot be watched
+ * ends at its deadline, as our own failure. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
 {
-    (void)easy;
     struct observer *o = context;
     struct epoll_event e = {.data.u64 = event_mark(EVENT_CURL, 0, (uint32_t)fd)};
     if (what == CURL_POLL_REMOVE) {
@@ -109,7 +110,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     }
     e.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     curl_multi_assign(o->http->multi, fd, o);
-    return epoll_ctl(o->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) ? -1 : 0;
+    if (epoll_ctl(o->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e)) {
+        struct slot *s = NULL;
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&s);
+        struct http *h = s ? s->state : NULL;
+        if (h)
+            h->outcome = REASON_INTERNAL;
+    }
+    return 0;
 }
 
 static int on_curl_timer(CURLM *multi, long wait_ms, void *context)
@@ -420,6 +428,7 @@ static void http_release(struct slot *s)
 static void http_renew(struct slot *s)
 {
     struct http *h = s->state;
+    h->body.wanted = s->check->body; /* of the new list's check: the old one may go */
     trust_renew(s, &h->trust);
 }
 

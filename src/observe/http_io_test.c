@@ -3,9 +3,12 @@
 #include "observe/origin_io.h"
 
 #include "base/attr.h"
+#include "base/memory.h"
 #include "test/check_main.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,17 +101,25 @@ static void serve_late(int fd, SSL *ssl, const void *context)
     origin_read(fd, ssl, request, sizeof request);
     if (context)
         origin_write(fd, ssl, context);
-    usleep(1000000);
+    usleep(1500000);
+}
+
+static void serve_slow(int fd, SSL *ssl, const void *context)
+{
+    char request[4096];
+    origin_read(fd, ssl, request, sizeof request);
+    usleep(300000);
+    origin_write(fd, ssl, context);
 }
 
 START_TEST(test_http_timeouts)
 {
-    struct config_check c = {.timeout = 200 * USEC_PER_MSEC};
+    struct config_check c = {.timeout = 600 * USEC_PER_MSEC};
     struct sample s = http_expect(serve_late, NULL, c, REASON_FIRST_BYTE_TIMEOUT);
-    ck_assert_uint_gt(s.phase_us[PHASE_PROCESSING], 150000);
+    ck_assert_uint_gt(s.phase_us[PHASE_PROCESSING], 300000);
     ck_assert_int_ge(s.ended - s.started, c.timeout);
     s = http_expect(serve_late, OK_HEAD "Content-Length: 100\r\n\r\nbegun", c, REASON_BODY_TIMEOUT);
-    ck_assert_uint_gt(s.phase_us[PHASE_TRANSFER], 150000);
+    ck_assert_uint_gt(s.phase_us[PHASE_TRANSFER], 300000);
     ck_assert_uint_eq(s.status, 200);
     /* what is already clear is not waited for */
     http_expect(serve_late, "HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\n", c, REASON_STATUS);
@@ -228,6 +239,73 @@ START_TEST(test_http_takes_nothing_from_the_environment)
     setenv("ALL_PROXY", "socks5://127.0.0.1:1", 1);
     setenv("HOME", "/nonexistent", 1);
     http_expect(origin_answer, OK_BODY, (struct config_check){0}, REASON_OK);
+}
+END_TEST
+
+/* L4, L8: no route, no descriptor: no verdict. */
+START_TEST(test_http_own_failures_are_no_verdict)
+{
+    struct config_check c = {.kind = CHECK_HTTP, .name = "far", .url = "http://{address}/"};
+    struct target t = {.check = &c};
+    struct bench b;
+    if (origin_alone()) {
+        struct sample s = probe_once(&c, "192.0.2.1");
+        ck_assert_str_eq(reason_name(s.reason), "internal");
+        s = probe_once(&c, "2001:db8::1");
+        ck_assert_str_eq(reason_name(s.reason), "internal");
+    }
+    c.interval = c.timeout = 100 * USEC_PER_MSEC;
+    ck_assert_int_eq(ip_parse("127.0.0.1", &t.address), 0);
+    bench_open(&b);
+    struct rlimit limit = {64, 64};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+        ;
+    b.wanted = 3;
+    observer_targets(b.observer, &t, 1, NULL, 1);
+    bench_run(&b, 5000);
+    ck_assert_uint_eq(b.count, 3);
+    for (size_t i = 0; i < b.count; i++) {
+        ck_assert_str_eq(reason_name(b.samples[i].reason), "internal");
+        ck_assert(b.samples[i].late);
+    }
+    bench_close(&b);
+}
+END_TEST
+
+/* A list may come, and the old configuration go, while an answer is on its way. */
+START_TEST(test_http_outlives_its_configuration)
+{
+    struct origin o = origin_start(
+        &(struct origin_how){.address = "127.0.0.1", .handler = serve_slow, .context = OK_BODY});
+    char url[100];
+    snprintf(url, sizeof url, "http://{address}:%u/", o.port);
+    struct config_check first = {.kind = CHECK_HTTP,
+                                 .name = mem_string("slow"),
+                                 .url = mem_string(url),
+                                 .body = mem_string("is well"),
+                                 .interval = 100 * USEC_PER_MSEC,
+                                 .timeout = USEC_PER_SEC};
+    struct config_check second = first;
+    second.name = "slow", second.url = url, second.body = "is well";
+    struct target t = {.check = &first};
+    struct bench b;
+    ck_assert_int_eq(ip_parse("127.0.0.1", &t.address), 0);
+    bench_open(&b);
+    b.wanted = 1;
+    observer_targets(b.observer, &t, 1, NULL, 1);
+    bench_run(&b, 200); /* asked within 100 ms, answered 300 ms later */
+    t.check = &second;
+    observer_targets(b.observer, &t, 1, NULL, 2);
+    free((char *)first.name);
+    free((char *)first.url);
+    free((char *)first.body);
+    memset(&first, 0xee, sizeof first);
+    bench_run(&b, 3000);
+    ck_assert_uint_eq(b.count, 1);
+    ck_assert_str_eq(reason_name(b.samples[0].reason), "ok");
+    bench_close(&b);
+    origin_stop(&o);
 }
 END_TEST
 
@@ -382,7 +460,7 @@ static struct sample handshake_once(origin_handler *handler, const char *context
         &(struct origin_how){.address = "127.0.0.1", .handler = handler, .context = context});
     snprintf(url, sizeof url, "https://{address}:%u/", o.port);
     struct config_check c = {
-        .kind = kind, .url = url, .port = o.port, .timeout = 300 * USEC_PER_MSEC};
+        .kind = kind, .url = url, .port = o.port, .timeout = 700 * USEC_PER_MSEC};
     struct sample s = probe_once(&c, "127.0.0.1");
     origin_stop(&o);
     return s;
@@ -391,7 +469,7 @@ static struct sample handshake_once(origin_handler *handler, const char *context
 static void serve_silence(int fd, SSL *ssl, const void *context)
 {
     (void)fd, (void)ssl, (void)context;
-    usleep(1000000);
+    usleep(1500000);
 }
 
 static void serve_words(int fd, SSL *ssl, const void *context)
@@ -418,7 +496,7 @@ START_TEST(test_tls_that_is_none)
         char url[100];
         snprintf(url, sizeof url, "https://{address}:%u/", hole.port);
         struct config_check c = {
-            .kind = kinds[i], .url = url, .port = hole.port, .timeout = 200 * USEC_PER_MSEC};
+            .kind = kinds[i], .url = url, .port = hole.port, .timeout = 400 * USEC_PER_MSEC};
         ck_assert_str_eq(reason_name(probe_once(&c, "127.0.0.1").reason), "connect-timeout");
         origin_stop(&hole);
         c.port = origin_free_port("127.0.0.1");
@@ -496,6 +574,7 @@ CHECK_MAIN("http_io", test_http_good, test_http_content, test_http_status, test_
            test_http_refused, test_http_closed_and_garbage, test_http_is_bounded,
            test_http_request_as_told, test_http_name_in_url_goes_to_the_address,
            test_http_takes_nothing_from_the_environment, test_http_port_does_not_answer_itself,
+           test_http_own_failures_are_no_verdict, test_http_outlives_its_configuration,
            test_tls_good, test_tls_expired, test_tls_wrong_name, test_tls_untrusted,
            test_https_names_sent, test_tls_that_is_none, test_no_certificates_is_no_verdict,
            test_certificates_are_read_again)
