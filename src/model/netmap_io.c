@@ -249,7 +249,7 @@ static int geo_walk(struct geo *g, const char *path, struct text *problems)
     return 0;
 }
 
-int netmap_geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_t count,
+static int geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_t count,
                      struct netmap_builder *b, struct text *problems)
 {
     struct geo g = {.builder = b, .v4_start = UINT32_MAX, .wanted_count = count};
@@ -322,7 +322,7 @@ static int geo_of_config(const struct config *config, struct netmap_bytes *ret,
     if (!config->geo_database || !count)
         return 0;
     struct netmap_builder *b = netmap_builder_new();
-    int r = netmap_geo_build(config->geo_database, wanted, count, b, problems);
+    int r = geo_build(config->geo_database, wanted, count, b, problems);
     if (r < 0) {
         netmap_builder_free(b);
         return r;

@@ -7,15 +7,6 @@
 #include "model/config.h"
 #include "model/netmap.h"
 
-/* Adds the networks of a MaxMind DB file (country or city style: continent.code, country.iso_code,
- * subdivisions[0].iso_code) under those of their location_key()s that are among keys_wanted, the
- * most specific first. Networks that no wanted key fits are left out. IPv4 networks inside an IPv6
- * tree become IPv4 prefixes. A damaged file, or one that has no network for any wanted key (L3: a
- * source that suddenly returns nothing), gives an error and a line "path: what is wrong\n" in
- * `problems`; the builder may then hold a part and is to be thrown away. */
-must_check int netmap_geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_t count,
-                                struct netmap_builder *b, struct text *problems);
-
 enum netmap_kind { NETMAP_GEO, NETMAP_COLLECTIONS, NETMAP_LATENCY };
 enum { NETMAP_KINDS = 3 };
 const_function const char *
@@ -29,9 +20,16 @@ struct netmap_bytes {
 };
 
 /* Builds the maps that a configuration needs, indexed by enum netmap_kind; undo with
- * netmap_bytes_done(). geo: when a database is named and an endpoint has a location but "*";
- * collections, latency: when there are any. On failure nothing is left to free and `problems` has a
- * line. */
+ * netmap_bytes_done(). On failure nothing is left to free and `problems` has a line "path: what is
+ * wrong\n".
+ *
+ * collections, latency: when there are any. geo: when a database is named and an endpoint has a
+ * location but "*". It is a MaxMind DB file, country or city style (continent.code,
+ * country.iso_code, subdivisions[0].iso_code); its networks get those of their location_key()s that
+ * the configuration names, the most specific first, and those without any are left out. IPv4
+ * networks inside an IPv6 tree become IPv4 prefixes. A damaged file is a problem, and so is one
+ * that has no network for any location named (L3: a source that suddenly returns nothing):
+ * ERR_MISSING, ERR_INVALID, ERR_BOUNDS, ERR_REFUSED. */
 must_check int netmap_of_config(const struct config *config,
                                 struct netmap_bytes ret[static NETMAP_KINDS],
                                 struct text *problems);

@@ -30,25 +30,21 @@ static struct config_location location(const char *text)
     return l;
 }
 
-static uint32_t key_of(const char *text)
-{
-    struct config_location l = location(text);
-    return location_key(&l);
-}
-
+/* The geo map of a configuration with one endpoint that names these locations. */
 static int build(const char *path, const char *const *wanted, struct netmap_bytes *ret,
                  struct text *problems)
 {
-    uint32_t keys[16], count = 0;
+    struct config_location locations[16];
+    uint32_t count = 0;
     for (; wanted[count]; count++)
-        keys[count] = key_of(wanted[count]);
-    struct netmap_builder *b = netmap_builder_new();
-    int r = netmap_geo_build(path, keys, count, b, problems);
-    if (!r) {
-        ret->data = netmap_builder_finish(b, &ret->size);
-        ck_assert_int_eq(netmap_open(ret->data, ret->size, &ret->map), 0);
-    }
-    netmap_builder_free(b);
+        locations[count] = location(wanted[count]);
+    struct config_endpoint endpoint = {.locations = locations, .location_count = count};
+    struct config_service service = {.endpoints = &endpoint, .endpoint_count = 1};
+    struct config config = {.geo_database = path, .services = &service, .service_count = 1};
+    struct netmap_bytes maps[NETMAP_KINDS];
+    int r = netmap_of_config(&config, maps, problems);
+    if (!r)
+        *ret = maps[NETMAP_GEO];
     return r;
 }
 

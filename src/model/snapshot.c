@@ -1,7 +1,6 @@
 #include "model/snapshot.h"
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/snapshot_format.h"
@@ -35,14 +34,6 @@ int snapshot_refuse(int err, const char **ret_where, const char *format, ...)
     if (ret_where)
         *ret_where = sentence;
     return err;
-}
-
-uint64_t snapshot_checksum(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    size_t start = offsetof(struct snapshot_header, checksum), end = start + sizeof(uint64_t);
-    invariant(size >= sizeof(struct snapshot_header));
-    return hash64_seeded(bytes + end, size - end, hash64(bytes, start));
 }
 
 /* ---- encode ---- */

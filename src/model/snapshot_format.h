@@ -7,6 +7,8 @@
  * program with other records is refused as another version and never misread. */
 #pragma once
 
+#include "base/hash.h"
+#include "base/invariant.h"
 #include "model/plan.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -52,7 +54,13 @@ struct snapshot_header {
 };
 
 /* Of everything but the checksum itself; size >= sizeof(struct snapshot_header). */
-uint64_t snapshot_checksum(const void *data, size_t size);
+static inline uint64_t snapshot_checksum(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    size_t start = offsetof(struct snapshot_header, checksum), end = start + sizeof(uint64_t);
+    invariant(size >= sizeof(struct snapshot_header));
+    return hash64_seeded(bytes + end, size - end, hash64(bytes, start));
+}
 
 /* The bounds of every record but the choices: 0, or ERR_BOUNDS with *ret_where set. */
 int snapshot_records_check(const struct plan *plan, const char **ret_where);

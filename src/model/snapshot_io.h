@@ -38,12 +38,11 @@ void mapped_close(struct mapped *m);
 /* Publishes: write aside, sync, rename, sync the folder, then drop plans beyond the newest
  * SNAPSHOT_KEEP and files that no kept plan reaches. Plans that no reader could use do not count
  * among the kept; while one of them is kept for being new, every file stays, and a line of the log
- * says so. On failure what was there before is untouched and the file aside is removed:
- *   ERR_OLDER     a plan of this generation or a later one is there already
- *   ERR_MISSING   the plan reaches a file that is not in the store
- *   ERR_CONFLICT  another process publishes here
- *   what snapshot_decode would refuse it for, or a negated errno (-ENOSPC, -EROFS, -EIO...).
- * A clean-up that fails is logged and is no failure. */
+ * says so. What a writer that died left half written goes as well. On failure what was there before
+ * is untouched and the file aside is removed: ERR_OLDER     a plan of this generation or a later
+ * one is there already ERR_MISSING   the plan reaches a file that is not in the store ERR_CONFLICT
+ * another process publishes here what snapshot_decode would refuse it for, or a negated errno
+ * (-ENOSPC, -EROFS, -EIO...). A clean-up that fails is logged and is no failure. */
 must_check int snapshot_publish(const char *data, const struct plan *plan);
 
 /* The highest generation named in the folder, valid or not; 0 = none. The next publication must be

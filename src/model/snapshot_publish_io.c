@@ -101,21 +101,6 @@ static void publisher_leave(int fd)
 
 /* ---- folders ---- */
 
-static int leftover_remove(void *context, const char *name)
-{
-    const char *folder = context;
-    path_buffer path;
-    if (strncmp(name, DISK_ASIDE_PREFIX, strlen(DISK_ASIDE_PREFIX)) != 0)
-        return 0;
-    int r = snapshot_path(path, "%s/%s", folder, name);
-    if (!r)
-        r = disk_remove(path);
-    if (r < 0)
-        log_event(LOG_WARN, "plan.leftover_kept", {"folder", LOG_S(folder)}, {"file", LOG_S(name)},
-                  {"reason", LOG_S(err_text(r))});
-    return 0;
-}
-
 int snapshot_folders_create(const char *data)
 {
     static const char *const names[] = {"plan", "store"};
@@ -127,16 +112,7 @@ int snapshot_folders_create(const char *data)
         if (r < 0)
             return r;
     }
-    int fd, r = publisher_enter(data, &fd);
-    if (r == ERR_CONFLICT)
-        return 0; /* somebody publishes at this moment: what is aside there may be its own */
-    for (unsigned i = 0; i < array_length(names) && !r; i++) {
-        r = snapshot_path(folder, "%s/%s", data, names[i]);
-        if (!r)
-            r = disk_list(folder, leftover_remove, folder);
-    }
-    publisher_leave(fd);
-    return r;
+    return 0;
 }
 
 /* ---- store ---- */
@@ -225,6 +201,18 @@ static int cleanup_plans(struct cleanup *c)
     return 0;
 }
 
+/* Half-written files are a dead writer's: whoever writes now, in this process, waits for our lock.
+ */
+static int leftover_remove(void *context, const char *name)
+{
+    const char *folder = context;
+    path_buffer path;
+    if (strncmp(name, DISK_ASIDE_PREFIX, strlen(DISK_ASIDE_PREFIX)) != 0)
+        return 0;
+    int r = snapshot_path(path, "%s/%s", folder, name);
+    return r < 0 ? r : disk_remove(path);
+}
+
 static int cleanup_file(void *context, const char *name)
 {
     struct cleanup *c = context;
@@ -241,17 +229,28 @@ static int cleanup_file(void *context, const char *name)
 }
 
 /* folder_fd: of the plans. They are gone from the disk before a file that they reach is. */
+static int cleanup_store(struct cleanup *c, int folder_fd)
+{
+    path_buffer folder;
+    int r = snapshot_path(folder, "%s/store", c->data);
+    if (!r)
+        r = disk_list(folder, leftover_remove, folder);
+    if (r < 0 || c->keep_all)
+        return r;
+    return fsync(folder_fd) < 0 ? -errno : disk_list(folder, cleanup_file, c);
+}
+
 static void cleanup_run(const char *data, int folder_fd)
 {
     struct cleanup c = {.data = data, .reached = map_init()};
     path_buffer folder;
-    int r = cleanup_plans(&c);
-    if (!r && !c.keep_all && fsync(folder_fd) < 0)
-        r = -errno;
-    if (!r && !c.keep_all)
-        r = snapshot_path(folder, "%s/store", data);
-    if (!r && !c.keep_all)
-        r = disk_list(folder, cleanup_file, &c);
+    int r = snapshot_path(folder, "%s/plan", data);
+    if (!r)
+        r = disk_list(folder, leftover_remove, folder);
+    if (!r)
+        r = cleanup_plans(&c);
+    if (!r)
+        r = cleanup_store(&c, folder_fd);
     if (r < 0)
         log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
                   {"reason", LOG_S(err_text(r))});
