@@ -49,8 +49,9 @@ START_TEST(test_failover_and_return)
                    "api.example.com A: nothing was seen healthy yet: the preferred set answers"));
     world_rounds(w, 2);
     ck_assert_int_eq(world_face(w, 0, IP_V4)->mode, FACE_NORMAL);
+    ck_assert(told(w, EVENT_MODE, "api.example.com A: healthy endpoints answer"));
     ck_assert(told(w, EVENT_VERDICT,
-                   "api.example.com/use1 198.51.100.10 is up for the first time: it answered as it "
+                   "api.example.com/use1 198.51.100.10 is up: it answered as it "
                    "should (2 in a row)"));
     w->failing[0] = true;
     world_rounds(w, 2);
@@ -267,6 +268,7 @@ START_TEST(test_disabled)
     world_rounds(w, 10);
     ck_assert_str_eq(world_answer(w, 0), "b");
     ck_assert_int_eq(w->plan.targets[0].flags & TARGET_FROZEN, 0); /* paused on purpose */
+    ck_assert_int_eq(w->plan.targets[0].state, VERDICT_UNREADY);
     w->failing[1] = true;
     world_rounds(w, 3);
     ck_assert_str_eq(world_answer(w, 0), "b"); /* fails open, but never to the disabled one */
@@ -274,6 +276,27 @@ START_TEST(test_disabled)
     world_round(w);
     ck_assert_str_eq(world_answer(w, 0), "nodata"); /* an order, not an automatic action */
     ck_assert_int_eq(world_face(w, 0, IP_V4)->mode, FACE_NODATA);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(test_enabled_again)
+{
+    struct world *w = world_new(failover_config(1));
+    world_rounds(w, 3);
+    world_order(w, "api.example.com", "use1", ADMIN_DISABLED);
+    w->silent[0] = true;
+    world_rounds(w, 30);
+    ck_assert_str_eq(world_answer(w, 0), "euw1");
+    world_order(w, "api.example.com", "use1", ADMIN_AUTO);
+    world_round(w);
+    ck_assert_str_eq(world_answer(w, 0), "euw1"); /* it has to be seen healthy first */
+    ck_assert_uint_eq(w->out.event_count, 0);
+    w->silent[0] = false;
+    world_rounds(w, 1);
+    ck_assert_str_eq(world_answer(w, 0), "euw1");
+    world_rounds(w, 1);
+    ck_assert_str_eq(world_answer(w, 0), "use1");
     world_free(w);
 }
 END_TEST
@@ -686,8 +709,8 @@ END_TEST
 CHECK_MAIN("decide", test_failover_and_return, test_all_down_preferred, test_all_down_last_good,
            test_last_good_that_is_gone, test_all_down_nodata, test_all_down_fallback,
            test_a_start_is_no_outage, test_unready_beside_healthy, test_silence_freezes,
-           test_late_samples_change_nothing, test_drained, test_disabled, test_forced_up,
-           test_orders_for_nobody, test_computed_ttl, test_ttl_does_not_make_plans,
+           test_late_samples_change_nothing, test_drained, test_disabled, test_enabled_again,
+           test_forced_up, test_orders_for_nobody, test_computed_ttl, test_ttl_does_not_make_plans,
            test_generation_rises_with_changes_only, test_goes_on_above_the_highest,
            test_foreign_samples_are_ignored, test_plan_before_stays_readable,
            test_reload_keeps_verdicts, test_reload_with_another_address,

@@ -69,16 +69,22 @@ static void member_add(struct face *f, uint32_t e)
         pe->admin == ADMIN_FORCED_UP || m->verdict == VERDICT_UP || m->verdict == VERDICT_UNCHECKED;
 }
 
-/* A drained endpoint answers when there is none that is neither drained nor disabled: then all
- * drained ones count as if they were not. */
+/* Drained endpoints answer only where nobody else may: where there is no endpoint that is neither
+ * drained nor disabled, all of them as if they were not drained; where there are some but none of
+ * them is healthy, those that are healthy: an endpoint known to work comes before failing open on
+ * dead ones. */
 static void drained_promote(struct face *f)
 {
-    for (uint32_t i = 0; i < f->count; i++)
-        if (f->members[i].tier < TIER_DRAINED)
+    bool others = false;
+    for (uint32_t i = 0; i < f->count; i++) {
+        const struct member *m = &f->members[i];
+        others |= m->tier < TIER_DRAINED;
+        if (m->tier < TIER_DRAINED && m->healthy)
             return;
+    }
     for (uint32_t i = 0; i < f->count; i++) {
         struct member *m = &f->members[i];
-        if (m->tier == TIER_DRAINED) {
+        if (m->tier == TIER_DRAINED && (m->healthy || !others)) {
             m->tier = TIER_OPEN;
             m->automatic = true;
         }

@@ -432,7 +432,9 @@ static void target_holds(const struct run *run, const struct plan *before, bool 
     const struct plan_face *face = &p->services[t->service].faces[t->address.family];
     bool served = t->flags & TARGET_SERVED;
     bool keyed = s->policy == POLICY_GEOLOCATION || s->policy == POLICY_IP_BASED;
-    hold(t->state != VERDICT_UNREADY || t->removed == 0, "target %u\n", i);
+    hold(t->state != VERDICT_UNREADY || t->removed != run->w->now ||
+             before->boot_id != run->w->boot_id,
+         "target %u\n", i);
     hold(!(t->state == VERDICT_UNREADY && served && face->mode == FACE_NORMAL &&
            e->admin == ADMIN_AUTO && !s->unready_serves && !keyed),
          "target %u\n", i);

@@ -9,8 +9,8 @@
 struct subject {
     const struct step *step;
     const struct plan_target *now, *before; /* before: NULL for a new one */
-    const struct config_check *check;
     uint32_t index;
+    bool was_disabled; /* so that no sample of it is no news */
     char ip[IP_TEXT_MAX];
 };
 
@@ -44,7 +44,7 @@ static void verdict_tell(const struct subject *s)
                         age(s->step, s->before->since, ago),
                         reason_sentence((enum reason)t->reason), t->successes);
         else if (t->successes)
-            subject_add(s, EVENT_VERDICT, "is up for the first time: %s (%u in a row)",
+            subject_add(s, EVENT_VERDICT, "is up: %s (%u in a row)",
                         reason_sentence((enum reason)t->reason), t->successes);
         else
             subject_add(s, EVENT_VERDICT, "is now checked%s", "; it counts as up until it fails");
@@ -63,7 +63,7 @@ static void flags_tell(const struct subject *s)
     uint8_t was = s->before ? s->before->flags : 0;
     uint8_t came = (uint8_t)(t->flags & ~was), went = (uint8_t)(was & ~t->flags);
     char ago[DURATION_TEXT_MAX];
-    if (came & TARGET_FROZEN)
+    if ((came & TARGET_FROZEN) && !s->was_disabled)
         subject_add(s, EVENT_FROZEN, "is frozen as %s: no result of its check for %s",
                     verdict_state_name((enum verdict_state)t->state),
                     age(s->step, t->sampled ? t->sampled : t->since, ago));
@@ -91,7 +91,12 @@ static void targets_tell(const struct step *step)
         const struct plan_target *before = old == PLAN_NONE ? NULL : &previous->targets[old];
         if (before && before->state == t->state && before->flags == t->flags)
             continue;
-        struct subject s = {step, t, before, step->layout->targets[i].check, i, ""};
+        const struct plan_endpoint *e = carry_endpoint(step->carry, t->endpoint);
+        struct subject s = {.step = step,
+                            .now = t,
+                            .before = before,
+                            .index = i,
+                            .was_disabled = e && e->admin == ADMIN_DISABLED};
         ip_format(&t->address, s.ip);
         if (before && before->state != t->state)
             verdict_tell(&s);
@@ -130,7 +135,8 @@ static void face_tell(const struct step *step, uint32_t i, unsigned family)
     bool held_before = was && was->faces[family].velocity_held;
     const struct face_fact *fact = &step->facts[(size_t)i * IP_FAMILIES + family];
     char ago[DURATION_TEXT_MAX];
-    if (mode != before && mode == FACE_NORMAL && was && before != FACE_ABSENT)
+    bool again = was && was->faces[family].good_count; /* was it ever healthy? */
+    if (mode != before && mode == FACE_NORMAL && again && before != FACE_ABSENT)
         event_add(step->events, EVENT_MODE, PLAN_NONE, i, family,
                   FACE_FORMAT "healthy endpoints answer again, after %s", name, type,
                   age(step, was->faces[family].since, ago));

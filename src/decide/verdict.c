@@ -98,21 +98,31 @@ static void flag_set(struct plan_target *t, enum target_flag flag, bool on)
     t->flags = (uint8_t)(on ? t->flags | flag : t->flags & ~flag);
 }
 
+/* Nothing is known any more. */
+static void verdict_void(struct plan_target *t, usec_t now)
+{
+    if (t->state != VERDICT_UNREADY)
+        state_set(t, VERDICT_UNREADY, now);
+    t->down_reason = REASON_OK;
+    t->hold_until = 0;
+}
+
 void verdict_settle(struct plan_target *t, const struct config_check *check, bool paused,
                     usec_t now, int64_t wall)
 {
-    bool frozen = false, expiring = false;
+    bool stale = false, expiring = false;
     if (check) {
-        usec_t newest = t->sampled ? t->sampled : t->since;
-        frozen = !paused && now - newest > verdict_fresh_us(check);
-        if (frozen)
+        stale = now - (t->sampled ? t->sampled : t->since) > verdict_fresh_us(check);
+        if (stale)
             t->successes = t->failures = 0;
         else
             state_advance(t, check, now);
+        if (stale && paused)
+            verdict_void(t, now);
         expiring = t->certificate_end &&
                    t->certificate_end - wall / USEC_PER_SEC < check->expiry_warn / USEC_PER_SEC;
     }
-    flag_set(t, TARGET_FROZEN, frozen);
+    flag_set(t, TARGET_FROZEN, stale && !paused);
     flag_set(t, TARGET_EXPIRING, expiring);
     flag_set(t, TARGET_HOLDING_DOWN,
              check && t->state == VERDICT_DOWN && t->successes >= check->rise &&

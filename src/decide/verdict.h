@@ -9,7 +9,9 @@
  *  1. Late samples and those of a prober that failed itself count for nothing (L4, L8).
  *  2. A target whose newest sample is too old is frozen: its state stays as it is, and counting
  *     begins anew with the next sample.
- *  3. UNREADY is left only upwards: what was never seen healthy is not unhealthy (L4). */
+ *  3. UNREADY is left only upwards: what was never seen healthy is not unhealthy (L4).
+ *  4. A target that is not probed on purpose, and for so long that its last sample says nothing any
+ *     more, is UNREADY: back in service, it has to be seen healthy again. */
 #pragma once
 
 #include "model/plan.h"
@@ -22,7 +24,7 @@ void verdict_sample(struct plan_target *t, const struct config_check *check, con
                     usec_t now);
 
 /* What time alone does: hold-downs end, old samples freeze, certificates come near their end.
- * `check` may be NULL; `paused`: not probed on purpose, so not frozen. wall: microseconds since
+ * `check` may be NULL; `paused`: not probed on purpose. wall: microseconds since
  * 1970. */
 void verdict_settle(struct plan_target *t, const struct config_check *check, bool paused,
                     usec_t now, int64_t wall);

@@ -132,13 +132,32 @@ START_TEST(test_stale_freezes)
     verdict_settle(&t, &check, false, 3 * SEC + fresh + 1, 0);
     ck_assert(t.flags & TARGET_FROZEN);
     ck_assert_int_eq(t.state, VERDICT_UP);
-    verdict_settle(&t, &check, true, 3 * SEC + fresh + 1, 0); /* paused on purpose */
-    ck_assert_int_eq(t.flags & TARGET_FROZEN, 0);
     /* one more failure would have been the third; after a gap it is the first */
     take(&t, REASON_CLOSED, 60 * SEC);
     ck_assert_int_eq(t.state, VERDICT_UP);
     ck_assert_int_eq(t.failures, 1);
     ck_assert_int_eq(t.flags & TARGET_FROZEN, 0);
+}
+END_TEST
+
+START_TEST(test_paused_is_forgotten)
+{
+    static const enum verdict_state states[] = {VERDICT_UP, VERDICT_DOWN, VERDICT_UNREADY};
+    for (int i = 0; i < 3; i++) {
+        struct plan_target t = target_new(states[i], SEC);
+        t.sampled = SEC;
+        t.hold_until = 100 * SEC;
+        verdict_settle(&t, &check, true, 2 * SEC, 0);
+        ck_assert_int_eq(t.state, states[i]); /* a slip of the operator costs nothing */
+        verdict_settle(&t, &check, true, 20 * SEC, 0);
+        ck_assert_int_eq(t.state, VERDICT_UNREADY);
+        ck_assert_int_eq(t.flags & TARGET_FROZEN, 0);
+        ck_assert_int_eq(t.down_reason, REASON_OK);
+        take(&t, REASON_OK, 30 * SEC);
+        ck_assert_int_eq(t.state, VERDICT_UNREADY);
+        take(&t, REASON_OK, 31 * SEC);
+        ck_assert_int_eq(t.state, VERDICT_UP);
+    }
 }
 END_TEST
 
@@ -251,5 +270,6 @@ END_TEST
 CHECK_MAIN("verdict", test_unready_until_rise, test_unready_never_goes_down,
            test_down_after_fall_in_a_row, test_hold_down_outlasts_rise,
            test_a_failure_during_hold_down_counts, test_what_counts_for_nothing, test_stale_freezes,
-           test_gap_inside_one_step, test_frozen_stays_down, test_never_sampled_freezes,
-           test_certificate, test_connect_is_damped, test_change_bounds, test_random_against_model)
+           test_paused_is_forgotten, test_gap_inside_one_step, test_frozen_stays_down,
+           test_never_sampled_freezes, test_certificate, test_connect_is_damped, test_change_bounds,
+           test_random_against_model)
