@@ -31,7 +31,7 @@ START_TEST(a_role_that_settled_starts_from_the_beginning)
     struct restart r = {0};
     for (int i = 0; i < 8; i++) {
         restart_began(&r, 0);
-        (void)restart_delay(&r, 1, &random);
+        ck_assert_int_gt(restart_delay(&r, 1, &random), 0);
     }
     restart_began(&r, 0);
     usec_t delay = restart_delay(&r, RESTART_SETTLED_MS * USEC_PER_MSEC, &random);
