@@ -246,7 +246,13 @@ START_TEST(test_drained)
     ck_assert_int_eq(e->ordered_wall, 1700000000);
     w->failing[1] = w->failing[2] = true;
     world_rounds(w, 3);
-    ck_assert_str_eq(world_answer(w, 0), "b c"); /* they exist, so the drained one stays out */
+    /* Nobody else is healthy, so the drained one comes in; c is dead, but held (L4). */
+    ck_assert_str_eq(world_answer(w, 0), "a c");
+    w->failing[0] = true;
+    world_rounds(w, 3);
+    ck_assert_str_eq(world_answer(w, 0), "b c"); /* it is no better than they are: it stays out */
+    w->failing[0] = false;
+    world_rounds(w, 60);
     world_order(w, "api.example.com", "b", ADMIN_DISABLED);
     world_order(w, "api.example.com", "c", ADMIN_DRAINED);
     world_round(w);

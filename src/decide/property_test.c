@@ -442,9 +442,14 @@ static void target_holds(const struct run *run, const struct plan *before, bool 
     bool others = false;
     for (uint32_t k = 0; k < s->endpoint_count; k++) {
         const struct plan_endpoint *o = &p->endpoints[p->services[t->service].endpoint_first + k];
-        others |= o->nested == PLAN_NONE && o->target[t->address.family] != PLAN_NONE &&
-                  (o->admin == ADMIN_AUTO || o->admin == ADMIN_FORCED_UP);
+        uint32_t other = o->nested == PLAN_NONE ? o->target[t->address.family] : PLAN_NONE;
+        if (other == PLAN_NONE)
+            continue;
+        uint8_t state = p->targets[other].state;
+        others |= o->admin == ADMIN_FORCED_UP ||
+                  (o->admin == ADMIN_AUTO && (state == VERDICT_UP || state == VERDICT_UNCHECKED));
     }
+    /* Drained ones answer only where no other is healthy. */
     hold(!(served && e->admin == ADMIN_DRAINED && others && !keyed), "target %u\n", i);
     if (!reloaded && (t->flags & TARGET_FROZEN) && (before->targets[i].flags & TARGET_FROZEN))
         hold(t->state == before->targets[i].state, "target %u\n", i);
