@@ -151,14 +151,14 @@ void run_file_unhold(struct run_file *f)
 
 /* Open file description locks: they go with the process and, unlike the older kind, not with the
  * first descriptor of the file that some library closes. */
-int run_file_hold(const struct run_file *f)
+int run_file_hold(const struct run_file *f, size_t at)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
     return fcntl(f->fd, F_OFD_SETLK, &lock) ? -errno : 0;
 }
 
-bool run_file_held(const struct run_file *f)
+bool run_file_held(const struct run_file *f, size_t at)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
     return f->fd >= 0 && fcntl(f->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }

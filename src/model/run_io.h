@@ -28,7 +28,8 @@ void run_file_close(struct run_file *f);
 /* Closes the descriptor and keeps the mapping. */
 void run_file_unhold(struct run_file *f);
 
-/* Holds the file until this process ends, however it ends; -EAGAIN where another process does. */
-must_check int run_file_hold(const struct run_file *f);
+/* Holds the byte at `at` (it need not exist) until this process ends, however it ends; -EAGAIN
+ * where another process does. */
+must_check int run_file_hold(const struct run_file *f, size_t at);
 /* Does a process hold it (this one through another descriptor included)? */
-bool run_file_held(const struct run_file *f);
+bool run_file_held(const struct run_file *f, size_t at);

@@ -129,15 +129,15 @@ static inline void stats_set(struct stats_thread *t, enum stat_id id, uint64_t v
     atomic_store_explicit(&t->values[id], v, memory_order_relaxed);
 }
 
-enum { STATS_VERSION = 1, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
+enum { STATS_VERSION = 2, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
 
 struct stats_header {
     char magic[8];
     uint32_t version, thread_count, stat_count, pid;
     char role[STATS_ROLE_TEXT_MAX];
     int64_t started_wall; /* seconds since 1970 */
-    uint64_t layout;      /* hash of the list: files of programs with another list are not read */
-    int64_t unused;
+    uint64_t layout; /* hash of the list: counters of programs with another list are not read */
+    uint64_t offset; /* of the counters in the file */
 };
 
 /* A mapped stats file. */
@@ -149,9 +149,11 @@ struct stats_file {
     int fd; /* holds (writer) or asks for (reader) the lock that says: this role's process lives */
 };
 
-/* Makes (or takes over: counters go on from where the dead process left them, gauges start at 0)
- * DATA/run/<role>.stats; makes DATA/run where it is missing. 0, -EAGAIN where a living process has
- * it, ERR_MAGIC where something else is in the way, or a negated errno. */
+/* Makes or takes over DATA/run/<role>.stats: counters go on from where the process before left
+ * them, gauges start at 0. Where that process still lives (a new program takes over from the old
+ * one) the two count in different parts of the file; what the old one counts from then on is not
+ * seen. Makes DATA/run where it is missing. 0, ERR_MAGIC where something else is in the way, or a
+ * negated errno. */
 must_check int stats_create(const char *data, const char *role, unsigned threads,
                             struct stats_file *ret);
 /* The same in memory of this process only, for a role that must run though the disk does not let it
@@ -159,9 +161,12 @@ must_check int stats_create(const char *data, const char *role, unsigned threads
 void stats_private(const char *role, unsigned threads, struct stats_file *ret);
 /* Maps it read-only: ERR_MISSING, ERR_MAGIC, ERR_VERSION, ERR_TRUNCATED, or a negated errno. */
 must_check int stats_open(const char *data, const char *role, struct stats_file *ret);
+/* The number of the newest process of the role, dead or alive, also where it was a program with
+ * another list: 0, or errors as of stats_open. */
+must_check int stats_pid(const char *data, const char *role, uint32_t *ret_pid);
 void stats_close(struct stats_file *f);
-/* Is the process that made the file still alive? By a lock of the kernel, so a reused process
- * number does not deceive; true for the writer itself. */
+/* For a file from stats_open: is the process that made it still alive? By a lock of the kernel, so
+ * a reused process number does not deceive. */
 bool stats_alive(const struct stats_file *f);
 /* Sum over threads for counters; the smallest non-zero value for PLAN_GENERATION (the slowest
  * worker), the sum for other gauges. */

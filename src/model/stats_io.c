@@ -22,9 +22,9 @@ static uint64_t stats_layout(void)
     return h;
 }
 
-static size_t stats_size(unsigned threads)
+static size_t region_size(unsigned threads)
 {
-    return sizeof(struct stats_header) + threads * sizeof(struct stats_thread);
+    return threads * sizeof(struct stats_thread);
 }
 
 static void stats_name(const char *role, char name[static 64])
@@ -37,29 +37,40 @@ static struct stats_file stats_view(const struct run_file *f)
 {
     struct stats_header *h = f->map;
     return (struct stats_file){.header = h,
-                               .threads = (struct stats_thread *)(h + 1),
+                               .threads = (struct stats_thread *)((uint8_t *)f->map + h->offset),
                                .thread_count = h->thread_count,
                                .size = f->size,
                                .fd = f->fd};
 }
 
-static int stats_check(const struct run_file *f)
+/* Of this kind, whatever its list. */
+static int header_check(const struct run_file *f)
 {
     const struct stats_header *h = f->map;
     if (f->size < sizeof *h)
         return ERR_TRUNCATED;
     if (memcmp(h->magic, stats_magic, sizeof stats_magic) != 0)
         return ERR_MAGIC;
-    if (h->version != STATS_VERSION || h->stat_count != STATS || h->layout != stats_layout())
+    return h->version == STATS_VERSION ? 0 : ERR_VERSION;
+}
+
+static int stats_check(const struct run_file *f)
+{
+    const struct stats_header *h = f->map;
+    int err = header_check(f);
+    if (err)
+        return err;
+    if (h->stat_count != STATS || h->layout != stats_layout())
         return ERR_VERSION;
-    if (h->thread_count == 0 || h->thread_count > STATS_THREADS_MAX ||
-        f->size < stats_size(h->thread_count))
+    if (h->thread_count == 0 || h->thread_count > STATS_THREADS_MAX || h->offset < sizeof *h ||
+        h->offset % _Alignof(struct stats_thread) || h->offset > f->size ||
+        f->size - h->offset < region_size(h->thread_count))
         return ERR_TRUNCATED;
     return 0;
 }
 
-/* The magic comes last: until it is there, readers refuse the file. */
-static void header_fill(struct stats_header *h, const char *role, unsigned threads)
+/* The magic comes last: a file that was none before is refused by readers until it is there. */
+static void header_fill(struct stats_header *h, const char *role, unsigned threads, size_t offset)
 {
     uint64_t magic;
     memcpy(&magic, stats_magic, sizeof magic);
@@ -71,6 +82,7 @@ static void header_fill(struct stats_header *h, const char *role, unsigned threa
     memcpy(h->role, role, strlen(role));
     h->started_wall = clock_wall() / USEC_PER_SEC;
     h->layout = stats_layout();
+    h->offset = offset;
     __atomic_store_n((uint64_t *)h->magic, magic, __ATOMIC_RELEASE);
 }
 
@@ -87,37 +99,74 @@ static void counters_keep(const struct run_file *f, uint64_t kept[static STATS])
             kept[i] = stats_value(&old, (enum stat_id)i);
 }
 
+/* Where the counters of a new process go: to the beginning, unless a living process has its own
+ * there; then behind those. So two places are taken in turns and the file does not grow for ever.
+ */
+static size_t region_choose(const struct run_file *f, size_t size)
+{
+    const struct stats_header *h = f->map;
+    size_t first = sizeof *h, align = _Alignof(struct stats_thread);
+    if (header_check(f) || !run_file_held(f, h->offset) || first + size <= h->offset)
+        return first;
+    if (h->thread_count > STATS_THREADS_MAX || h->offset > f->size)
+        return first; /* damaged */
+    /* Theirs may be of another list: a block of one thread is padded to the alignment. */
+    size_t block = (h->stat_count * sizeof(uint64_t) + align - 1) / align * align;
+    return (h->offset + h->thread_count * block + align - 1) / align * align;
+}
+
+static int region_take(const char *data, const char *name, size_t size, struct run_file *ret,
+                       size_t *ret_offset)
+{
+    struct run_file f;
+    int err = run_file_grow(data, name, sizeof(struct stats_header) + size, &f);
+    if (err)
+        return err;
+    size_t offset = region_choose(&f, size);
+    if (offset + size > f.size) {
+        run_file_close(&f);
+        err = run_file_grow(data, name, offset + size, &f);
+        if (err)
+            return err;
+    }
+    err = run_file_hold(&f, offset);
+    if (err) {
+        run_file_close(&f);
+        return err;
+    }
+    *ret = f;
+    *ret_offset = offset;
+    return 0;
+}
+
 int stats_create(const char *data, const char *role, unsigned threads, struct stats_file *ret)
 {
     invariant(threads > 0 && threads <= STATS_THREADS_MAX);
     char name[64];
     uint64_t kept[STATS];
     struct run_file f;
+    size_t offset;
     stats_name(role, name);
-    int err = run_file_grow(data, name, stats_size(threads), &f);
+    int err = region_take(data, name, region_size(threads), &f, &offset);
     if (err)
         return err;
-    err = run_file_hold(&f);
-    if (err) {
-        run_file_close(&f);
-        return err;
-    }
     counters_keep(&f, kept);
-    memset(f.map, 0, f.size);
-    header_fill(f.map, role, threads);
-    *ret = stats_view(&f);
+    struct stats_thread *region = (struct stats_thread *)((uint8_t *)f.map + offset);
+    memset(region, 0, region_size(threads));
     for (int i = 0; i < STATS; i++)
-        stats_set(&ret->threads[0], (enum stat_id)i, kept[i]);
+        stats_set(region, (enum stat_id)i, kept[i]);
+    header_fill(f.map, role, threads, offset);
+    *ret = stats_view(&f);
     return 0;
 }
 
 void stats_private(const char *role, unsigned threads, struct stats_file *ret)
 {
     invariant(threads > 0 && threads <= STATS_THREADS_MAX);
-    size_t size = stats_size(threads);
+    size_t size = sizeof(struct stats_header) + region_size(threads);
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     invariant(map != MAP_FAILED);
-    header_fill(map, role, threads);
+    header_fill(map, role, threads, sizeof(struct stats_header));
     *ret = stats_view(&(struct run_file){.map = map, .size = size, .fd = -1});
 }
 
@@ -138,6 +187,21 @@ int stats_open(const char *data, const char *role, struct stats_file *ret)
     return 0;
 }
 
+int stats_pid(const char *data, const char *role, uint32_t *ret_pid)
+{
+    char name[64];
+    stats_name(role, name);
+    struct run_file f;
+    int err = run_file_open(data, name, false, &f);
+    if (err)
+        return err;
+    err = header_check(&f);
+    if (!err)
+        *ret_pid = ((const struct stats_header *)f.map)->pid;
+    run_file_close(&f);
+    return err;
+}
+
 static struct run_file stats_file_of(const struct stats_file *f)
 {
     return (struct run_file){.map = f->header, .size = f->size, .fd = f->fd};
@@ -153,5 +217,5 @@ void stats_close(struct stats_file *f)
 bool stats_alive(const struct stats_file *f)
 {
     struct run_file file = stats_file_of(f);
-    return run_file_held(&file);
+    return run_file_held(&file, (size_t)((const uint8_t *)f->threads - (const uint8_t *)f->header));
 }

@@ -1,11 +1,11 @@
 #include "base/err.h"
 #include "model/stats.h"
 #include "test/check_main.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,16 +137,63 @@ START_TEST(test_foreign_files_are_refused_and_replaced)
 }
 END_TEST
 
-/* Two writers would lose one another's counts. */
-START_TEST(test_one_writer)
+/* A new program takes over while the old one still answers: neither disturbs the other's counters,
+ * the reader sees the new one's, and handing over again and again does not make the file grow. */
+START_TEST(test_take_over_from_the_living)
 {
-    struct stats_file first, second;
+    struct stats_file old, new, r;
+    struct stat st;
+    off_t size = 0;
     folder_new();
-    ck_assert_int_eq(stats_create(folder, "dns", 1, &first), 0);
-    ck_assert_int_eq(stats_create(folder, "dns", 1, &second), -EAGAIN);
-    stats_close(&first);
-    ck_assert_int_eq(stats_create(folder, "dns", 1, &second), 0);
-    stats_close(&second);
+    ck_assert_int_eq(stats_create(folder, "dns", 2, &old), 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        stats_add(&old.threads[1], DNS_STEERED, 10);
+        stats_set(&old.threads[1], DNS_TCP_CLIENTS, 7);
+        ck_assert_int_eq(stats_create(folder, "dns", 2 + (unsigned)(i % 3), &new), 0);
+        stats_add(&old.threads[1], DNS_STEERED, 1000);
+        stats_add(&new.threads[1], DNS_STEERED, 1);
+        ck_assert_int_eq(stats_open(folder, "dns", &r), 0);
+        ck_assert_uint_eq(stats_value(&r, DNS_STEERED), i * 11);
+        ck_assert_uint_eq(stats_value(&r, DNS_TCP_CLIENTS), 0);
+        ck_assert(stats_alive(&r));
+        stats_close(&old);
+        ck_assert(stats_alive(&r));
+        stats_close(&r);
+        ck_assert_int_eq(stat(in_folder("dns.stats"), &st), 0);
+        if (i == 8)
+            size = st.st_size;
+        old = new;
+    }
+    ck_assert_int_eq(st.st_size, size);
+    stats_close(&old);
+    ck_assert_int_eq(stats_open(folder, "dns", &r), 0);
+    ck_assert(!stats_alive(&r));
+    stats_close(&r);
+    folder_remove();
+}
+END_TEST
+
+/* The old program may have another list of counters. */
+START_TEST(test_take_over_from_another_program)
+{
+    struct stats_file old, new, r;
+    uint32_t pid = 0;
+    uint64_t layout = 1;
+    folder_new();
+    ck_assert_int_eq(stats_pid(folder, "dns", &pid), ERR_MISSING);
+    ck_assert_int_eq(stats_create(folder, "dns", 2, &old), 0);
+    file_patch(offsetof(struct stats_header, layout), &layout, sizeof layout);
+    ck_assert_int_eq(stats_open(folder, "dns", &r), ERR_VERSION);
+    ck_assert_int_eq(stats_pid(folder, "dns", &pid), 0);
+    ck_assert_int_eq((int)pid, getpid());
+    ck_assert_int_eq(stats_create(folder, "dns", 2, &new), 0);
+    memset(old.threads, 0xff, 2 * sizeof *old.threads);
+    ck_assert_int_eq(stats_open(folder, "dns", &r), 0);
+    for (int i = 0; i < STATS; i++)
+        ck_assert_uint_eq(stats_value(&r, (enum stat_id)i), 0);
+    stats_close(&r);
+    stats_close(&new);
+    stats_close(&old);
     folder_remove();
 }
 END_TEST
@@ -164,4 +211,5 @@ END_TEST
 
 CHECK_MAIN("stats", test_names_follow_conventions, test_values_are_read_by_another,
            test_counters_outlive_the_process, test_foreign_files_are_refused_and_replaced,
-           test_one_writer, test_private_needs_no_disk)
+           test_take_over_from_the_living, test_take_over_from_another_program,
+           test_private_needs_no_disk)
