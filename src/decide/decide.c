@@ -1,16 +1,16 @@
 /* The step, in the order in which a plan comes about:
  *
- *   layout   what the configuration settles                    layout.c
- *   carry    which of the previous plan's things are ours       carry.c
- *   verdicts the samples of each target                        verdict.c
- *   faces    services that others stand for come first            face.c
- *   reach    who is in some answer, from the names in zones downwards
- *   compare  what changed, and the sentences about it        change.c, sentence.c
+ *   layout    what the configuration settles                              layout.c
+ *   carry     which of the previous plan's things are ours                carry.c
+ *   verdicts  the samples of each target                                  verdict.c
+ *   faces     services that others stand for come first                   face.c
+ *   reach     who is in some answer, from the names in zones downwards    here
+ *   compare   what changed, and the sentences about it                    change.c, sentence.c
  *
  * 1. The result depends on the input alone. What the decider keeps from step to step is memory, and
  *    facts that it knows again by configuration, orders and epoch.
- * 2. The plan lies in one of two stores; the other one holds the plan before, which may be
- * `previous`. */
+ * 2. The plan lies in one of two stores; the other one holds the plan before (`previous`, as a
+ *    rule). */
 #include "decide/decide.h"
 
 #include "base/invariant.h"

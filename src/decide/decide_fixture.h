@@ -105,6 +105,31 @@ static inline struct config_endpoint *fixture_nested(struct config *c, struct co
     return e;
 }
 
+/* "use1" and "euw1" of api.example.com. */
+static inline struct config *failover_config(uint64_t fingerprint)
+{
+    struct config *c = fixture_config(fingerprint);
+    int check = fixture_check(c);
+    struct config_service *s = fixture_service(c, "api.example.com", POLICY_FAILOVER, 2);
+    fixture_endpoint(c, s, "use1", "198.51.100.10", check)->role = ROLE_PRIMARY;
+    fixture_endpoint(c, s, "euw1", "203.0.113.10", check)->role = ROLE_SECONDARY;
+    return c;
+}
+
+/* "a", "b", ... of api.example.com. */
+static inline struct config *simple_config(uint64_t fingerprint, uint32_t n)
+{
+    struct config *c = fixture_config(fingerprint);
+    int check = fixture_check(c);
+    struct config_service *s = fixture_service(c, "api.example.com", POLICY_SIMPLE, n);
+    for (uint32_t i = 0; i < n; i++) {
+        char name[2] = {(char)('a' + i), 0}, address[32];
+        snprintf(address, sizeof address, "10.0.0.%u", i + 1);
+        fixture_endpoint(c, s, name, address, check);
+    }
+    return c;
+}
+
 static inline struct world *world_new(struct config *c)
 {
     static const struct plan_file zone = {.kind = PLAN_FILE_ZONE, .name = 0, .hash = 1};
@@ -225,6 +250,17 @@ static inline const struct plan_face *world_face(const struct world *w, uint32_t
                                                  unsigned family)
 {
     return &w->plan.services[service].faces[family];
+}
+
+/* Was this said in the last step? */
+static inline bool told(const struct world *w, int kind, const char *sentence)
+{
+    for (uint32_t i = 0; i < w->out.event_count; i++)
+        if ((int)w->out.events[i].kind == kind && strcmp(w->out.events[i].sentence, sentence) == 0)
+            return true;
+    for (uint32_t i = 0; i < w->out.event_count; i++)
+        fprintf(stderr, "told: %s\n", w->out.events[i].sentence);
+    return false;
 }
 
 /* ---- what a plan answers ---- */

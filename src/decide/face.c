@@ -1,10 +1,9 @@
 /* A face passes through four stations:
  *
- *   members -- who there is, healthy or not, by checks and by order     member.c
- *   mode    -- somebody is healthy: normal; nobody: how to fail open (L3)     here
- *   policy  -- the choice among those who serve                              policy.c
- *   ttl     -- how long that holds                                           ttl.c
- */
+ *   members   who there is, healthy or not, by checks and by order      member.c
+ *   mode      somebody is healthy: normal; nobody: how to open (L3)     here
+ *   policy    the choice among those who serve                          policy.c
+ *   ttl       how long that holds                                       ttl.c */
 #include "decide/face.h"
 
 #include "base/invariant.h"

@@ -70,21 +70,24 @@ static void member_add(struct face *f, uint32_t e)
 }
 
 /* Drained endpoints answer only where nobody else may: where there is no endpoint that is neither
- * drained nor disabled, all of them as if they were not drained; where there are some but none of
- * them is healthy, those that are healthy: an endpoint known to work comes before failing open on
- * dead ones. */
+ * drained nor disabled, all of them as if they were not drained; where there are some and they are
+ * down, those that are healthy: an endpoint known to work comes before failing open on dead ones.
+ * At a start, when the others are only not ready yet, nothing of that is known. */
 static void drained_promote(struct face *f)
 {
-    bool others = false;
+    bool others = false, down = false;
     for (uint32_t i = 0; i < f->count; i++) {
         const struct member *m = &f->members[i];
-        others |= m->tier < TIER_DRAINED;
-        if (m->tier < TIER_DRAINED && m->healthy)
+        if (m->tier >= TIER_DRAINED)
+            continue;
+        if (m->healthy)
             return;
+        others = true;
+        down |= m->verdict == VERDICT_DOWN;
     }
     for (uint32_t i = 0; i < f->count; i++) {
         struct member *m = &f->members[i];
-        if (m->tier == TIER_DRAINED && (m->healthy || !others)) {
+        if (m->tier == TIER_DRAINED && (!others || (down && m->healthy))) {
             m->tier = TIER_OPEN;
             m->automatic = true;
         }

@@ -2,15 +2,16 @@
  * every one of their steps. A failure prints the seed; PROPERTY_SEED=n runs that world alone, and
  * PROPERTY_WORLDS=n more of them (CK_DEFAULT_TIMEOUT=0 gives them time).
  *
- *  P1  L3: a reader takes every plan: each name leads to addresses unless its operator's mode, or
- * an operator's order, says otherwise (snapshot_decode), and no step takes an answer away
+ *  P1  L3: a reader takes every plan: each name leads to addresses unless its operator's mode or an
+ *      order says otherwise (snapshot_decode), and no step takes an answer away
  *      (snapshot_succeeds).
  *  P2  L4: within a window checks remove one member, or members of no more than the allowed share.
  *  P3  L2: the generation rises with each change and only then.
- *  P4  The same inputs give the same bytes: to a decider that never saw a step before, and to one
- * whose previous plan comes from a file. P5  L4: what was never seen healthy is not answered beside
- * what is, and is no removal. P6  Disabled endpoints are never answered; drained ones not beside
- * others. P7  A frozen verdict does not move. */
+ *  P4  The same inputs give the same bytes, whatever a decider saw before and wherever the previous
+ *      plan comes from.
+ *  P5  L4: what was never seen healthy is not answered beside what is, and is no removal.
+ *  P6  Disabled endpoints are never answered; drained ones not beside healthy others.
+ *  P7  A frozen verdict does not move. */
 #include "base/random.h"
 #include "decide/decide_fixture.h"
 #include "model/snapshot.h"

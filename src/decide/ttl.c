@@ -45,7 +45,7 @@ static usec_t member_change_us(const struct face *f, const struct member *m)
     if (member_is_nested(m)) {
         uint32_t child = step->next->endpoints[m->endpoint].nested;
         change = step->facts[(size_t)child * IP_FAMILIES + f->family].change_us;
-    } else if (m->automatic) {
+    } else if (m->automatic || m->tier == TIER_DRAINED) {
         change = target_change_us(f, m);
     } else {
         change = USEC_NEVER; /* checks decide nothing here, and an order cannot be foreseen */
@@ -66,15 +66,24 @@ static bool primary_serves(const struct face *f)
     return false;
 }
 
+/* While somebody else is healthy, what happens to the drained changes no answer either. */
+static bool healthy_serves(const struct face *f)
+{
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->members[i].tier == TIER_SERVING && f->members[i].healthy)
+            return true;
+    return false;
+}
+
 usec_t ttl_change_us(const struct face *f)
 {
     bool primaries_only = primary_serves(f);
+    enum tier lowest = healthy_serves(f) ? TIER_OPEN : TIER_DRAINED;
     usec_t change = USEC_NEVER;
     for (uint32_t i = 0; i < f->count; i++) {
         const struct member *m = &f->members[i];
-        if (m->tier >= TIER_DRAINED || (primaries_only && m->role != ROLE_PRIMARY))
-            continue;
-        change = least(change, member_change_us(f, m));
+        if (m->tier <= lowest && (!primaries_only || m->role == ROLE_PRIMARY))
+            change = least(change, member_change_us(f, m));
     }
     return change;
 }

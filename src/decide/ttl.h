@@ -1,8 +1,8 @@
 /* The computed TTL: how long an answer is known to hold.
  *
- * The server knows the earliest moment at which an answer could change (thresholds x intervals,
- * hold-downs, velocity windows). A longer TTL would outlive the truth, a shorter one costs queries.
- */
+ * The server knows the earliest moment at which an answer could change: thresholds x intervals,
+ * hold-downs, velocity windows. A longer TTL would outlive the truth, a shorter one costs
+ * queries. */
 #pragma once
 
 #include "decide/face.h"
