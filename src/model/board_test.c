@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TARGETS = 200, WRITES = 20000 };
+enum { TARGETS = 200, WRITES = 4000 };
 
 static char folder[64];
 
