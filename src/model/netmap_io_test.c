@@ -170,13 +170,11 @@ START_TEST(damaged_files_are_problems_and_no_crashes)
     close(fd);
     for (size_t i = 0; i < size; i++) {
         uint8_t before = bytes[i];
-        for (unsigned j = 0; j < 3; j++) {
-            bytes[i] = (uint8_t[]){(uint8_t)~before, before ^ 1, 0}[j];
-            try_bytes(path, bytes, size);
-        }
+        bytes[i] = (uint8_t[]){(uint8_t)~before, before ^ 1, 0}[i % 3];
+        try_bytes(path, bytes, size);
         bytes[i] = before;
     }
-    for (size_t i = 0; i < size; i += 7)
+    for (size_t i = 0; i < size; i += 13)
         try_bytes(path, bytes, i);
     unlink(path);
 }

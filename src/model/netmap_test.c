@@ -260,7 +260,7 @@ START_TEST(half_a_million_prefixes_are_built_in_about_a_second)
     }
     struct built built = finish(b);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    printf("500,000 prefixes: %.2f s, %u + %u ranges, %u rows, %zu bytes\n", seconds,
+    printf("# 500,000 prefixes: %.2f s, %u + %u ranges, %u rows, %zu bytes\n", seconds,
            built.map.v4_count, built.map.v6_count, built.map.row_count, built.size);
     ck_assert_double_lt(seconds, 10); /* an order of magnitude for sanitizers and a busy machine */
     free(built.data);

@@ -469,7 +469,7 @@ static double decode_seconds(uint32_t services)
         double seconds = seconds_since(start);
         best = seconds < best ? seconds : best;
     }
-    printf("decode %u x 10: %.2f ms, %zu bytes\n", services, best * 1000, size);
+    printf("# decode %u x 10: %.2f ms, %zu bytes\n", services, best * 1000, size);
     free(data);
     maker_done(&m);
     return best;
