@@ -18,7 +18,9 @@ static uint32_t choice_add(struct face *f, const struct plan_choice *choice, uns
     return (uint32_t)st->choice_count++;
 }
 
-uint32_t choice_addresses(struct face *f, const uint32_t *targets, uint32_t count, uint16_t pick)
+/* `targets`: at least one, of the face's family; at most `pick` of them are sent. */
+static uint32_t choice_addresses(struct face *f, const uint32_t *targets, uint32_t count,
+                                 uint16_t pick)
 {
     struct store *st = f->step->next;
     invariant(count > 0 && pick > 0); /* L3 */

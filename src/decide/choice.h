@@ -7,8 +7,6 @@
 
 #include "decide/face.h"
 
-/* `targets`: at least one, of the face's family; at most `pick` of them are sent. */
-uint32_t choice_addresses(struct face *f, const uint32_t *targets, uint32_t count, uint16_t pick);
 /* branches[i].weight_end holds the weight of branch i on entry, with a sum above 0. */
 uint32_t choice_weighted(struct face *f, struct plan_branch *branches, uint32_t count);
 /* rows[i] is the choice of row i of the netmap in files[map]. */

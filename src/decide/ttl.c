@@ -13,7 +13,10 @@ uint32_t ttl_seconds(usec_t change_us, uint32_t ttl_min, uint32_t ttl_max)
     return seconds > ttl_min ? (uint32_t)seconds : ttl_min;
 }
 
-usec_t ttl_ladder_us(usec_t remaining_us)
+/* A remaining time shrinks with every step, and every new TTL is a new plan. So that plans change
+ * when something happens and not because time passes, remaining times are rounded down to a ladder.
+ */
+static usec_t ttl_ladder_us(usec_t remaining_us)
 {
     static const int steps[] = {3600, 1800, 900, 600, 300, 180, 120, 90, 60, 45,
                                 30,   20,   15,  10,  7,   5,   3,   2,  1};

@@ -13,8 +13,3 @@ usec_t ttl_change_us(const struct face *f);
 
 /* Whole seconds, never more than `change_us` but where ttl_min asks for more. */
 uint32_t ttl_seconds(usec_t change_us, uint32_t ttl_min, uint32_t ttl_max);
-
-/* A remaining time shrinks with every step, and every new TTL is a new plan. So that plans change
- * when something happens and not because time passes, remaining times are rounded down to a ladder.
- */
-usec_t ttl_ladder_us(usec_t remaining_us);

@@ -5,7 +5,8 @@
 
 enum { CONNECT_DAMPING = 8 }; /* a new measurement moves the damped one by an eighth */
 
-usec_t verdict_fresh_us(const struct config_check *check)
+/* How old the newest sample may be. */
+static usec_t fresh_us(const struct config_check *check)
 {
     return 3 * check->interval + check->timeout;
 }
@@ -72,7 +73,7 @@ void verdict_sample(struct plan_target *t, const struct config_check *check, con
     if (s->late || s->reason == REASON_INTERNAL || s->reason == REASON_NOT_YET ||
         s->reason >= REASONS)
         return;
-    usec_t at = s->ended < now ? s->ended : now, fresh = verdict_fresh_us(check);
+    usec_t at = s->ended < now ? s->ended : now, fresh = fresh_us(check);
     if (at < t->sampled || now - at > fresh)
         return; /* overtaken by a newer one, or so old that it says nothing about now */
     if (t->sampled && at - t->sampled > fresh)
@@ -112,7 +113,7 @@ void verdict_settle(struct plan_target *t, const struct config_check *check, boo
 {
     bool stale = false, expiring = false;
     if (check) {
-        stale = now - (t->sampled ? t->sampled : t->since) > verdict_fresh_us(check);
+        stale = now - (t->sampled ? t->sampled : t->since) > fresh_us(check);
         if (stale)
             t->successes = t->failures = 0;
         else

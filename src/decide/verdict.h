@@ -16,9 +16,6 @@
 
 #include "model/plan.h"
 
-/* How old the newest sample may be: three intervals and a timeout. */
-usec_t verdict_fresh_us(const struct config_check *check);
-
 /* Takes one sample into account; `check` is not NULL. */
 void verdict_sample(struct plan_target *t, const struct config_check *check, const struct sample *s,
                     usec_t now);

@@ -33,49 +33,51 @@ enum verdict_state {
     VERDICT_UNCHECKED, /* no check: counts as healthy */
 };
 enum { VERDICT_STATES = 4 };
-const_function const char *verdict_state_name(enum verdict_state s); /* "unready" "up" "down" "unchecked" */
+/* "unready" "up" "down" "unchecked" */
+const_function const char *verdict_state_name(enum verdict_state s);
 
 /* What a name server does with an address of a target, after everything was weighed. */
 enum target_flag {
-    TARGET_SERVED = 1,      /* in some answer now */
-    TARGET_HELD = 2,        /* seen down but kept: the velocity limit forbids its removal (L4) */
-    TARGET_FROZEN = 4,      /* its samples are late or stale: the verdict stays as it was (L4, L8) */
-    TARGET_EXPIRING = 8,    /* its certificate ends sooner than expiry_warn */
+    TARGET_SERVED = 1,   /* in some answer now */
+    TARGET_HELD = 2,     /* seen down but kept: the velocity limit forbids its removal (L4) */
+    TARGET_FROZEN = 4,   /* its samples are late or stale: the verdict stays as it was (L4, L8) */
+    TARGET_EXPIRING = 8, /* its certificate ends sooner than expiry_warn */
     TARGET_HOLDING_DOWN = 16, /* seen up again, kept out until hold_until */
 };
 
 /* A target's verdict and the bookkeeping that the next step needs. Same order as target_list(). */
 struct plan_target {
-    uint32_t service;     /* index */
-    uint32_t endpoint;    /* index into endpoints */
+    uint32_t service;  /* index */
+    uint32_t endpoint; /* index into endpoints */
     struct ip address;
-    uint8_t state;        /* enum verdict_state */
-    uint8_t reason;       /* enum reason of the newest sample */
-    uint8_t down_reason;  /* enum reason that brought it down; REASON_OK while up */
-    uint8_t flags;        /* enum target_flag */
+    uint8_t state;                /* enum verdict_state */
+    uint8_t reason;               /* enum reason of the newest sample */
+    uint8_t down_reason;          /* enum reason that brought it down; REASON_OK while up */
+    uint8_t flags;                /* enum target_flag */
     uint16_t successes, failures; /* in a row; one of them is 0; saturating */
-    uint16_t status;      /* of the newest sample */
-    usec_t since;         /* when state became what it is */
-    usec_t sampled;       /* end of the newest sample; 0 = none yet */
-    usec_t hold_until;    /* hold-down: not up before this */
-    usec_t removed;       /* when checks last took it out of the answers; 0 = never (velocity window) */
+    uint16_t status;              /* of the newest sample */
+    usec_t since;                 /* when state became what it is */
+    usec_t sampled;               /* end of the newest sample that counted; 0 = none yet */
+    usec_t hold_until;            /* hold-down: not up before this */
+    usec_t removed; /* when checks last took it out of the answers; 0 = never (velocity window) */
     uint32_t phase_us[PHASES]; /* of the newest sample */
-    uint32_t connect_us;  /* damped connect time, for latency steering; 0 = unknown */
-    int64_t certificate_end; /* seconds since 1970; 0 = none seen */
+    uint32_t connect_us;       /* damped connect time, for latency steering; 0 = unknown */
+    int64_t certificate_end;   /* seconds since 1970; 0 = none seen */
 };
 
 struct plan_endpoint {
     uint32_t name, region, provider; /* text offsets; PLAN_NONE where not said */
-    uint32_t service;     /* the service it belongs to */
-    uint32_t nested;      /* the service it stands for, or PLAN_NONE */
-    uint32_t target[IP_FAMILIES]; /* or PLAN_NONE */
-    uint8_t admin;        /* enum admin_state */
-    uint8_t role;         /* enum role */
+    uint32_t service;                /* the service it belongs to */
+    uint32_t nested;                 /* the service it stands for, or PLAN_NONE */
+    uint32_t target[IP_FAMILIES];    /* or PLAN_NONE */
+    uint8_t admin;                   /* enum admin_state */
+    uint8_t role;                    /* enum role */
     uint16_t weight;
     uint64_t capacity;
     uint32_t author, why; /* of the order behind admin: text offsets or PLAN_NONE */
     int64_t ordered_wall; /* seconds since 1970 */
-    /* A nested endpoint has no target: what flags and `removed` say of one stands here, by family. */
+    /* A nested endpoint has no target: what flags and `removed` say of one stands here, by family.
+     */
     usec_t removed[IP_FAMILIES];
     uint8_t served; /* bits, 1 << family: in some answer now (set for every endpoint) */
     uint8_t held;   /* bits, 1 << family */
@@ -84,46 +86,48 @@ struct plan_endpoint {
 
 /* How the answers of one family came about. */
 enum face_mode {
-    FACE_ABSENT,     /* no endpoint has an address of this family: NODATA, by configuration */
-    FACE_NORMAL,     /* healthy members answer */
-    FACE_PREFERRED,  /* fail open: as if all were healthy (L3) */
-    FACE_LAST_GOOD,  /* fail open: the set that was last healthy (L3) */
-    FACE_NODATA,     /* all down, and the operator wants NODATA then */
-    FACE_FALLBACK,   /* all down, and the operator wants a CNAME then */
+    FACE_ABSENT,    /* no endpoint has an address of this family: NODATA, by configuration */
+    FACE_NORMAL,    /* healthy members answer */
+    FACE_PREFERRED, /* fail open: as if all were healthy (L3) */
+    FACE_LAST_GOOD, /* fail open: the set that was last healthy (L3) */
+    FACE_NODATA,    /* all down, and the operator wants NODATA then */
+    FACE_FALLBACK,  /* all down, and the operator wants a CNAME then */
 };
 enum { FACE_MODES = 6 };
 const_function const char *face_mode_name(enum face_mode m);
 
 struct plan_face {
-    uint32_t choice;      /* root; PLAN_NONE only when mode is FACE_ABSENT */
-    uint32_t ttl;         /* seconds, computed */
-    uint8_t mode;         /* enum face_mode */
-    bool velocity_held;   /* L4 alarm: removals are being held back */
+    uint32_t choice;                 /* root; PLAN_NONE only when mode is FACE_ABSENT */
+    uint32_t ttl;                    /* seconds, computed */
+    uint8_t mode;                    /* enum face_mode */
+    bool velocity_held;              /* L4 alarm: removals are being held back */
     uint32_t good_first, good_count; /* into goods: targets that answered when last healthy */
-    usec_t since;         /* when mode became what it is */
+    usec_t since;                    /* when mode became what it is */
 };
 
 struct plan_service {
-    uint32_t name;        /* text offset: presentation form, no trailing dot */
-    uint32_t wire_name;   /* text offset: lower-case wire form, ends with the root label */
-    uint32_t zone;        /* index into files, or PLAN_NONE: only referred to by other services */
+    uint32_t name;      /* text offset: presentation form, no trailing dot */
+    uint32_t wire_name; /* text offset: lower-case wire form, ends with the root label */
+    uint32_t zone;      /* index into files, or PLAN_NONE: only referred to by other services */
     uint32_t endpoint_first, endpoint_count;
     uint8_t policy, when_all_down;
     struct plan_face faces[IP_FAMILIES];
 };
 
 enum choice_kind {
-    CHOICE_ADDRESSES, /* addresses[first..first+count); at most `pick` of them are sent, from a random start */
+    CHOICE_ADDRESSES, /* addresses[first..first+count); at most `pick` of them are sent, from a
+                         random start */
     CHOICE_WEIGHTED,  /* branches[first..): child with the first `weight_end` above random(total) */
-    CHOICE_NETWORK,   /* branches[first + row of the client in files[map]); `otherwise` where no row */
+    CHOICE_NETWORK,   /* branches[first + row of the client in files[map]); `otherwise` where no row
+                       */
     CHOICE_NODATA,    /* nothing, knowingly: SOA in the authority section */
     CHOICE_CNAME,     /* the name at text offset `first`, wire form */
 };
 
 struct plan_choice {
-    uint8_t kind;    /* enum choice_kind */
-    uint8_t family;  /* enum ip_family: of the records */
-    uint16_t pick;   /* CHOICE_ADDRESSES: most records sent, > 0 */
+    uint8_t kind;   /* enum choice_kind */
+    uint8_t family; /* enum ip_family: of the records */
+    uint16_t pick;  /* CHOICE_ADDRESSES: most records sent, > 0 */
     uint32_t first;
     uint32_t count;
     uint32_t total;     /* CHOICE_WEIGHTED: sum of weights, > 0 */
@@ -145,16 +149,17 @@ struct plan_address {
 enum plan_file_kind { PLAN_FILE_ZONE, PLAN_FILE_NETMAP };
 struct plan_file {
     uint8_t kind;    /* enum plan_file_kind */
-    uint32_t name;   /* text offset: zone origin or what the netmap is of ("geo", "collections", "latency") */
+    uint32_t name;   /* text offset: zone origin or what the netmap is of ("geo", "collections",
+                        "latency") */
     uint32_t serial; /* zone: SOA serial */
     uint64_t hash;   /* checksum that the file's header carries */
 };
 
 struct plan {
-    uint64_t generation;  /* rises by one with every publication; 0 = none */
-    usec_t made;          /* monotonic, of the boot `boot_id` */
-    int64_t made_wall;    /* microseconds since 1970 */
-    uint64_t boot_id;     /* tells whether monotonic times can be compared */
+    uint64_t generation; /* rises by one with every publication; 0 = none */
+    usec_t made;         /* monotonic, of the boot `boot_id` */
+    int64_t made_wall;   /* microseconds since 1970 */
+    uint64_t boot_id;    /* tells whether monotonic times can be compared */
     uint64_t config_fingerprint;
     uint64_t intent_version;
     uint32_t node, site, network; /* text offsets */
@@ -170,11 +175,11 @@ struct plan {
     uint32_t branch_count;
     const struct plan_address *addresses;
     uint32_t address_count;
-    const uint32_t *goods;    /* target indices: last-good sets of all faces */
+    const uint32_t *goods; /* target indices: last-good sets of all faces */
     uint32_t good_count;
     const struct plan_file *files;
     uint32_t file_count;
-    const char *text;         /* NUL-terminated strings and wire names; offset 0 is "" */
+    const char *text; /* NUL-terminated strings and wire names; offset 0 is "" */
     uint32_t text_size;
 };
 
