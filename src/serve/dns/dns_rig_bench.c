@@ -246,7 +246,8 @@ static int service_add(struct rig *r, const char *name, struct rig_zone *zone, u
     m->services[s].when_all_down = alias ? ALL_DOWN_FALLBACK : ALL_DOWN_NODATA;
     if (!alias && items_read(list, &items))
         return fail(r, "service", name);
-    for (uint8_t family = 0; family < IP_FAMILIES; family++) {
+    for (unsigned f = 0; f < IP_FAMILIES; f++) {
+        uint8_t family = (uint8_t)f;
         uint32_t choice = PLAN_NONE;
         if (alias)
             choice = maker_choice(m, (struct plan_choice){.kind = CHOICE_CNAME,

@@ -352,7 +352,7 @@ START_TEST(test_a_plan_that_takes_answers_away_is_refused)
     struct maker *m = &s.r->maker;
     struct plan_service *api = &m->services[RIG_API];
     struct plan_face before = api->faces[IP_V4];
-    uint32_t targets[8];
+    uint32_t targets[8] = {0};
     for (uint32_t i = 0; i < api->endpoint_count; i++) {
         uint32_t *t = &m->endpoints[api->endpoint_first + i].target[IP_V4];
         targets[i] = *t;
@@ -553,7 +553,7 @@ START_TEST(test_garbage_does_not_stop_it)
     struct site s;
     struct text text = text_init(1 << 16);
     struct random dice = random_init(11);
-    uint8_t bytes[2000];
+    uint8_t bytes[2000] = {0};
     site_with_plan(&s);
     int udp = client_open(&s, SOCK_DGRAM), tcp = client_open(&s, SOCK_STREAM);
     for (int i = 0; i < 500; i++) {
