@@ -352,6 +352,28 @@ START_TEST(test_computed_ttl)
 }
 END_TEST
 
+/* A drained endpoint bounds the TTL only while it is a reserve: while nobody else is healthy. */
+START_TEST(test_ttl_of_a_reserve)
+{
+    struct config *c = simple_config(1, 2);
+    struct config_check *slow = &c->checks[fixture_check(c)];
+    slow->hold_down = 100 * SEC;
+    c->checks[0].hold_down = 0;
+    c->services[0].endpoints[1].check = 1;
+    struct world *w = world_new(c);
+    world_rounds(w, 3);
+    world_order(w, "api.example.com", "a", ADMIN_DRAINED);
+    w->failing[0] = true;
+    world_rounds(w, 2);
+    ck_assert_uint_eq(world_face(w, 0, IP_V4)->ttl, 3); /* b's three failures, not a's third */
+    w->failing[1] = true;
+    world_rounds(w, 4);
+    ck_assert_int_eq(world_face(w, 0, IP_V4)->mode, FACE_PREFERRED);
+    ck_assert_uint_eq(world_face(w, 0, IP_V4)->ttl, 2); /* a's two successes, not b's hold-down */
+    world_free(w);
+}
+END_TEST
+
 START_TEST(test_ttl_does_not_make_plans)
 {
     struct config *c = failover_config(1);
@@ -555,7 +577,8 @@ CHECK_MAIN("decide", test_failover_and_return, test_all_down_preferred, test_all
            test_a_start_is_no_outage, test_unready_beside_healthy, test_silence_freezes,
            test_late_samples_change_nothing, test_drained, test_drained_at_a_start, test_disabled,
            test_enabled_again, test_forced_up, test_orders_for_nobody, test_computed_ttl,
-           test_ttl_does_not_make_plans, test_generation_rises_with_changes_only,
-           test_goes_on_above_the_highest, test_foreign_samples_are_ignored,
-           test_plan_before_stays_readable, test_texts_and_zones, test_events_are_bounded,
-           test_long_names_keep_the_reason, test_expiry_is_told_once, test_nothing_configured)
+           test_ttl_of_a_reserve, test_ttl_does_not_make_plans,
+           test_generation_rises_with_changes_only, test_goes_on_above_the_highest,
+           test_foreign_samples_are_ignored, test_plan_before_stays_readable, test_texts_and_zones,
+           test_events_are_bounded, test_long_names_keep_the_reason, test_expiry_is_told_once,
+           test_nothing_configured)
