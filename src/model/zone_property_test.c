@@ -345,6 +345,100 @@ START_TEST(test_flipped_bytes_with_checksum)
 }
 END_TEST
 
+/* ---- damage with a purpose: each would get past all checks but one ---- */
+
+static uint64_t *slot_of(const struct fixture *f, const char *name)
+{
+    uint64_t *slots = (uint64_t *)(f->data + f->zone.header->slots);
+    uint64_t offset = (uint64_t)((const uint8_t *)fixture_node(f, name) - f->data);
+
+    for (uint32_t i = 0; i <= f->zone.header->slot_mask; i++)
+        if ((uint32_t)slots[i] == offset / 8)
+            return &slots[i];
+    ck_abort_msg("no slot leads to %s", name);
+    return NULL;
+}
+
+static void refused(struct fixture *f)
+{
+    bool used;
+    ck_assert_int_eq(open_copy(f->data, f->size, true, &used), ERR_BOUNDS);
+    fixture_done(f);
+}
+
+START_TEST(test_slot_that_leads_nowhere)
+{
+    struct fixture f = damaged();
+    uint64_t *slots = (uint64_t *)(f.data + f.zone.header->slots), hash;
+    const uint8_t ghost[] = "\5ghost\7example\3com";
+
+    hash = dname_hash(ghost, sizeof ghost);
+    uint32_t i = (uint32_t)hash & f.zone.header->slot_mask;
+    while (slots[i])
+        i = (i + 1) & f.zone.header->slot_mask;
+    slots[i] = zone_slot(hash, f.size + 8);
+    refused(&f);
+}
+END_TEST
+
+START_TEST(test_slot_missing)
+{
+    struct fixture f = damaged();
+    uint64_t *a = slot_of(&f, "www"), *b = slot_of(&f, "ns");
+
+    *a = (*a & 0xffffffff00000000u) | (uint32_t)*b; /* as many slots, but one name is not found */
+    refused(&f);
+}
+END_TEST
+
+START_TEST(test_nodes_out_of_order)
+{
+    struct fixture f =
+        fixture_new("$TTL 1\n@ SOA a. b. 1 2 3 4 5\n@ NS a.\nxa A 10.0.0.1\nxb A 10.0.0.2\n");
+    uint8_t *a = (uint8_t *)zone_node_name(fixture_node(&f, "xa")),
+            *b = (uint8_t *)zone_node_name(fixture_node(&f, "xb"));
+    uint64_t *slot_a = slot_of(&f, "xa"), *slot_b = slot_of(&f, "xb"), swap = *slot_a;
+
+    *slot_a = (*slot_a & 0xffffffff00000000u) | (uint32_t)*slot_b;
+    *slot_b = (*slot_b & 0xffffffff00000000u) | (uint32_t)swap;
+    a[2] = 'b';
+    b[2] = 'a';
+    refused(&f);
+}
+END_TEST
+
+START_TEST(test_alias_to_no_name)
+{
+    struct fixture f = damaged();
+    const struct zone_set *s = zone_node_set(fixture_node(&f, "www"), DNS_CNAME);
+
+    f.data[(uint64_t)s->records * 8 + sizeof(struct zone_records) + 2] = 63;
+    refused(&f);
+}
+END_TEST
+
+START_TEST(test_cut_elsewhere)
+{
+    struct fixture f = damaged();
+    struct zone_node *ns = (struct zone_node *)fixture_node(&f, "ns.sub");
+
+    ns->cut = (uint32_t)(f.zone.header->apex / 8);
+    refused(&f);
+}
+END_TEST
+
+START_TEST(test_fixup_outside)
+{
+    struct fixture f = damaged();
+    struct zone_image *i = (struct zone_image *)(f.data + f.zone.header->negative);
+    uint16_t *fixups = (uint16_t *)(i + 1);
+
+    ck_assert_uint_gt(i->fixup_count, 0);
+    fixups[i->fixup_count - 1] = (uint16_t)(i->length - 1);
+    refused(&f);
+}
+END_TEST
+
 START_TEST(test_truncated)
 {
     struct fixture f = damaged();
@@ -390,4 +484,6 @@ START_TEST(test_other_files)
 END_TEST
 
 CHECK_MAIN("zone_property", test_random_zones, test_large_random_order, test_flipped_bytes,
-           test_flipped_bytes_with_checksum, test_truncated, test_other_files)
+           test_flipped_bytes_with_checksum, test_slot_that_leads_nowhere, test_slot_missing,
+           test_nodes_out_of_order, test_alias_to_no_name, test_cut_elsewhere, test_fixup_outside,
+           test_truncated, test_other_files)
