@@ -23,14 +23,11 @@ static const char upgrade_usage[] = "usage: holdfast upgrade [--config FILE | --
 
 static const char *const replaced[REPLACED_ROLES] = {"control", "dns", "tell"};
 
+/* Also of a program with another list of counters. */
 static pid_t pid_of(const char *data, const char *role)
 {
-    struct stats_file stats;
-    if (stats_open(data, role, &stats))
-        return 0;
-    pid_t pid = (pid_t)stats.header->pid;
-    stats_close(&stats);
-    return pid;
+    uint32_t pid;
+    return stats_pid(data, role, &pid) ? 0 : (pid_t)pid;
 }
 
 static bool all_replaced(const char *data, const pid_t before[static REPLACED_ROLES])

@@ -15,10 +15,11 @@ int role_dns(const struct role_options *o)
 {
     struct stats_file stats;
     int err = stats_create(o->data, "dns", o->udp_count + o->tcp_count + 1, &stats);
-    if (err) {
+    if (err) { /* a full or read-only disk stops no answer (L1) */
         log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)},
-                  {"reason", LOG_S(err_text(err))});
-        return 1;
+                  {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("this role's counters are not seen by others")});
+        stats_private("dns", o->udp_count + o->tcp_count + 1, &stats);
     }
     struct dns_server_options server = {
         .data = o->data,

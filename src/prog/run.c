@@ -73,25 +73,30 @@ static void owner_set(const char *folder, const char *user)
     closedir(dir);
 }
 
+static int folder_make(const char *path)
+{
+    int err = disk_folder_create(path, 0755);
+    if (err)
+        fprintf(stderr, "%s: cannot make the folder: %s; create it or set node.data to another\n",
+                path, err_text(err));
+    return err;
+}
+
 /* Makes DATA and the folders below it, owned by the roles' user. */
 static int folders_make(const struct config *c, const char *user)
 {
     static const char *const below[] = {"", "/run", "/plan", "/store"};
-    for (size_t i = 0; i < array_length(below); i++) {
-        struct text path = text_init(4096);
+    struct text path = text_init(PATH_MAX);
+    int err = 0;
+    for (size_t i = 0; i < array_length(below) && !err; i++) {
+        text_reset(&path);
         text_appendf(&path, "%s%s", c->data, below[i]);
-        int err = disk_folder_create(text_string(&path), 0755);
-        if (err)
-            fprintf(stderr,
-                    "%s: cannot make the folder: %s; create it or set node.data to another\n",
-                    text_string(&path), err_text(err));
-        else if (user)
+        err = folder_make(text_string(&path));
+        if (!err && user)
             owner_set(text_string(&path), user);
-        text_done(&path);
-        if (err)
-            return err;
     }
-    return 0;
+    text_done(&path);
+    return err ? err : snapshot_folders_create(c->data);
 }
 
 static void holders_print(const char *data)

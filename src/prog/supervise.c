@@ -7,7 +7,6 @@
 #include "prog/handover.h"
 #include "prog/restart.h"
 #include "seam/clock.h"
-#include "seam/disk.h"
 #include "seam/entropy.h"
 #include "seam/process.h"
 #include <errno.h>
@@ -20,7 +19,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,33 +124,10 @@ static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid
     return err;
 }
 
-/* While the role of the old program still counts in its file, its successor gets a copy to go on
- * from. */
-static void stats_copy(const struct supervisor *s, enum role_kind role)
-{
-    struct text path = text_init(PATH_MAX);
-    struct stat st;
-    char *data = NULL;
-    size_t length;
-    text_appendf(&path, "%s/run/%s.stats", s->options->data, role_name(role));
-    int err = stat(text_string(&path), &st) ? -errno : 0;
-    err = err ? err : disk_read(text_string(&path), (size_t)st.st_size, &data, &length);
-    err = err ? err : disk_write_atomic(text_string(&path), data, length, st.st_mode & 0777);
-    if (!err && !geteuid() && chown(text_string(&path), st.st_uid, st.st_gid))
-        err = -errno;
-    if (err)
-        log_event(LOG_WARN, "upgrade.stats", {"of", LOG_S(role_name(role))},
-                  {"reason", LOG_S(err_text(err))});
-    free(data);
-    text_done(&path);
-}
-
 static void child_start(struct supervisor *s, enum role_kind role, usec_t now)
 {
     struct child *c = &s->children[role];
     restart_began(&c->restart, now);
-    if (c->old)
-        stats_copy(s, role);
     pid_t pid;
     int err = child_spawn(s, role, &pid);
     if (err) {

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "model/snapshot_io.h"
 #include "model/stats.h"
-#include "seam/disk.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -88,77 +87,27 @@ static int plan_path(const struct plans *p, uint64_t generation, char path[stati
     return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* ---- the next best, when the newest cannot be built ---- */
-
-struct lookout {
-    uint64_t above, below, found;
-};
-
-static int generation_see(void *context, const char *name)
-{
-    struct lookout *l = context;
-    char *end;
-    unsigned long long g = strtoull(name, &end, 10);
-    if (end == name + 20 && strcmp(end, ".plan") == 0 && g > l->above && g < l->below &&
-        g > l->found)
-        l->found = g;
-    return 0;
-}
-
-static uint64_t generation_below(const struct plans *p, uint64_t above, uint64_t below)
-{
-    char folder[PATH_MAX];
-    struct lookout l = {above, below, 0};
-    int n = snprintf(folder, sizeof folder, "%s/plan", p->data);
-    if (n < 0 || n >= (int)sizeof folder || disk_list(folder, generation_see, &l))
-        return 0;
-    return l.found;
-}
-
-static int plan_try(struct plans *p, const struct served *current, uint64_t generation,
-                    struct served **ret)
-{
-    char path[PATH_MAX];
-    struct mapped file;
-    struct plan plan;
-    const char *where = "";
-    int err = plan_path(p, generation, path);
-    if (!err)
-        err = disk_map(path, &file.data, &file.size);
-    if (err)
-        return err;
-    err = snapshot_decode(file.data, file.size, &plan, &where);
-    if (err) {
-        plan_refused(p, path, err, where);
-        mapped_close(&file);
-        return err;
-    }
-    return plan_take(p, current, path, &file, &plan, ret);
-}
-
+/* The newest plan above what is served; where it cannot be built, the next best below it. */
 int plans_next(struct plans *p, const struct served *current, struct served **ret)
 {
-    uint64_t above = current ? current->generation : 0;
-    struct mapped file;
-    struct plan plan;
-    char path[PATH_MAX];
-    int err = snapshot_load(p->data, above, &file, &plan, plan_refused, p);
-    if (err)
-        return err;
-    uint64_t generation = plan.generation;
-    err = plan_path(p, generation, path);
-    if (err) {
-        mapped_close(&file);
-        return err;
+    uint64_t above = current ? current->generation : 0, below = UINT64_MAX;
+    for (unsigned i = 0; i < PLANS_LOOKED_AT_MAX; i++) {
+        struct mapped file;
+        struct plan plan;
+        char path[PATH_MAX];
+        int err = snapshot_load_between(p->data, above, below, &file, &plan, plan_refused, p);
+        if (err)
+            return err;
+        below = plan.generation;
+        err = plan_path(p, below, path);
+        if (err) {
+            mapped_close(&file);
+            return err;
+        }
+        if (plan_take(p, current, path, &file, &plan, ret) == 0)
+            return 0;
     }
-    err = plan_take(p, current, path, &file, &plan, ret);
-    for (unsigned i = 0; err && i < PLANS_LOOKED_AT_MAX; i++) {
-        generation = generation_below(p, above, generation);
-        if (!generation)
-            return ERR_MISSING;
-        err = plan_try(p, current, generation, ret);
-    }
-    return err;
+    return ERR_MISSING;
 }
 
 void plans_free(struct served *s)
