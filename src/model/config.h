@@ -45,9 +45,25 @@ struct config_listen {
     struct config_place place;
 };
 
+/* How a zone is signed (doc/dnssec.md). */
+struct config_dnssec {
+    bool on;             /* all that follows holds only then */
+    bool split;          /* a KSK and a ZSK instead of one key for both */
+    bool nsec3;          /* RFC 5155 as RFC 9276 wants it; else NSEC */
+    uint8_t algorithm;   /* number of the IANA registry: 8, 13 (default) or 15 */
+    usec_t lifetime;     /* how long a signature is valid; default 14 d */
+    usec_t refresh;      /* made anew when less than this is left; at most half of lifetime; default
+                            a quarter of it */
+    usec_t dnskey_ttl;   /* default 1 h */
+    usec_t ds_ttl;       /* of the DS set at the parent; default 1 d */
+    usec_t propagation;  /* until every server of the zone answers with a change; default 5 min */
+    usec_t zsk_lifetime; /* split: the ZSK is rolled after this; default 90 d */
+};
+
 struct config_zone {
     const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
     const char *file; /* path, made absolute against the configuration file's folder */
+    struct config_dnssec dnssec;
     struct config_place place;
 };
 

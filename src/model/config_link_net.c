@@ -48,8 +48,8 @@ static void zones_fill(struct linking *l)
     c->zone_count = l->root->zones.count;
     c->zones = arena_new(l->reading->keep, c->zone_count + (size_t)1, sizeof *c->zones);
     for (uint32_t i = 0; i < c->zone_count; i++) {
-        c->zones[i] =
-            (struct config_zone){drafts[i].name, drafts[i].file, drafts[i].head.node->place};
+        c->zones[i] = (struct config_zone){drafts[i].name, drafts[i].file, drafts[i].dnssec.dnssec,
+                                           drafts[i].head.node->place};
         if (!drafts[i].name)
             continue;
         const struct draft_zone *first =

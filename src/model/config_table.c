@@ -95,6 +95,8 @@ static const struct key zone_keys[] = {
     {"name", &type_name, AT(draft_zone, name), .required = true, .help = "the zone's origin"},
     {"file", &type_path, AT(draft_zone, file), .required = true,
      .help = "its master file (RFC 1035); a relative path starts at this file's folder"},
+    {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .standard = "off",
+     .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
 };
 
 static const struct shape shape_zone = {"zone", "zone", zone_keys, LENGTH(zone_keys),
@@ -353,7 +355,7 @@ static const struct key root_keys[] = {
 const struct shape shape_root = {"file", "configuration", root_keys, LENGTH(root_keys)};
 
 const struct shape *const config_shapes[] = {
-    &shape_node, &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
-    &shape_geo,  &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
-    &shape_ttl,  &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location};
+    &shape_node,     &shape_dns,      &shape_tcp,       &shape_tell,    &shape_log, &shape_geo,
+    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service, &shape_ttl, &shape_velocity,
+    &shape_fallback, &shape_endpoint, &shape_location,  &shape_dnssec};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -9,9 +9,15 @@ struct draft_listen {
     struct config_listen listen;
 };
 
+struct draft_dnssec {
+    struct config_dnssec dnssec;
+    int algorithm, split, nsec3; /* choices */
+};
+
 struct draft_zone {
     struct draft head;
     const char *name, *file;
+    struct draft_dnssec dnssec;
 };
 
 struct draft_collection {
@@ -130,7 +136,8 @@ struct draft_root {
     struct list zones, collections, latencies, checks, services;
 };
 
-extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location;
+extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
+    shape_dnssec;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];
 extern const size_t config_shape_count;

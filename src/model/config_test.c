@@ -540,6 +540,30 @@ START_TEST(test_speed)
 }
 END_TEST
 
+START_TEST(test_dnssec)
+{
+    struct config *c = parse_text(
+        NODE "zones:\n"
+             "  - {name: a.example, file: a}\n"
+             "  - {name: b.example, file: b, dnssec: on}\n"
+             "  - {name: c.example, file: c, dnssec: {algorithm: ed25519, keys: split, denial: "
+             "nsec3, lifetime: 4d, refresh: 1d, ds_ttl: 2h}}\n"
+             "  - {name: d.example, file: d, dnssec: off}\n");
+    const struct config_dnssec *on = &c->zones[1].dnssec, *own = &c->zones[2].dnssec;
+    ck_assert(!c->zones[0].dnssec.on && !c->zones[3].dnssec.on);
+    ck_assert(on->on && !on->split && !on->nsec3 && on->algorithm == 13);
+    ck_assert_int_eq(on->lifetime, 14 * USEC_PER_DAY);
+    ck_assert_int_eq(on->refresh, 14 * USEC_PER_DAY / 4);
+    ck_assert_int_eq(on->dnskey_ttl, USEC_PER_HOUR);
+    ck_assert_int_eq(on->ds_ttl, USEC_PER_DAY);
+    ck_assert(own->on && own->split && own->nsec3 && own->algorithm == 15);
+    ck_assert_int_eq(own->refresh, USEC_PER_DAY);
+    ck_assert_int_eq(own->ds_ttl, 2 * USEC_PER_HOUR);
+    ck_assert_int_eq(own->zsk_lifetime, 90 * USEC_PER_DAY);
+    config_free(c);
+}
+END_TEST
+
 START_TEST(test_fingerprint)
 {
     struct config *a = parse_text(NODE ZONES), *b = parse_text(NODE ZONES "# more\n");
@@ -556,4 +580,4 @@ END_TEST
 CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
            test_values, test_check_values, test_service_values, test_networks, test_merge,
            test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
-           test_fingerprint)
+           test_fingerprint, test_dnssec)
