@@ -157,6 +157,7 @@ static uint32_t records_take(struct zone_builder *b, uint32_t start, uint32_t *t
     n->first = *to;
     for (; at < b->item_count; at++) {
         const struct zone_entry *e = b->items[at].entry;
+        invariant(e && owner);
         if (at + 16 < b->item_count)
             __builtin_prefetch(b->items[at + 16].entry);
         if (e != owner && !same_name(e, owner))

@@ -71,7 +71,7 @@ bool field_hex_check(struct reader *r)
 void field_hex_format(struct reader *r, struct text *out)
 {
     size_t length = reader_left(r);
-    hex_write(reader_take(r, length), length, out);
+    hex_write(reader_checked(r, length), length, out);
 }
 
 bool field_salt_parse(struct rdata_parser *p)
@@ -98,7 +98,7 @@ bool field_salt_check(struct reader *r)
 void field_salt_format(struct reader *r, struct text *out)
 {
     uint8_t length = reader_u8(r);
-    const uint8_t *salt = reader_take(r, length);
+    const uint8_t *salt = reader_checked(r, length);
 
     if (length)
         hex_write(salt, length, out);
@@ -209,7 +209,7 @@ void base64_write(const uint8_t *data, size_t length, struct text *out)
 void field_base64_format(struct reader *r, struct text *out)
 {
     size_t length = reader_left(r);
-    base64_write(reader_take(r, length), length, out);
+    base64_write(reader_checked(r, length), length, out);
 }
 
 /* ---- base32 with the extended hex alphabet, no padding (RFC 5155 3.3) ---- */
@@ -258,7 +258,7 @@ void field_hash32_format(struct reader *r, struct text *out)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
     uint8_t length = reader_u8(r);
-    const uint8_t *data = reader_take(r, length);
+    const uint8_t *data = reader_checked(r, length);
     uint32_t bits = 0;
     unsigned count = 0;
 
@@ -292,7 +292,7 @@ static bool groups_parse(struct rdata_parser *p, size_t size, unsigned digits, c
 static void groups_format(struct reader *r, size_t size, size_t group, const char *separator,
                           struct text *out)
 {
-    const uint8_t *data = reader_take(r, size);
+    const uint8_t *data = reader_checked(r, size);
 
     for (size_t i = 0; i < size; i += group) {
         if (i)

@@ -82,7 +82,7 @@ void field_bitmap_format(struct reader *r, struct text *out)
 
     while (reader_left(r)) {
         unsigned window = reader_u8(r), length = reader_u8(r);
-        const uint8_t *block = reader_take(r, length);
+        const uint8_t *block = reader_checked(r, length);
         for (unsigned i = 0; i < length * 8; i++)
             if (block[i / 8] & 0x80 >> i % 8) {
                 text_append(out, space);

@@ -191,7 +191,7 @@ void field_name_format(struct reader *r, struct text *out)
     char buffer[DNAME_TEXT_MAX];
     const uint8_t *name = r->data + r->position;
 
-    reader_take(r, dname_length(name));
+    reader_checked(r, dname_length(name));
     text_append(out, dname_format(name, buffer));
     if (name[0])
         text_append_bytes(out, ".", 1);
@@ -265,7 +265,7 @@ bool field_ipv4_check(struct reader *r)
 
 void field_ipv4_format(struct reader *r, struct text *out)
 {
-    ipv4_write(reader_take(r, 4), out);
+    ipv4_write(reader_checked(r, 4), out);
 }
 
 bool field_ipv6_parse(struct rdata_parser *p)
@@ -288,7 +288,7 @@ bool field_ipv6_check(struct reader *r)
 
 void field_ipv6_format(struct reader *r, struct text *out)
 {
-    ipv6_write(reader_take(r, 16), out);
+    ipv6_write(reader_checked(r, 16), out);
 }
 
 /* ---- strings ---- */
@@ -335,7 +335,7 @@ void quoted_write(const uint8_t *data, size_t length, struct text *out)
 void field_string_format(struct reader *r, struct text *out)
 {
     uint8_t length = reader_u8(r);
-    quoted_write(reader_take(r, length), length, out);
+    quoted_write(reader_checked(r, length), length, out);
 }
 
 bool field_strings_parse(struct rdata_parser *p)
@@ -387,7 +387,7 @@ bool field_text_check(struct reader *r)
 void field_text_format(struct reader *r, struct text *out)
 {
     size_t length = reader_left(r);
-    quoted_write(reader_take(r, length), length, out);
+    quoted_write(reader_checked(r, length), length, out);
 }
 
 static bool tag_byte(uint8_t c)
@@ -429,5 +429,5 @@ bool field_tag_check(struct reader *r)
 void field_tag_format(struct reader *r, struct text *out)
 {
     uint8_t length = reader_u8(r);
-    text_append_bytes(out, reader_take(r, length), length);
+    text_append_bytes(out, reader_checked(r, length), length);
 }

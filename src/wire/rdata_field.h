@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/invariant.h"
 #include "base/text.h"
 #include "wire/lexer.h"
 #include "wire/rdata.h"
@@ -75,6 +76,13 @@ bool ipv4_read(const char *text, size_t length, uint8_t ret_bytes[static 4]);
 bool ipv6_read(const char *text, size_t length, uint8_t ret_bytes[static 16]);
 void ipv4_write(const uint8_t bytes[static 4], struct text *out);
 void ipv6_write(const uint8_t bytes[static 16], struct text *out);
+/* Bytes of data that has passed its check: they are there. */
+static inline const uint8_t *reader_checked(struct reader *r, size_t size)
+{
+    const uint8_t *bytes = reader_take(r, size);
+    invariant(bytes);
+    return bytes;
+}
 /* "text" in quotes with escapes. */
 void quoted_write(const uint8_t *data, size_t length, struct text *out);
 void hex_write(const uint8_t *data, size_t length, struct text *out);

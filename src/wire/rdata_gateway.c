@@ -185,7 +185,7 @@ void field_apl_format(struct reader *r, struct text *out)
     for (const char *space = ""; reader_left(r); space = " ") {
         unsigned family = reader_u16(r), length = reader_u8(r), size = reader_u8(r);
         uint8_t bytes[16] = {0};
-        memcpy(bytes, reader_take(r, size & 0x7f), size & 0x7f);
+        memcpy(bytes, reader_checked(r, size & 0x7f), size & 0x7f);
         text_appendf(out, "%s%s%u:", space, size & APL_NEGATE ? "!" : "", family);
         if (family == APL_IPV4)
             ipv4_write(bytes, out);

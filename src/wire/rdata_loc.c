@@ -181,7 +181,7 @@ static void precision_format(uint8_t v, struct text *out)
 
 void field_loc_format(struct reader *r, struct text *out)
 {
-    const uint8_t *precision = reader_take(r, 4);
+    const uint8_t *precision = reader_checked(r, 4);
 
     angle_format(reader_u32(r), 'N', 'S', out);
     angle_format(reader_u32(r), 'E', 'W', out);

@@ -36,9 +36,9 @@ static bool key_read(const char *text, size_t length, uint16_t *ret_key)
 {
     uint32_t number;
 
-    for (uint16_t i = 0; i < SVC_KEYS; i++)
+    for (unsigned i = 0; i < SVC_KEYS; i++)
         if (strlen(key_names[i]) == length && strncasecmp(text, key_names[i], length) == 0) {
-            *ret_key = i;
+            *ret_key = (uint16_t)i;
             return true;
         }
     if (length < 4 || strncasecmp(text, "key", 3) != 0 ||
@@ -389,7 +389,7 @@ static void alpn_format(const uint8_t *data, size_t length, struct text *out)
     text_append(out, "\"");
     for (const char *comma = ""; reader_left(&r); comma = ",") {
         uint8_t size = reader_u8(&r);
-        const uint8_t *at = reader_take(&r, size);
+        const uint8_t *at = reader_checked(&r, size);
         text_append(out, comma);
         for (; size; size--, at++) {
             /* Protected once for the list and once for the string. */
@@ -415,9 +415,9 @@ static void list_format(uint16_t key, struct reader *r, struct text *out)
         if (key == SVC_MANDATORY)
             key_write(reader_u16(r), out);
         else if (key == SVC_IPV4HINT)
-            ipv4_write(reader_take(r, 4), out);
+            ipv4_write(reader_checked(r, 4), out);
         else if (key == SVC_IPV6HINT)
-            ipv6_write(reader_take(r, 16), out);
+            ipv6_write(reader_checked(r, 16), out);
         else
             text_appendf(out, "%u", reader_u16(r));
     }
@@ -454,7 +454,7 @@ void field_svc_format(struct reader *r, struct text *out)
         key_write(key, out);
         if (size)
             text_append(out, "=");
-        const uint8_t *value = reader_take(r, size);
+        const uint8_t *value = reader_checked(r, size);
         if (size)
             value_format(key, value, size, out);
     }

@@ -76,16 +76,18 @@ static void problem(struct zone_scan *s, const char *sentence)
 /* The last token, made safe for a terminal. */
 static void excerpt_append(struct zone_scan *s)
 {
-    char copy[EXCERPT_MAX + 4];
+    char copy[EXCERPT_MAX];
     size_t length = s->lexer.word_length, used = 0;
 
     for (; used < length && used < EXCERPT_MAX; used++) {
         char c = s->lexer.word[used];
-        copy[used] = c >= ' ' && c < 0x7f ? c : '?';
+        copy[used] = c;
+        if (c < ' ' || c >= 0x7f)
+            copy[used] = '?';
     }
-    if (used < length)
-        memcpy(copy + used, "...", 3), used += 3;
     text_append_bytes(s->shared->problems, copy, used);
+    if (used < length)
+        text_append(s->shared->problems, "...");
 }
 
 /* "x" is not a thing; or: the entry ends where a thing is expected. */
