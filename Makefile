@@ -17,7 +17,7 @@ test: ## run every test; the last line is "N passed, N failed"
 	@$(PYTHON) tools/test_run.py
 
 bench: ## compare with NSD, Knot, gdnsd and PowerDNS
-	@tools/deps.sh build bench
+	@tools/deps.sh build test bench
 	@tools/build.sh plain
 	@bench/run
 
