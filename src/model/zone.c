@@ -2,6 +2,7 @@
 #include "model/zone.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/invariant.h"
 #include "model/zone_verify.h"
 
 static const char magic[8] = {'H', 'F', 'Z', 'O', 'N', 'E', '\r', '\n'};
@@ -22,6 +23,7 @@ static bool range_right(uint64_t offset, uint64_t size, uint64_t file_size)
 static int header_check(const struct zone_header *h, size_t size)
 {
     uint64_t slots = (uint64_t)h->slot_mask + 1;
+    size_t link = h->flags & ZONE_NSEC3 ? sizeof(struct zone_link) : sizeof(uint32_t);
 
     if (h->version != ZONE_VERSION)
         return ERR_VERSION;
@@ -34,7 +36,9 @@ static int header_check(const struct zone_header *h, size_t size)
     if (!range_right(h->slots, slots * sizeof(uint64_t), size) ||
         !range_right(h->steered, (uint64_t)h->steered_count * sizeof(uint64_t), size) ||
         !range_right(h->nodes, sizeof(struct zone_node), size) || h->apex != h->nodes ||
-        !range_right(h->negative, sizeof(struct zone_image), size))
+        !range_right(h->negative, sizeof(struct zone_image), size) ||
+        !range_right(h->chain, (uint64_t)h->chain_count * link, size) ||
+        !(h->flags & ZONE_SIGNED) != !h->chain_count)
         return ERR_BOUNDS;
     return 0;
 }
@@ -69,4 +73,39 @@ int zone_open(const void *data, size_t size, struct zone *ret)
         return ERR_BOUNDS;
     *ret = z;
     return 0;
+}
+
+const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *name)
+{
+    const uint32_t *chain = (const uint32_t *)(z->base + z->header->chain);
+    uint32_t low = 0, high = z->header->chain_count;
+
+    invariant(z->header->flags & ZONE_SIGNED && !(z->header->flags & ZONE_NSEC3));
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct zone_node *n = zone_node_at(z, (uint64_t)chain[middle] * 8);
+        if (dname_compare(zone_node_name(n), name) <= 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    return zone_node_at(z, (uint64_t)chain[low] * 8);
+}
+
+const struct zone_link *zone_link_find(const struct zone *z,
+                                       const uint8_t hash[static ZONE_HASH_SIZE])
+{
+    const struct zone_link *links = (const struct zone_link *)(z->base + z->header->chain);
+    uint32_t low = 0, high = z->header->chain_count;
+
+    if (!(z->header->flags & ZONE_NSEC3))
+        return NULL;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (memcmp(links[middle].hash, hash, ZONE_HASH_SIZE) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &links[low ? low - 1 : z->header->chain_count - 1];
 }

@@ -1,7 +1,7 @@
 /* A compiled zone: one immutable file that a name server maps and answers from.
  *
- *   header | hash table of names | record heap | steered | negative image | nodes (name, sets,
- *   answer images together, one after the other in canonical order, the apex first)
+ *   header | hash table of names | record heap | steered | negative image | chain | nodes (name,
+ *   sets, answer images together, one after the other in canonical order, the apex first)
  *
  * Built for one question: two dependent cache misses from a name to the bytes of its answer, the
  * slot of the table and the node. What can be precomputed is: for each set of records at a name the
@@ -17,6 +17,12 @@
  * at that offset. The same way referral images point at the cut's name, which ends every question
  * they are sent for; before the addition such a word may lie below 0xc00c.
  *
+ * A signed zone has the signatures of a set behind its records in the heap, and a chain: what
+ * proves that a name or a type is not there (RFC 4035, RFC 5155). NSEC records are sets like
+ * others; NSEC3 records belong to hashes, not to names, and hang on the chain alone. Images hold no
+ * signatures, so an answer without DO is what it would be in an unsigned zone; the server appends
+ * them.
+ *
  * Everything is little-endian but what goes on the wire. Offsets count from the start of the file;
  * nodes are 8-byte aligned. */
 #pragma once
@@ -28,7 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ZONE_VERSION = 1 };
+enum { ZONE_VERSION = 2 };
 
 struct zone_header {
     char magic[8]; /* "HFZONE\r\n" */
@@ -47,6 +53,10 @@ struct zone_header {
     uint64_t steered;  /* offset of uint64_t[steered_count]: offsets of the steered nodes */
     uint64_t negative; /* offset of the struct zone_image of the SOA for NXDOMAIN and NODATA (TTL by
                           RFC 2308) */
+    uint64_t chain;    /* offset of chain_count times uint32_t (NSEC: node offsets / 8) or struct
+                          zone_link (NSEC3), sorted */
+    uint32_t chain_count;
+    uint32_t proof_ttl; /* of NSEC and NSEC3 records (RFC 9077) */
     uint16_t origin_length;
     uint8_t labels;     /* of the origin */
     uint8_t labels_max; /* of the longest name, for the closest-encloser search */
@@ -54,7 +64,19 @@ struct zone_header {
     uint8_t origin[DNAME_MAX];
 };
 
-enum zone_flag { ZONE_HAS_WILDCARD = 1, ZONE_HAS_CUT = 2 };
+enum zone_flag {
+    ZONE_HAS_WILDCARD = 1,
+    ZONE_HAS_CUT = 2,
+    ZONE_SIGNED = 4, /* every set that is ours to sign has signatures, and there is a chain */
+    ZONE_NSEC3 = 8,  /* the chain's kind; without: NSEC */
+};
+
+/* RFC 5155 3.1.7: the hash of a name that is there, and its NSEC3 record. */
+enum { ZONE_HASH_SIZE = 20 };
+struct zone_link {
+    uint8_t hash[ZONE_HASH_SIZE];
+    uint32_t records; /* offset / 8: struct zone_records, one record and its signatures */
+};
 
 /* A slot: the high 32 bits of dname_hash(name), then the node's offset / 8 (0 = empty slot). Linear
  * probing from hash & slot_mask. */
@@ -121,11 +143,11 @@ static inline const uint8_t *zone_image_bytes(const struct zone_image *i)
 }
 
 /* Rdata of one set, uncompressed, canonical order: u16 (native) length and bytes, each record after
- * the other. */
+ * the other; then its RRSIG records the same way. */
 struct zone_records {
     uint16_t count;
-    uint16_t unused;
-    uint32_t length; /* bytes of what follows */
+    uint16_t signatures;
+    uint32_t length; /* bytes of what follows, signatures included */
 };
 
 /* A view over a mapped or built file; owns nothing. */
@@ -180,6 +202,15 @@ static inline const struct zone_image *zone_set_image(const struct zone_node *n,
     return (const struct zone_image *)((const uint8_t *)n + s->image);
 }
 
+/* ---- chain ---- */
+
+/* NSEC: the name that is there and comes last up to this one of the zone, whose record proves what
+ * is at it or that nothing is (NULL never: the apex is first). */
+const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *name);
+/* NSEC3: the link with the last hash up to this one, or the very last (the chain is a ring). */
+const struct zone_link *zone_link_find(const struct zone *z,
+                                       const uint8_t hash[static ZONE_HASH_SIZE]);
+
 /* ---- build ---- */
 
 /* Collects records and problems; made for one zone, used once. */
@@ -198,6 +229,17 @@ void zone_builder_file(struct zone_builder *b, const char *path);
 /* This name's A and AAAA come from the plan. Its number in the file is that of the call, from 0.
  * Names outside the zone: ERR_INVALID. */
 must_check int zone_builder_steer(struct zone_builder *b, const uint8_t *name);
+/* What makes the zone a signed one (model/zone_sign.h). */
+struct zone_seal {
+    /* Adds records of its own before the zone is sorted and checked. */
+    int (*prepare)(void *context, struct zone_builder *b);
+    /* Makes chain and signatures of a zone that was found right. */
+    int (*sign)(void *context, struct zone_builder *b);
+    void *context;
+};
+/* Before the first record; `seal` outlives the builder. RRSIG, NSEC, NSEC3 and NSEC3PARAM records
+ * that are added are ignored from now on: they will be made anew. */
+void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal);
 /* Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names
  * without static A/AAAA/CNAME and not below a cut, ...) and makes the file's bytes (free with
  * free()). Problems are appended to `problems` as "path:line:column: sentence\n"; 0, or ERR_INVALID

@@ -8,6 +8,7 @@
  * of RFC 4034 6.1, a parent's key is a prefix of its children's, and the origin costs nothing. */
 #pragma once
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "model/zone.h"
 #include "wire/dns.h"
@@ -65,6 +66,21 @@ struct zone_chunk {
     uint8_t data[] __attribute__((aligned(8)));
 };
 
+/* The RRSIG records of one set: u16 (native) length and rdata, each after the other. */
+struct build_signatures {
+    const uint8_t *data;
+    uint32_t length;
+    uint16_t count;
+};
+
+/* An NSEC3 record. */
+struct build_link {
+    uint8_t hash[ZONE_HASH_SIZE];
+    uint32_t node;
+    const struct zone_entry *entry;
+    struct build_signatures signatures;
+};
+
 struct zone_builder {
     uint8_t origin[DNAME_MAX];
     uint8_t origin_length;
@@ -83,10 +99,28 @@ struct zone_builder {
     uint64_t *slots; /* high half of the hash | index of the node + 1 */
     uint32_t slot_mask;
 
+    const struct zone_seal *seal;
+    bool sealing;       /* what is added now comes from the seal */
+    uint8_t seal_flags; /* ZONE_SIGNED, ZONE_NSEC3 */
+    struct arena arena; /* of what the seal makes */
+    struct build_signatures
+        *signatures; /* of all sets as the nodes and build_set_next give them; NULL = unsigned */
+    size_t signature_count;
+    struct build_link *links; /* NSEC3, by hash */
+    size_t link_count;
+
     struct text *problems;
     unsigned problem_count;
     const char *path;
 };
+
+/* A record of a name by its key, in memory of the builder; not yet among its items. */
+struct zone_entry *zone_entry_make(struct zone_builder *b, const uint8_t *key, size_t key_length,
+                                   uint16_t type, uint32_t ttl, const uint8_t *rdata,
+                                   uint16_t rdata_length);
+/* TTL of negative answers and of what proves them: the smaller of the SOA's and of its last field
+ * (RFC 2308 3, RFC 9077 3). The zone was checked. */
+uint32_t zone_negative_ttl(const struct zone_builder *b);
 
 /* Appends "path:line:1: sentence"; e may be NULL for the zone as a whole. */
 void zone_problem(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)

@@ -16,7 +16,14 @@ struct zone_builder *zone_builder_new(const uint8_t *origin)
     b->origin_length = (uint8_t)dname_length(origin);
     b->origin_labels = (uint8_t)dname_labels(origin);
     memcpy(b->origin, origin, b->origin_length);
+    b->arena = arena_init();
     return b;
+}
+
+void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal)
+{
+    invariant(b->entry_count == 0);
+    b->seal = seal;
 }
 
 void zone_chunks_free(struct zone_builder *b)
@@ -39,6 +46,7 @@ void zone_builder_free(struct zone_builder *b)
     free(b->items);
     free(b->nodes);
     free(b->slots);
+    arena_done(&b->arena);
     free(b);
 }
 
@@ -144,6 +152,24 @@ static int entry_add(struct zone_builder *b, const uint8_t *owner, const struct 
     return 0;
 }
 
+struct zone_entry *zone_entry_make(struct zone_builder *b, const uint8_t *key, size_t key_length,
+                                   uint16_t type, uint32_t ttl, const uint8_t *rdata,
+                                   uint16_t rdata_length)
+{
+    struct zone_entry *e = entry_new(b, sizeof *e + key_length + rdata_length);
+    *e = (struct zone_entry){
+        .ttl = ttl, .type = type, .rdata_length = rdata_length, .key_length = (uint16_t)key_length};
+    memcpy(e->bytes, key, key_length);
+    memcpy(e->bytes + key_length, rdata, rdata_length);
+    return e;
+}
+
+/* What signing makes anew each time. */
+static bool is_made(uint16_t type)
+{
+    return type == DNS_RRSIG || type == DNS_NSEC || type == DNS_NSEC3 || type == DNS_NSEC3PARAM;
+}
+
 int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type, uint32_t ttl,
                      const uint8_t *rdata, uint16_t rdata_length, uint32_t line)
 {
@@ -151,6 +177,8 @@ int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type
 
     if (dns_type_is_meta(type) || !rdata_check(type, rdata, rdata_length))
         return ERR_INVALID;
+    if (b->seal && is_made(type) && !b->sealing)
+        return 0;
     return entry_add(b, owner, &head, rdata);
 }
 
@@ -203,10 +231,15 @@ int zone_builder_finish(struct zone_builder *b, const char *path, struct text *p
     invariant(!b->items && !b->nodes); /* used once */
     b->path = path;
     b->problems = problems;
+    b->sealing = true;
+    if (b->seal && b->seal->prepare(b->seal->context, b) < 0)
+        zone_problem(b, NULL, "the zone's keys cannot be published");
     zone_entries_sort(b);
     zone_tree_make(b);
     zone_index_make(b);
     zone_check(b);
+    if (b->problem_count == 0 && b->seal && b->seal->sign(b->seal->context, b) < 0)
+        zone_problem(b, NULL, "the zone cannot be signed, so it is not served");
     if (b->problem_count == 0)
         zone_write(b, &data, &size);
     if (b->problem_count) {

@@ -51,10 +51,10 @@ static int compile_steer(struct compile *c, const char *path, const char *origin
     return 0;
 }
 
-int zone_compile(const char *origin_text, const char *path, const char *data, size_t length,
-                 const uint8_t *const *steered_names, unsigned steered_count,
-                 zonefile_include *include, void *context, struct text *problems,
-                 uint8_t **ret_data, size_t *ret_size)
+int zone_compile_sealed(const char *origin_text, const char *path, const char *data, size_t length,
+                        const uint8_t *const *steered_names, unsigned steered_count,
+                        zonefile_include *include, void *context, const struct zone_seal *seal,
+                        struct text *problems, uint8_t **ret_data, size_t *ret_size)
 {
     uint8_t origin[DNAME_MAX];
 
@@ -69,6 +69,7 @@ int zone_compile(const char *origin_text, const char *path, const char *data, si
                          .include = include ? compile_include : NULL,
                          .file = compile_file,
                          .context = &c};
+    zone_builder_seal(c.builder, seal);
     int err = compile_steer(&c, path, origin_text, steered_names, steered_count, problems);
     if (err == 0)
         err = zonefile_parse(&z, data, length, problems);
@@ -77,4 +78,13 @@ int zone_compile(const char *origin_text, const char *path, const char *data, si
         err = zone_builder_finish(c.builder, path, problems, ret_data, ret_size);
     zone_builder_free(c.builder);
     return err;
+}
+
+int zone_compile(const char *origin_text, const char *path, const char *data, size_t length,
+                 const uint8_t *const *steered_names, unsigned steered_count,
+                 zonefile_include *include, void *context, struct text *problems,
+                 uint8_t **ret_data, size_t *ret_size)
+{
+    return zone_compile_sealed(origin_text, path, data, length, steered_names, steered_count,
+                               include, context, NULL, problems, ret_data, ret_size);
 }

@@ -41,9 +41,10 @@ static int file_include(void *context, const char *path, const char **ret_data, 
     return 0;
 }
 
-int zone_compile_file(const char *origin_text, const char *path,
-                      const uint8_t *const *steered_names, unsigned steered_count,
-                      struct text *problems, uint8_t **ret_data, size_t *ret_size)
+int zone_compile_file_sealed(const char *origin_text, const char *path,
+                             const uint8_t *const *steered_names, unsigned steered_count,
+                             const struct zone_seal *seal, struct text *problems,
+                             uint8_t **ret_data, size_t *ret_size)
 {
     struct file_reader r = {.path = path};
     char *data;
@@ -54,11 +55,19 @@ int zone_compile_file(const char *origin_text, const char *path,
         text_appendf(problems, "%s:1:1: cannot be read: %s\n", path, err_text(err));
         return err;
     }
-    err = zone_compile(origin_text, path, data, length, steered_names, steered_count, file_include,
-                       &r, problems, ret_data, ret_size);
+    err = zone_compile_sealed(origin_text, path, data, length, steered_names, steered_count,
+                              file_include, &r, seal, problems, ret_data, ret_size);
     for (size_t i = 0; i < r.count; i++)
         free(r.texts[i]);
     free(r.texts);
     free(data);
     return err;
+}
+
+int zone_compile_file(const char *origin_text, const char *path,
+                      const uint8_t *const *steered_names, unsigned steered_count,
+                      struct text *problems, uint8_t **ret_data, size_t *ret_size)
+{
+    return zone_compile_file_sealed(origin_text, path, steered_names, steered_count, NULL, problems,
+                                    ret_data, ret_size);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/text.h"
+#include "model/zone.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,3 +13,8 @@ enum { ZONE_FILE_MAX = 1 << 30 }; /* bytes of one master file */
 must_check int zone_compile_file(const char *origin_text, const char *path,
                                  const uint8_t *const *steered_names, unsigned steered_count,
                                  struct text *problems, uint8_t **ret_data, size_t *ret_size);
+/* The same, with the zone signed on the way; `seal` may be NULL (model/zone_sign.h). */
+must_check int zone_compile_file_sealed(const char *origin_text, const char *path,
+                                        const uint8_t *const *steered_names, unsigned steered_count,
+                                        const struct zone_seal *seal, struct text *problems,
+                                        uint8_t **ret_data, size_t *ret_size);

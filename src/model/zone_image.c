@@ -295,19 +295,29 @@ int zone_picture_referral(const struct zone_builder *b, const struct build_node 
     return drawing_finish(&d);
 }
 
+uint32_t zone_negative_ttl(const struct zone_builder *b)
+{
+    struct build_set soa;
+
+    bool known = build_set_find(b, &b->nodes[0], DNS_SOA, &soa);
+    invariant(known);
+    const struct zone_entry *e = soa.items[0].entry;
+    struct reader minimum = reader_init(zone_entry_rdata(e) + e->rdata_length - 4, 4);
+    uint32_t ttl = reader_u32(&minimum);
+    return ttl < soa.ttl ? ttl : soa.ttl;
+}
+
 int zone_picture_negative(const struct zone_builder *b, const struct build_set *soa,
                           struct zone_picture *ret)
 {
     const struct zone_entry *e = soa->items[0].entry;
-    struct reader minimum = reader_init(zone_entry_rdata(e) + e->rdata_length - 4, 4);
-    uint32_t ttl = reader_u32(&minimum);
     struct drawing d;
 
     invariant(soa->count == 1);
     drawing_start(&d, b, ret, true, b->origin_length);
     anchor_set(&d, b->origin, b->origin_length);
     name_write(&d, b->origin, b->origin_length);
-    record_write(&d, e, ttl < soa->ttl ? ttl : soa->ttl);
+    record_write(&d, e, zone_negative_ttl(b));
     if (d.w.failed)
         return ERR_LIMIT;
     ret->head.authorities = 1;

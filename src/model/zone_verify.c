@@ -1,13 +1,17 @@
 /* Invariants of a compiled zone, all checked here so that the query path needs no checks:
  *
- * 1. The sections follow one another without gaps: table, heap, steered, negative image, nodes.
+ * 1. The sections follow one another without gaps: table, heap, steered, negative image, chain,
+ * nodes.
  * 2. Nodes stand in canonical order, names lower and valid; each one's parent is the node one label
  *    up, and is there.
  * 3. Every slot leads to a node, and each node is found by probing for its own name; the table is
  * at most half full, so probing ends.
  * 4. Sets and images lie where their node says, one behind the other, records are well-formed data
  *    of their type; an image's bytes are exactly the records it counts.
- * 5. Flags say what the records say; the apex has SOA and NS. */
+ * 5. Flags say what the records say; the apex has SOA and NS.
+ * 6. In a signed zone every set has signatures but delegations and what lies below them, and the
+ * chain leads in order to NSEC records of names that are ours, the apex first, or to NSEC3
+ * records. */
 #include "model/zone_verify.h"
 #include "base/bytes.h"
 #include "base/invariant.h"
@@ -27,6 +31,7 @@ struct walk {
     struct level levels[DNAME_LABELS_MAX + 1];
     unsigned depth; /* levels in use */
     const uint8_t *last_name;
+    uint32_t links; /* of an NSEC chain */
     uint32_t records, steered, wildcards, wildcard_parents;
     uint8_t labels_max, flags;
 };
@@ -111,25 +116,33 @@ static bool image_check(const struct zone *z, uint64_t *position, uint64_t end, 
 
 /* ---- sets ---- */
 
-static bool records_check(struct walk *w, const struct zone_set *s)
+static bool rdata_pass(struct reader *data, uint16_t type, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *p = reader_take(data, 2);
+        uint16_t length = 0;
+        if (p)
+            memcpy(&length, p, 2);
+        const uint8_t *rdata = reader_take(data, length);
+        if (!rdata || !rdata_check(type, rdata, length))
+            return false;
+    }
+    return true;
+}
+
+static bool records_check(struct walk *w, const struct zone_set *s, bool is_signed)
 {
     uint64_t end = w->z->header->steered;
 
     if ((uint64_t)s->records * 8 != w->heap || end - w->heap < sizeof(struct zone_records))
         return false;
     const struct zone_records *r = (const struct zone_records *)(w->z->base + w->heap);
-    if (r->count != s->record_count || r->count == 0 || r->length > end - w->heap - sizeof *r)
+    if (r->count != s->record_count || r->count == 0 || r->length > end - w->heap - sizeof *r ||
+        (r->signatures > 0) != is_signed)
         return false;
     struct reader data = reader_init(r + 1, r->length);
-    for (unsigned i = 0; i < r->count; i++) {
-        const uint8_t *p = reader_take(&data, 2);
-        uint16_t length = 0;
-        if (p)
-            memcpy(&length, p, 2);
-        const uint8_t *rdata = reader_take(&data, length);
-        if (!rdata || !rdata_check(s->type, rdata, length))
-            return false;
-    }
+    if (!rdata_pass(&data, s->type, r->count) || !rdata_pass(&data, DNS_RRSIG, r->signatures))
+        return false;
     w->records += r->count;
     w->heap += (sizeof *r + r->length + 7) & ~(uint64_t)7;
     return reader_left(&data) == 0 && w->heap <= end;
@@ -148,13 +161,35 @@ static bool set_image_check(struct walk *w, const struct zone_node *n, uint64_t 
                        referral ? s->record_count : 0, floating ? DNAME_MAX : n->name_length);
 }
 
+/* RFC 4035 2.2: what is ours; not a delegation, nor glue. */
+static bool set_is_signed(const struct zone_header *h, const struct zone_node *n, uint16_t type)
+{
+    return h->flags & ZONE_SIGNED && !(n->flags & NODE_BELOW_CUT) &&
+           (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
+}
+
+/* A name with an NSEC record is the chain's next. */
+static bool link_check(struct walk *w, const struct zone_node *n, uint64_t offset)
+{
+    const struct zone_header *h = w->z->header;
+    const uint32_t *chain = (const uint32_t *)(w->z->base + h->chain);
+    const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
+
+    if (!(h->flags & ZONE_SIGNED) || h->flags & ZONE_NSEC3 || n->flags & NODE_BELOW_CUT)
+        return true;
+    if (!nsec)
+        return !(n->flags & NODE_APEX);
+    return nsec->record_count == 1 && w->links < h->chain_count && chain[w->links++] == offset / 8;
+}
+
 static bool sets_check(struct walk *w, const struct zone_node *n, uint64_t offset)
 {
     uint16_t last = 0;
 
     for (unsigned i = 0; i < n->set_count; i++) {
         const struct zone_set *s = &n->sets[i];
-        if (s->type <= last || !records_check(w, s) || !set_image_check(w, n, offset, s))
+        if (s->type <= last || !records_check(w, s, set_is_signed(w->z->header, n, s->type)) ||
+            !set_image_check(w, n, offset, s))
             return false;
         last = s->type;
     }
@@ -283,7 +318,7 @@ static bool node_check(struct walk *w)
     if (left < ((size + 1) & ~(uint64_t)1) || !node_head_check(w, n, offset))
         return false;
     w->position += (size + 1) & ~(uint64_t)1;
-    if (!sets_check(w, n, offset))
+    if (!sets_check(w, n, offset) || !link_check(w, n, offset))
         return false;
     w->position = (w->position + 7) & ~(uint64_t)7;
     return w->position <= w->z->header->size;
@@ -298,7 +333,31 @@ static bool negative_check(const struct zone *z)
 
     return h->steered + h->steered_count * sizeof(uint64_t) == h->negative &&
            image_check(z, &position, h->size, 0, 1, DNAME_MAX) &&
-           ((position + 7) & ~(uint64_t)7) == h->nodes;
+           ((position + 7) & ~(uint64_t)7) == h->chain;
+}
+
+/* After the nodes: the records of an NSEC3 chain end the heap. */
+static bool chain_check(struct walk *w)
+{
+    const struct zone_header *h = w->z->header;
+    const struct zone_link *links = (const struct zone_link *)(w->z->base + h->chain);
+
+    if (!(h->flags & ZONE_NSEC3))
+        return w->links == h->chain_count;
+    for (uint32_t i = 0; i < h->chain_count; i++) {
+        struct zone_set set = {.type = DNS_NSEC3, .record_count = 1, .records = links[i].records};
+        if (!records_check(w, &set, true) ||
+            (i && memcmp(links[i - 1].hash, links[i].hash, ZONE_HASH_SIZE) >= 0))
+            return false;
+    }
+    w->records -= h->chain_count;
+    return true;
+}
+
+static bool sections_check(const struct zone_header *h)
+{
+    size_t each = h->flags & ZONE_NSEC3 ? sizeof(struct zone_link) : sizeof(uint32_t);
+    return ((h->chain + h->chain_count * each + 7) & ~(uint64_t)7) == h->nodes;
 }
 
 static bool apex_check(const struct zone *z)
@@ -309,7 +368,9 @@ static bool apex_check(const struct zone *z)
     if (!soa || soa->record_count != 1 || !zone_node_set(apex, DNS_NS))
         return false;
     const struct zone_records *r = (const void *)(z->base + (uint64_t)soa->records * 8);
-    struct reader serial = reader_init((const uint8_t *)(r + 1) + r->length - 20, 4);
+    uint16_t length;
+    memcpy(&length, r + 1, sizeof length);
+    struct reader serial = reader_init((const uint8_t *)(r + 1) + sizeof length + length - 20, 4);
     return reader_u32(&serial) == z->header->serial;
 }
 
@@ -331,12 +392,13 @@ bool zone_verify(const struct zone *z)
 
     if (dname_check(h->origin, h->origin_length) != h->origin_length ||
         dname_labels(h->origin) != h->labels || heap % 8 || heap > h->steered ||
-        !negative_check(z) || !table_check(z))
+        !negative_check(z) || !sections_check(h) || !table_check(z))
         return false;
     for (uint32_t i = 0; i < h->node_count; i++)
         if (!node_check(&w))
             return false;
-    return w.position == h->size && w.heap == h->steered && w.records == h->record_count &&
-           w.steered == h->steered_count && w.wildcards == w.wildcard_parents &&
-           w.labels_max == h->labels_max && w.flags == h->flags && apex_check(z);
+    return chain_check(&w) && w.position == h->size && w.heap == h->steered &&
+           w.records == h->record_count && w.steered == h->steered_count &&
+           w.wildcards == w.wildcard_parents && w.labels_max == h->labels_max &&
+           w.flags == (h->flags & ~(ZONE_SIGNED | ZONE_NSEC3)) && apex_check(z);
 }

@@ -30,14 +30,41 @@ static void record_read(struct zone_record *r, const uint8_t *at)
     r->rdata = at + sizeof r->length;
 }
 
-struct zone_record zone_record_first(const struct zone *z, const struct zone_set *s)
+struct zone_record zone_records_first(const struct zone *z, uint32_t offset)
 {
-    const struct zone_records *records = (const void *)(z->base + (uint64_t)s->records * 8);
+    const struct zone_records *records = (const void *)(z->base + (uint64_t)offset * 8);
     struct zone_record r = {.left = (uint16_t)(records->count - 1)};
 
     invariant(records->count > 0);
     record_read(&r, (const uint8_t *)(records + 1));
     return r;
+}
+
+bool zone_records_signature_first(const struct zone *z, uint32_t offset,
+                                  struct zone_record *ret_record)
+{
+    const struct zone_records *records = (const void *)(z->base + (uint64_t)offset * 8);
+    struct zone_record r = zone_records_first(z, offset);
+
+    if (!records->signatures)
+        return false;
+    while (zone_record_next(&r))
+        ;
+    record_read(&r, r.rdata + r.length);
+    r.left = (uint16_t)(records->signatures - 1);
+    *ret_record = r;
+    return true;
+}
+
+struct zone_record zone_record_first(const struct zone *z, const struct zone_set *s)
+{
+    return zone_records_first(z, s->records);
+}
+
+bool zone_signature_first(const struct zone *z, const struct zone_set *s,
+                          struct zone_record *ret_record)
+{
+    return zone_records_signature_first(z, s->records, ret_record);
 }
 
 bool zone_record_next(struct zone_record *r)

@@ -15,3 +15,10 @@ struct zone_record {
 };
 struct zone_record zone_record_first(const struct zone *z, const struct zone_set *s);
 bool zone_record_next(struct zone_record *r);
+/* The RRSIG records of the set; false where it has none. Goes on with zone_record_next. */
+bool zone_signature_first(const struct zone *z, const struct zone_set *s,
+                          struct zone_record *ret_record);
+/* The same by the offset / 8 of struct zone_records (the chain's NSEC3 records have no set). */
+struct zone_record zone_records_first(const struct zone *z, uint32_t records);
+bool zone_records_signature_first(const struct zone *z, uint32_t records,
+                                  struct zone_record *ret_record);

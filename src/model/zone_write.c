@@ -13,6 +13,7 @@ struct zone_out {
     size_t used, size;
     size_t heap;    /* where the next set's records go */
     size_t records; /* written so far */
+    size_t sets;    /* written so far */
     struct zone_picture *picture;
 };
 
@@ -42,28 +43,49 @@ static void out_align(struct zone_out *o, size_t to)
 
 /* ---- records ---- */
 
-static size_t records_size(const struct build_set *set)
+static const struct build_signatures *signatures_of(const struct zone_builder *b, size_t set)
 {
-    size_t size = sizeof(struct zone_records);
+    static const struct build_signatures none;
+
+    invariant(!b->signatures || set < b->signature_count);
+    return b->signatures ? &b->signatures[set] : &none;
+}
+
+static size_t records_size(const struct build_set *set, const struct build_signatures *s)
+{
+    size_t size = sizeof(struct zone_records) + s->length;
 
     for (uint32_t i = 0; i < set->count; i++)
         size += 2u + set->items[i].entry->rdata_length;
     return align_up(size, 8);
 }
 
+/* A link's NSEC3 record as a set. */
+static struct build_set link_set(const struct build_link *l, struct zone_item *item)
+{
+    *item = (struct zone_item){.entry = l->entry};
+    return (struct build_set){.type = DNS_NSEC3, .ttl = l->entry->ttl, .count = 1, .items = item};
+}
+
 static size_t heap_size(const struct zone_builder *b)
 {
-    size_t size = 0;
+    struct zone_item item;
+    size_t size = 0, sets = 0;
     struct build_set set;
 
     for (size_t i = 0; i < b->node_count; i++)
         for (uint32_t position = 0; build_set_next(b, &b->nodes[i], &position, &set);)
-            size += records_size(&set);
+            size += records_size(&set, signatures_of(b, sets++));
+    for (size_t i = 0; i < b->link_count; i++) {
+        struct build_set link = link_set(&b->links[i], &item);
+        size += records_size(&link, &b->links[i].signatures);
+    }
     return size;
 }
 
 /* Returns the offset / 8. */
-static uint32_t records_write(struct zone_out *o, const struct build_set *set)
+static uint32_t records_write(struct zone_out *o, const struct build_set *set,
+                              const struct build_signatures *s)
 {
     size_t start = o->heap, at = start + sizeof(struct zone_records);
 
@@ -73,8 +95,12 @@ static uint32_t records_write(struct zone_out *o, const struct build_set *set)
         memcpy(o->data + at + 2, zone_entry_rdata(e), e->rdata_length);
         at += 2u + e->rdata_length;
     }
+    if (s->length)
+        memcpy(o->data + at, s->data, s->length);
+    at += s->length;
     struct zone_records *r = (struct zone_records *)(o->data + start);
     r->count = (uint16_t)set->count;
+    r->signatures = s->count;
     r->length = (uint32_t)(at - start - sizeof *r);
     o->heap = align_up(at, 8);
     o->records += set->count;
@@ -161,11 +187,12 @@ static void node_write(struct zone_builder *b, struct zone_out *o, struct build_
     for (uint32_t position = 0; build_set_next(b, n, &position, &set); index++) {
         size_t image = set_draw(b, o, n, name, &set) ? picture_write(o) - start : 0;
         struct zone_node *out = (struct zone_node *)(o->data + start);
-        out->sets[index] = (struct zone_set){.type = set.type,
-                                             .record_count = (uint16_t)set.count,
-                                             .ttl = set.ttl,
-                                             .image = (uint32_t)image,
-                                             .records = records_write(o, &set)};
+        out->sets[index] =
+            (struct zone_set){.type = set.type,
+                              .record_count = (uint16_t)set.count,
+                              .ttl = set.ttl,
+                              .image = (uint32_t)image,
+                              .records = records_write(o, &set, signatures_of(b, o->sets++))};
     }
 }
 
@@ -186,6 +213,8 @@ static void header_start(const struct zone_builder *b, struct zone_header *h)
     bool known = build_set_find(b, &b->nodes[0], DNS_SOA, &soa);
     invariant(known);
     const struct zone_entry *e = soa.items[0].entry;
+    h->flags = b->seal_flags;
+    h->proof_ttl = b->seal_flags & ZONE_SIGNED ? zone_negative_ttl(b) : 0;
     struct reader serial = reader_init(zone_entry_rdata(e) + e->rdata_length - 20, 4);
     h->serial = reader_u32(&serial);
     for (size_t i = 0; i < b->node_count; i++) {
@@ -212,6 +241,47 @@ static void offsets_write(const struct zone_builder *b, uint8_t *data, const str
     for (size_t i = 0; i < b->node_count; i++)
         if (b->nodes[i].flags & NODE_STEERED)
             steered[b->nodes[i].steered] = (uint64_t)b->nodes[i].offset * 8;
+}
+
+static bool has_link(const struct zone_builder *b, const struct build_node *n)
+{
+    struct build_set set;
+    return !(n->flags & NODE_BELOW_CUT) && build_set_find(b, n, DNS_NSEC, &set);
+}
+
+/* Room for the chain, which is filled once the nodes have their offsets. */
+static void chain_take(const struct zone_builder *b, struct zone_out *o, struct zone_header *h)
+{
+    size_t each = b->seal_flags & ZONE_NSEC3 ? sizeof(struct zone_link) : sizeof(uint32_t);
+
+    out_align(o, 8);
+    h->chain_count = (uint32_t)b->link_count;
+    if (b->seal_flags & ZONE_SIGNED && !(b->seal_flags & ZONE_NSEC3))
+        for (size_t i = 0; i < b->node_count; i++)
+            h->chain_count += has_link(b, &b->nodes[i]);
+    h->chain = out_take(o, h->chain_count * each);
+    out_align(o, 8);
+}
+
+static void chain_write(const struct zone_builder *b, struct zone_out *o,
+                        const struct zone_header *h)
+{
+    struct zone_link *links = (struct zone_link *)(o->data + h->chain);
+    uint32_t *nodes = (uint32_t *)(o->data + h->chain), count = 0;
+    struct zone_item item;
+
+    for (size_t i = 0; i < b->link_count; i++) {
+        struct build_set set = link_set(&b->links[i], &item);
+        memcpy(links[i].hash, b->links[i].hash, ZONE_HASH_SIZE);
+        links[i].records = records_write(o, &set, &b->links[i].signatures);
+    }
+    o->records -= b->link_count; /* no name has them */
+    if (!(b->seal_flags & ZONE_SIGNED) || b->seal_flags & ZONE_NSEC3)
+        return;
+    for (size_t i = 0; i < b->node_count; i++)
+        if (has_link(b, &b->nodes[i]))
+            nodes[count++] = b->nodes[i].offset;
+    invariant(count == h->chain_count);
 }
 
 static uint64_t negative_write(struct zone_builder *b, struct zone_out *o)
@@ -243,11 +313,12 @@ void zone_write(struct zone_builder *b, uint8_t **ret_data, size_t *ret_size)
     size_t heap_end = o.used;
     h.steered = out_take(&o, b->steered_count * sizeof(uint64_t));
     h.negative = negative_write(b, &o);
-    out_align(&o, 8);
+    chain_take(b, &o, &h);
     h.nodes = h.apex = o.used;
     for (size_t i = 0; i < b->node_count; i++)
         node_write(b, &o, &b->nodes[i]);
     out_align(&o, 8);
+    chain_write(b, &o, &h);
     invariant(o.heap == heap_end);
     h.record_count = (uint32_t)o.records;
     h.size = o.used;
