@@ -1,0 +1,321 @@
+#include "model/zone_sign.h"
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/ip.h"
+#include "model/zone_build.h"
+#include "model/zone_chain.h"
+#include "model/zone_walk.h"
+#include "wire/nsec3.h"
+#include "wire/rdata.h"
+
+enum {
+    RRSIG_ALGORITHM = 2, /* offsets in RRSIG rdata (RFC 4034 3.1) */
+    RRSIG_TTL = 4,
+    RRSIG_EXPIRATION = 8,
+    RRSIG_INCEPTION = 12,
+    RRSIG_TAG = 16,
+};
+
+struct signing {
+    struct zone_sign *s;
+    struct zone_builder *b;
+    uint8_t *records; /* of the set at hand, as struct dnssec_set wants them */
+    size_t size;
+    uint8_t *made; /* its signatures */
+    size_t made_size;
+};
+
+/* ---- keys at the apex ---- */
+
+static int keys_add(struct zone_builder *b, struct dnssec_key *const *keys, unsigned count,
+                    uint16_t type, uint32_t ttl)
+{
+    uint8_t ds[DNSSEC_DS_SIZE];
+
+    for (unsigned i = 0; i < count; i++) {
+        size_t length = sizeof ds;
+        const uint8_t *rdata = ds;
+        if (type == DNS_CDS)
+            dnssec_key_ds(keys[i], b->origin, ds);
+        else
+            rdata = dnssec_key_rdata(keys[i], &length);
+        int err = zone_builder_add(b, b->origin, type, ttl, rdata, (uint16_t)length, 0);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static int sign_prepare(void *context, struct zone_builder *b)
+{
+    static const uint8_t parameters[] = {1, 0, 0, 0, 0}; /* RFC 9276 3.1 */
+    struct zone_sign *s = context;
+    const struct dnssec_zone_keys *k = s->keys;
+
+    if (!k->published_count || !k->zone_signer_count || !k->key_signer_count)
+        return ERR_MISSING;
+    int err = keys_add(b, k->published, k->published_count, DNS_DNSKEY, k->dnskey_ttl);
+    if (!err)
+        err = keys_add(b, k->delegated, k->delegated_count, DNS_CDS, k->dnskey_ttl);
+    if (!err)
+        err = keys_add(b, k->delegated, k->delegated_count, DNS_CDNSKEY, k->dnskey_ttl);
+    if (!err && k->nsec3)
+        err = zone_builder_add(b, b->origin, DNS_NSEC3PARAM, 0, parameters, sizeof parameters, 0);
+    return err;
+}
+
+/* ---- signatures that are still good ---- */
+
+static uint32_t load_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Times compare as serial numbers (RFC 4034 3.1.5). */
+static bool is_fresh(const struct dnssec_zone_keys *k, const uint8_t *rrsig)
+{
+    int32_t left = (int32_t)(load_u32(rrsig + RRSIG_EXPIRATION) - k->now);
+    int32_t age = (int32_t)(k->now - load_u32(rrsig + RRSIG_INCEPTION));
+    return age >= 0 && left > (int64_t)k->refresh && left <= (int64_t)k->lifetime;
+}
+
+static bool made_by(const uint8_t *rrsig, const struct dnssec_key *key)
+{
+    return rrsig[RRSIG_ALGORITHM] == dnssec_key_algorithm(key) &&
+           (rrsig[RRSIG_TAG] << 8 | rrsig[RRSIG_TAG + 1]) == dnssec_key_tag(key);
+}
+
+/* The signature by this key behind these records, or NULL. */
+static const uint8_t *signature_find(const struct signing *g, uint32_t records,
+                                     const struct dnssec_key *key, uint32_t ttl,
+                                     uint16_t *ret_length)
+{
+    struct zone_record r;
+
+    if (zone_records_signature_first(g->s->previous, records, &r))
+        do {
+            if (made_by(r.rdata, key) && load_u32(r.rdata + RRSIG_TTL) == ttl &&
+                is_fresh(g->s->keys, r.rdata)) {
+                *ret_length = r.length;
+                return r.rdata;
+            }
+        } while (zone_record_next(&r));
+    return NULL;
+}
+
+/* Where the previous zone holds exactly these records (offset / 8), or 0. */
+static uint32_t records_same(const struct signing *g, uint32_t records,
+                             const struct dnssec_set *set)
+{
+    const struct zone_records *r =
+        (const struct zone_records *)(g->s->previous->base + (uint64_t)records * 8);
+    bool same = r->count == set->count && r->length >= set->length &&
+                memcmp(r + 1, set->records, set->length) == 0;
+    return same ? records : 0;
+}
+
+static uint32_t previous_find(const struct signing *g, const struct dnssec_set *set,
+                              const struct build_link *link)
+{
+    const struct zone *z = g->s->previous;
+
+    if (!z)
+        return 0;
+    if (link) {
+        const struct zone_link *old = zone_link_find(z, link->hash);
+        return old && memcmp(old->hash, link->hash, ZONE_HASH_SIZE) == 0
+                   ? records_same(g, old->records, set)
+                   : 0;
+    }
+    size_t length = dname_length(set->owner);
+    const struct zone_node *n = zone_find(z, set->owner, length, dname_hash(set->owner, length));
+    const struct zone_set *old = n ? zone_node_set(n, set->type) : NULL;
+    return old ? records_same(g, old->records, set) : 0;
+}
+
+/* ---- one set ---- */
+
+static bool is_of_keys(uint16_t type)
+{
+    return type == DNS_DNSKEY || type == DNS_CDS || type == DNS_CDNSKEY;
+}
+
+static void expires_note(struct zone_sign *s, const uint8_t *rrsig)
+{
+    uint32_t expiration = load_u32(rrsig + RRSIG_EXPIRATION);
+    if (!s->expires || (int32_t)(expiration - s->expires) < 0)
+        s->expires = expiration;
+}
+
+/* Appends one signature to the set's. */
+static int signature_add(struct signing *g, const struct dnssec_set *set,
+                         const struct dnssec_key *key, uint32_t previous, size_t *used)
+{
+    uint8_t *at = g->made + *used + sizeof(uint16_t);
+    uint32_t inception, expiration;
+    uint16_t length = 0;
+
+    const uint8_t *old = previous ? signature_find(g, previous, key, set->ttl, &length) : NULL;
+    if (old) {
+        memcpy(at, old, length);
+        g->s->reused++;
+    } else {
+        dnssec_times(g->s->keys, set->owner, set->type, &inception, &expiration);
+        int made = dnssec_sign(key, set, g->b->origin, inception, expiration, at, DNSSEC_RRSIG_MAX);
+        if (made < 0)
+            return made;
+        length = (uint16_t)made;
+        g->s->made++;
+    }
+    expires_note(g->s, at);
+    memcpy(g->made + *used, &length, sizeof length);
+    *used += sizeof length + length;
+    return 0;
+}
+
+/* The set's records in g->records. */
+static void records_gather(struct signing *g, const struct build_set *set,
+                           struct dnssec_set *ret_set)
+{
+    size_t used = 0, wanted = 0;
+
+    for (uint32_t i = 0; i < set->count; i++)
+        wanted += sizeof(uint16_t) + set->items[i].entry->rdata_length;
+    if (wanted > g->size) {
+        g->size = wanted * 2;
+        g->records = mem_resize(g->records, g->size, 1);
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct zone_entry *e = set->items[i].entry;
+        memcpy(g->records + used, &e->rdata_length, sizeof e->rdata_length);
+        used += sizeof e->rdata_length;
+        memcpy(g->records + used, zone_entry_rdata(e), e->rdata_length);
+        used += e->rdata_length;
+    }
+    ret_set->records = g->records;
+    ret_set->length = used;
+    ret_set->count = (uint16_t)set->count;
+}
+
+static int set_sign(struct signing *g, const uint8_t *owner, const struct build_set *set,
+                    const struct build_link *link, struct build_signatures *ret)
+{
+    const struct dnssec_zone_keys *k = g->s->keys;
+    bool of_keys = is_of_keys(set->type);
+    struct dnssec_key *const *signers = of_keys ? k->key_signers : k->zone_signers;
+    unsigned count = of_keys ? k->key_signer_count : k->zone_signer_count;
+    struct dnssec_set s = {.owner = owner, .type = set->type, .ttl = set->ttl};
+    char text[DNAME_TEXT_MAX], type[DNS_TYPE_TEXT_MAX];
+    size_t used = 0, most = count * (sizeof(uint16_t) + DNSSEC_RRSIG_MAX);
+
+    records_gather(g, set, &s);
+    if (most > g->made_size) {
+        g->made = mem_resize(g->made, most, 1);
+        g->made_size = most;
+    }
+    uint32_t previous = previous_find(g, &s, link);
+    for (unsigned i = 0; i < count; i++) {
+        int err = signature_add(g, &s, signers[i], previous, &used);
+        if (err < 0) {
+            zone_problem(g->b, set->items[0].entry, "cannot sign the %s records of %s: %s",
+                         dns_type_format(set->type, type), dname_format(owner, text),
+                         err_text(err));
+            return err;
+        }
+    }
+    uint8_t *data = arena_new(&g->b->arena, used, 1);
+    memcpy(data, g->made, used);
+    *ret = (struct build_signatures){data, (uint32_t)used, (uint16_t)count};
+    return 0;
+}
+
+/* ---- the zone ---- */
+
+/* RFC 4035 2.2: what is ours. */
+static bool set_is_ours(const struct build_node *n, uint16_t type)
+{
+    return !(n->flags & NODE_BELOW_CUT) &&
+           (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
+}
+
+static size_t sets_count(const struct zone_builder *b)
+{
+    struct build_set set;
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->node_count; i++)
+        for (uint32_t position = 0; build_set_next(b, &b->nodes[i], &position, &set);)
+            count++;
+    return count;
+}
+
+static int nodes_sign(struct signing *g)
+{
+    struct zone_builder *b = g->b;
+    size_t index = 0;
+
+    b->signature_count = sets_count(b);
+    b->signatures = arena_new(&b->arena, b->signature_count, sizeof *b->signatures);
+    for (size_t i = 0; i < b->node_count; i++) {
+        const struct build_node *n = &b->nodes[i];
+        uint8_t name[DNAME_MAX];
+        struct build_set set;
+        zone_key_name(b, n->key, n->key_length, name);
+        for (uint32_t position = 0; build_set_next(b, n, &position, &set); index++) {
+            if (!set_is_ours(n, set.type))
+                continue;
+            int err = set_sign(g, name, &set, NULL, &b->signatures[index]);
+            if (err < 0)
+                return err;
+        }
+    }
+    invariant(index == b->signature_count);
+    return 0;
+}
+
+static int links_sign(struct signing *g)
+{
+    struct zone_builder *b = g->b;
+    uint8_t owner[NSEC3_LABEL_SIZE + DNAME_MAX];
+    int err = 0;
+
+    memcpy(owner + NSEC3_LABEL_SIZE, b->origin, b->origin_length);
+    for (size_t i = 0; i < b->link_count && !err; i++) {
+        struct build_link *l = &b->links[i];
+        struct zone_item item = {.entry = l->entry};
+        struct build_set set = {
+            .type = DNS_NSEC3, .ttl = l->entry->ttl, .count = 1, .items = &item};
+        nsec3_label(l->hash, owner);
+        err = set_sign(g, owner, &set, l, &l->signatures);
+    }
+    return err;
+}
+
+static int sign_run(void *context, struct zone_builder *b)
+{
+    struct signing g = {.s = context, .b = b};
+
+    invariant(g.s->keys->zone_signer_count > 0 && !b->signatures);
+    if (g.s->keys->nsec3 && b->origin_length + NSEC3_LABEL_SIZE > DNAME_MAX) {
+        zone_problem(b, NULL, "the zone's name is too long for NSEC3");
+        return ERR_LIMIT;
+    }
+    b->seal_flags = ZONE_SIGNED;
+    if (g.s->keys->nsec3) {
+        b->seal_flags |= ZONE_NSEC3;
+        zone_chain_hashed(b, g.s->steered_families);
+    } else {
+        zone_chain_named(b, g.s->steered_families);
+    }
+    int err = nodes_sign(&g);
+    if (!err)
+        err = links_sign(&g);
+    free(g.records);
+    free(g.made);
+    return err;
+}
+
+struct zone_seal zone_sign_seal(struct zone_sign *s)
+{
+    return (struct zone_seal){sign_prepare, sign_run, s};
+}

@@ -1,0 +1,21 @@
+/* Signing a zone while it is compiled (RFC 4035 2): keys at the apex, a chain of NSEC or NSEC3
+ * records that proves what is not there, and signatures over every set that is ours. Signatures of
+ * the zone as it was served until now are taken over while they are fresh and the set is the same,
+ * so that a reload signs what changed and not a million records. */
+#pragma once
+
+#include "model/dnssec.h"
+#include "model/zone.h"
+
+struct zone_sign {
+    const struct dnssec_zone_keys *keys;
+    const uint8_t *steered_families; /* by number of the steered name: bits 1 << enum ip_family of
+                                        the families it has by configuration; NULL = all of both */
+    const struct zone *previous;     /* lends signatures; NULL = none */
+    uint32_t made, reused;           /* signatures, counted here */
+    uint32_t expires; /* the first expiration of all signatures made or taken over, seconds since
+                         1970 */
+};
+
+/* For zone_builder_seal and zone_compile_sealed; `s` and what it refers to outlive the builder. */
+struct zone_seal zone_sign_seal(struct zone_sign *s);
