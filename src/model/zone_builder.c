@@ -146,7 +146,8 @@ static int entry_add(struct zone_builder *b, const uint8_t *owner, const struct 
     e->key_length = (uint16_t)key_length;
     e->file = b->file;
     memcpy(e->bytes, key, key_length);
-    if (head->rdata_length)
+    invariant(rdata || !head->rdata_length);
+    if (rdata)
         memcpy(e->bytes + key_length, rdata, head->rdata_length);
     b->entry_count++;
     return 0;

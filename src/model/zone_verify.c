@@ -207,6 +207,7 @@ static bool levels_climb(struct walk *w, const uint8_t *name, size_t length, uns
         return false;
     w->depth = labels - origin_labels; /* as many levels as ancestors */
     const struct zone_node *up = w->levels[w->depth - 1].node;
+    invariant(up);
     size_t skip = name[0] + 1u;
     return dname_equal(name + skip, length - skip, zone_node_name(up), up->name_length);
 }
@@ -234,14 +235,15 @@ static unsigned flags_expected(const struct zone_node *n, const struct zone_node
 
 static bool links_check(const struct walk *w, const struct zone_node *n, uint64_t offset)
 {
-    const struct level *up = n->flags & NODE_APEX ? NULL : &w->levels[w->depth - 1];
-    uint64_t cut = 0;
+    uint64_t cut = n->flags & NODE_CUT ? offset / 8 : 0;
 
-    if (n->flags & NODE_CUT)
-        cut = offset / 8;
-    else if (n->flags & NODE_BELOW_CUT)
+    if (n->flags & NODE_APEX)
+        return n->cut == 0 && n->parent == 0;
+    const struct level *up = &w->levels[w->depth - 1];
+    invariant(w->depth > 0 && up->node);
+    if (n->flags & NODE_BELOW_CUT)
         cut = up->node->cut;
-    return n->cut == cut && n->parent == (up ? up->offset / 8 : 0);
+    return n->cut == cut && n->parent == up->offset / 8;
 }
 
 static bool steered_check(struct walk *w, const struct zone_node *n, uint64_t offset)
@@ -295,7 +297,7 @@ static bool node_head_check(struct walk *w, const struct zone_node *n, uint64_t 
         return false;
     const struct zone_node *up = apex ? NULL : w->levels[w->depth - 1].node;
     if (n->flags != flags_expected(n, up, name) ||
-        (n->flags & NODE_WILDCARD && !(up->flags & NODE_HAS_WILDCARD_CHILD)) ||
+        (n->flags & NODE_WILDCARD && !(up && up->flags & NODE_HAS_WILDCARD_CHILD)) ||
         !links_check(w, n, offset) || !steered_check(w, n, offset) ||
         !slot_check(w->z, name, n->name_length, offset))
         return false;

@@ -6,6 +6,7 @@
 #include "wire/rdata_fixture.h"
 #include "wire/ttl.h"
 #include <stdio.h>
+#include <string.h>
 
 static const uint8_t origin[] = "\7example\3com";
 
@@ -157,14 +158,15 @@ static const struct example examples[] = {
 static size_t unhex(const char *hex, uint8_t *out)
 {
     size_t used = 0;
+
     while (*hex) {
-        unsigned value;
+        char pair[3] = {hex[0], hex[1]}, *end;
         if (*hex == ' ') {
             hex++;
             continue;
         }
-        ck_assert_int_eq(sscanf(hex, "%2x", &value), 1);
-        out[used++] = (uint8_t)value;
+        out[used++] = (uint8_t)strtoul(pair, &end, 16);
+        ck_assert_ptr_eq(end, pair + 2);
         hex += 2;
     }
     return used;
