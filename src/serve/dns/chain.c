@@ -182,7 +182,7 @@ static bool chain_alias(struct chain *c, uint32_t ttl, const uint8_t *target, si
     memset(c->name + length, 0, sizeof c->name - length);
     c->length = length;
     unsigned labels = dname_labels(c->name);
-    c->zone = served_zone_find(c->q->served, c->name, length, labels, labels);
+    c->zone = served_zone_for(c->q->served, c->name, length, labels, c->q->type);
     return c->zone != NULL;
 }
 
@@ -190,7 +190,8 @@ static bool chain_alias(struct chain *c, uint32_t ttl, const uint8_t *target, si
 static bool chain_node(struct chain *c, const struct zone_node *node)
 {
     uint16_t type = c->q->type;
-    if (node->flags & NODE_CNAME) {
+    const struct zone_set *set = zone_node_set(node, type);
+    if (node->flags & NODE_CNAME && !set) {
         struct set_reader r = set_open(&c->zone->zone, &node->sets[0]);
         const uint8_t *target;
         uint16_t length;
@@ -214,7 +215,6 @@ static bool chain_node(struct chain *c, const struct zone_node *node)
             chain_negative(c, DNS_NOERROR);
         return false;
     }
-    const struct zone_set *set = zone_node_set(node, type);
     if (set)
         chain_set(c, set);
     else

@@ -13,21 +13,6 @@ static void store_u16(uint8_t *p, size_t v)
 
 /* ---- stages ---- */
 
-/* RFC 4035 3.1.4.1: DS of a zone that is served here is asked of its parent, if that is served too.
- */
-static const struct served_zone *zone_for(const struct query *q)
-{
-    const struct served *s = q->served;
-    const struct served_zone *z =
-        served_zone_find(s, q->name, q->name_length, q->labels, q->labels);
-    if (unlikely(q->type == DNS_DS && z && z->labels == q->labels && z->labels)) {
-        const struct served_zone *parent =
-            served_zone_find(s, q->name, q->name_length, q->labels, q->labels - 1u);
-        return parent ? parent : z;
-    }
-    return z;
-}
-
 static void zone_prepare(struct query *q)
 {
     if (unlikely(!q->served)) {
@@ -35,7 +20,7 @@ static void zone_prepare(struct query *q)
         q->rcode = DNS_SERVFAIL;
         return;
     }
-    q->zone = zone_for(q);
+    q->zone = served_zone_for(q->served, q->name, q->name_length, q->labels, q->type);
     if (unlikely(!q->zone)) {
         q->course = QUERY_ERROR;
         q->rcode = DNS_REFUSED;
@@ -245,13 +230,12 @@ static void answer_node(struct query *q, struct query_context *ctx, struct answe
         answer_steered(q, ctx, a, node);
         return;
     }
-    if (unlikely(node->flags & NODE_CNAME && q->type != DNS_CNAME)) {
-        chain_answer(q, ctx, a, (struct match){MATCH_NODE, node});
-        return;
-    }
+    /* What stands beside an alias (RFC 4035 2.5) is an answer before the alias is followed. */
     const struct zone_set *set = zone_node_set(node, q->type);
     if (likely(set))
         answer_image(q, a, zone_set_image(node, set), false);
+    else if (node->flags & NODE_CNAME)
+        chain_answer(q, ctx, a, (struct match){MATCH_NODE, node});
     else
         answer_negative(q, a, DNS_NOERROR);
 }

@@ -241,6 +241,29 @@ START_TEST(test_aliases)
 }
 END_TEST
 
+/* RFC 4035 2.5: NSEC and RRSIG may stand beside an alias, and are no reason to follow it. */
+START_TEST(test_beside_an_alias)
+{
+    struct rig *r = rig_new();
+    const char *nsec = "000006040000000003\n"; /* the root; CNAME, RRSIG, NSEC */
+    char expected[200];
+    snprintf(expected, sizeof expected,
+             "NOERROR qr aa\nqd beside.example.com TYPE47\nan beside.example.com 3600 TYPE47 %s",
+             nsec);
+    expect(r, expected, "beside.example.com", 47);
+    snprintf(expected, sizeof expected,
+             "NOERROR qr aa\nqd tobeside.example.com TYPE47\n"
+             "an tobeside.example.com 3600 CNAME beside.example.com\n"
+             "an beside.example.com 3600 TYPE47 %s",
+             nsec);
+    expect(r, expected, "tobeside.example.com", 47);
+    ck_assert_ptr_nonnull(
+        strstr(rig_ask(r, (struct ask){"beside.example.com", DNS_A}), "CNAME www"));
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"alias.example.com", 47}), "CNAME www"));
+    rig_free(r);
+}
+END_TEST
+
 START_TEST(test_alias_into_a_cut)
 {
     struct rig *r = rig_new();
@@ -708,9 +731,9 @@ START_TEST(test_batch_equals_single)
 END_TEST
 
 CHECK_MAIN("query", test_positive, test_additionals_help, test_case, test_negative, test_wildcards,
-           test_delegations, test_aliases, test_alias_into_a_cut, test_alias_loops_end,
-           test_any_is_one_set, test_refusals, test_malformed, test_longest_names, test_no_plan,
-           test_edns, test_opt_anywhere, test_client_subnet, test_client_subnet_of_nobody,
-           test_client_subnet_malformed, test_steered, test_multivalue_and_rotation,
-           test_truncation, test_additionals_dropped, test_chain_is_bounded,
-           test_batch_equals_single)
+           test_delegations, test_aliases, test_beside_an_alias, test_alias_into_a_cut,
+           test_alias_loops_end, test_any_is_one_set, test_refusals, test_malformed,
+           test_longest_names, test_no_plan, test_edns, test_opt_anywhere, test_client_subnet,
+           test_client_subnet_of_nobody, test_client_subnet_malformed, test_steered,
+           test_multivalue_and_rotation, test_truncation, test_additionals_dropped,
+           test_chain_is_bounded, test_batch_equals_single)

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "model/zone.h"
 #include "serve/dns/steer.h"
+#include "wire/dns.h"
 
 /* Where the files of a plan come from; the shell maps them, tests hold them in memory. */
 struct served_source {
@@ -80,6 +81,19 @@ uint64_t served_generation(const void *served);
  * least 8 readable zero bytes), of at most `labels_most` labels; NULL where there is none. */
 const struct served_zone *served_zone_find(const struct served *s, const uint8_t *name,
                                            size_t length, unsigned labels, unsigned labels_most);
+/* The zone that answers for a name and a type. RFC 4035 3.1.4.1: DS of a zone that is served here
+ * is asked of its parent, if that is served too. */
+static inline const struct served_zone *served_zone_for(const struct served *s, const uint8_t *name,
+                                                        size_t length, unsigned labels,
+                                                        uint16_t type)
+{
+    const struct served_zone *z = served_zone_find(s, name, length, labels, labels);
+    if (unlikely(type == DNS_DS && z && z->labels == labels && labels)) {
+        const struct served_zone *parent = served_zone_find(s, name, length, labels, labels - 1u);
+        return parent ? parent : z;
+    }
+    return z;
+}
 
 /* dname_hash() of a name that is followed by at least 8 readable zero bytes: no tail to be gathered
  * byte by byte. */

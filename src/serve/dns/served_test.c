@@ -212,6 +212,11 @@ START_TEST(test_nested_zones)
     ck_assert_ptr_nonnull(
         strstr(rig_ask(r, (struct ask){"sub.example.com", DNS_NS}), "an sub.example.com 5 NS"));
     ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"tocut.example.com", DNS_A}), "NXDOMAIN"));
+    /* behind an alias, too */
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"tosub.example.com", DNS_DS}),
+                                 "an sub.example.com 3600 DS"));
+    ck_assert_ptr_nonnull(
+        strstr(rig_ask(r, (struct ask){"tosub.example.com", DNS_NS}), "an sub.example.com 5 NS"));
     rig_free(r);
 }
 END_TEST
