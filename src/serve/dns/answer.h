@@ -23,7 +23,9 @@ enum match_kind {
 };
 struct match {
     enum match_kind kind;
-    const struct zone_node *node; /* NULL for MATCH_NONE */
+    const struct zone_node *node;     /* NULL for MATCH_NONE */
+    const struct zone_node *encloser; /* RFC 4592 3.3.1: of a name that is not there, so that `node`
+                                         is a wildcard or NULL; NULL where the name itself is */
 };
 
 /* name: lower, followed by 8 zero bytes; hash = its dname_hash. The name is in the zone. */
@@ -40,6 +42,11 @@ struct steer_answer answer_pick(struct query *q, struct query_context *ctx,
  */
 bool answer_records(const struct served *s, struct answer *a, const struct steer_answer *pick,
                     uint32_t ttl, uint16_t owner);
+
+/* Copies bytes [from, to) of the image, cut where sections end, with its pointers put right; false,
+ * with the answer truncated, where they do not fit. Counts are the caller's. */
+bool answer_part(const struct query *q, struct answer *a, const struct zone_image *image,
+                 size_t from, size_t to);
 
 /* Empty, with TC: the client is to come back over TCP. */
 void answer_truncate(const struct query *q, struct answer *a);

@@ -2,7 +2,14 @@
  * through every zone served here and on to steered names. */
 #include "base/bytes.h"
 #include "base/invariant.h"
-#include "serve/dns/answer.h"
+#include "serve/dns/secure.h"
+
+/* A name on the way that a wildcard answered for: DO wants a proof that itself is not there. */
+struct expansion {
+    const struct served_zone *zone;
+    struct bytes name;
+    struct match match;
+};
 
 /* The name that the chain has reached, with where the message already holds it. */
 struct chain {
@@ -16,6 +23,8 @@ struct chain {
     size_t length;
     unsigned seen_count;
     struct bytes seen[QUERY_CHAIN_MAX + 1]; /* names passed, to cut loops */
+    unsigned expansion_count;
+    struct expansion expansions[QUERY_CHAIN_MAX + 1];
 };
 
 static uint16_t pointer_to(size_t position)
@@ -79,11 +88,52 @@ static uint16_t set_write(struct writer *w, const struct zone *z, const struct z
     return count;
 }
 
+/* ---- what DO adds ---- */
+
+static uint16_t chain_origin(const struct chain *c, const struct served_zone *zone)
+{
+    return zone == c->q->zone
+               ? pointer_to(DNS_HEADER_SIZE + c->q->name_length - zone->origin_length)
+               : 0;
+}
+
+static struct secure_place chain_place(struct chain *c, const struct served_zone *zone)
+{
+    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone)};
+}
+
+/* The signatures of a set at the name that the chain has reached. */
+static uint16_t chain_signatures(struct chain *c, const struct zone_set *set)
+{
+    struct secure_place p = chain_place(c, c->zone);
+    return secure_wanted(c->q, p.z)
+               ? secure_signatures(&p, set->records, set->ttl, c->owner, c->name, c->length)
+               : 0;
+}
+
+static void expansion_note(struct chain *c, const struct match *m)
+{
+    invariant(c->expansion_count < array_length(c->expansions));
+    if (m->encloser && secure_wanted(c->q, &c->zone->zone))
+        c->expansions[c->expansion_count++] =
+            (struct expansion){c->zone, c->seen[c->seen_count - 1], *m};
+}
+
+static void expansions_write(struct chain *c)
+{
+    for (unsigned i = 0; i < c->expansion_count; i++) {
+        const struct expansion *e = &c->expansions[i];
+        struct secure_place p = chain_place(c, e->zone);
+        uint16_t count = secure_denial(&p, e->name.data, e->name.length, &e->match, true);
+        c->a->authorities = (uint16_t)(c->a->authorities + count);
+    }
+}
+
 /* ---- ends of a chain ---- */
 
 /* RFC 2308 3: the SOA with the smaller of its TTL and its last field. RFC 6604 3: the last name's
  * RCODE. */
-static void chain_negative(struct chain *c, enum dns_rcode rcode)
+static void chain_negative(struct chain *c, const struct match *m, enum dns_rcode rcode)
 {
     const struct zone *z = &c->zone->zone;
     const struct zone_node *apex = zone_node_at(z, z->header->apex);
@@ -96,13 +146,18 @@ static void chain_negative(struct chain *c, enum dns_rcode rcode)
         return;
     struct reader minimum = reader_init(rdata + length - 4, 4);
     uint32_t ttl = reader_u32(&minimum);
-    uint16_t owner = c->zone == c->q->zone
-                         ? pointer_to(DNS_HEADER_SIZE + c->q->name_length - c->zone->origin_length)
-                         : 0;
-    owner_write(&c->w, owner, z->header->origin, z->header->origin_length);
-    record_write(&c->w, DNS_SOA, ttl < soa->ttl ? ttl : soa->ttl, rdata, length);
+    struct secure_place p = chain_place(c, c->zone);
+    ttl = ttl < soa->ttl ? ttl : soa->ttl;
+    owner_write(&c->w, p.origin, z->header->origin, z->header->origin_length);
+    record_write(&c->w, DNS_SOA, ttl, rdata, length);
     c->a->rcode = rcode;
     c->a->authorities = 1;
+    if (!secure_wanted(c->q, z))
+        return;
+    uint16_t count = secure_signatures(&p, soa->records, ttl, p.origin, z->header->origin,
+                                       z->header->origin_length);
+    count = (uint16_t)(count + secure_denial(&p, c->name, c->length, m, false));
+    c->a->authorities = (uint16_t)(1 + count);
 }
 
 static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type, uint16_t owner)
@@ -129,11 +184,15 @@ static void chain_referral(struct chain *c, const struct zone_node *cut)
     invariant(cut->flags & NODE_CUT && ns);
     struct writer before = c->w;
     uint16_t count = set_write(&c->w, z, ns, 0, zone_node_name(cut), cut->name_length);
+    if (secure_wanted(c->q, z)) {
+        struct secure_place p = chain_place(c, c->zone);
+        count = (uint16_t)(count + secure_delegation(&p, cut));
+    }
     if (c->w.failed) {
         c->w = before;
         return;
     }
-    c->a->authorities = count;
+    c->a->authorities = (uint16_t)(c->a->authorities + count);
     struct set_reader r = set_open(z, ns);
     const uint8_t *name;
     uint16_t length;
@@ -149,7 +208,7 @@ static void chain_referral(struct chain *c, const struct zone_node *cut)
 static void chain_set(struct chain *c, const struct zone_set *s)
 {
     uint16_t count = set_write(&c->w, &c->zone->zone, s, c->owner, c->name, c->length);
-    c->a->answers = (uint16_t)(c->a->answers + count);
+    c->a->answers = (uint16_t)(c->a->answers + count + chain_signatures(c, s));
 }
 
 static void chain_addresses(struct chain *c, const struct steer_answer *pick, uint32_t ttl)
@@ -162,16 +221,18 @@ static void chain_addresses(struct chain *c, const struct steer_answer *pick, ui
 
 /* ---- links ---- */
 
-/* Writes the alias and steps to its target. False where the chain ends: nothing more is known here,
- * or it turns in a circle. */
-static bool chain_alias(struct chain *c, uint32_t ttl, const uint8_t *target, size_t length)
+/* Writes the alias, with the signatures of its set where it has one, and steps to its target. False
+ * where the chain ends: nothing more is known here, or it turns in a circle. */
+static bool chain_alias(struct chain *c, const struct zone_set *set, uint32_t ttl,
+                        const uint8_t *target, size_t length)
 {
     owner_write(&c->w, c->owner, c->name, c->length);
     record_write(&c->w, DNS_CNAME, ttl, target, (uint16_t)length);
-    c->a->answers++;
+    uint16_t owner = pointer_to(c->w.position - length);
+    c->a->answers = (uint16_t)(c->a->answers + 1 + (set ? chain_signatures(c, set) : 0));
     if (c->w.failed)
         return false;
-    c->owner = pointer_to(c->w.position - length);
+    c->owner = owner;
     for (unsigned i = 0; i < c->seen_count; i++)
         if (dname_equal(c->seen[i].data, c->seen[i].length, target, length))
             return false;
@@ -187,8 +248,9 @@ static bool chain_alias(struct chain *c, uint32_t ttl, const uint8_t *target, si
 }
 
 /* One name of the chain; true where it leads on to another. */
-static bool chain_node(struct chain *c, const struct zone_node *node)
+static bool chain_node(struct chain *c, const struct match *m)
 {
+    const struct zone_node *node = m->node;
     uint16_t type = c->q->type;
     const struct zone_set *set = zone_node_set(node, type);
     if (node->flags & NODE_CNAME && !set) {
@@ -197,7 +259,8 @@ static bool chain_node(struct chain *c, const struct zone_node *node)
         uint16_t length;
         bool one = set_next(&r, &target, &length);
         invariant(one && node->sets[0].type == DNS_CNAME);
-        return chain_alias(c, node->sets[0].ttl, target, length);
+        expansion_note(c, m);
+        return chain_alias(c, &node->sets[0], node->sets[0].ttl, target, length);
     }
     if (node->flags & NODE_STEERED && (type == DNS_A || type == DNS_AAAA)) {
         uint32_t ttl = 0;
@@ -205,20 +268,24 @@ static bool chain_node(struct chain *c, const struct zone_node *node)
             answer_pick(c->q, c->ctx, c->zone, node, type == DNS_AAAA ? IP_V6 : IP_V4, &ttl);
         const struct plan *p = &c->q->served->plan;
         c->a->steered = true;
+        if (pick.kind != STEER_NODATA)
+            expansion_note(c, m);
         if (pick.kind == STEER_CNAME) {
             const uint8_t *target = (const uint8_t *)p->text + p->choices[pick.choice].first;
-            return chain_alias(c, ttl, target, dname_length(target));
+            return chain_alias(c, NULL, ttl, target, dname_length(target));
         }
         if (pick.kind == STEER_ADDRESSES)
             chain_addresses(c, &pick, ttl);
         else
-            chain_negative(c, DNS_NOERROR);
+            chain_negative(c, m, DNS_NOERROR);
         return false;
     }
-    if (set)
+    if (set) {
+        expansion_note(c, m);
         chain_set(c, set);
-    else
-        chain_negative(c, DNS_NOERROR);
+    } else {
+        chain_negative(c, m, DNS_NOERROR);
+    }
     return false;
 }
 
@@ -230,23 +297,26 @@ static struct match chain_match(const struct chain *c)
 
 void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, struct match match)
 {
-    struct chain c = {.q = q,
-                      .ctx = ctx,
-                      .a = a,
-                      .zone = q->zone,
-                      .owner = 0xc00c,
-                      .length = q->name_length,
-                      .seen_count = 1};
+    struct chain c; /* large: what is not set here is not read */
+    c.q = q;
+    c.ctx = ctx;
+    c.a = a;
+    c.zone = q->zone;
+    c.owner = 0xc00c;
+    c.length = q->name_length;
+    c.expansion_count = 0;
+    c.seen_count = 1;
     memcpy(c.name, q->name, sizeof c.name);
     c.seen[0] = (struct bytes){q->name, q->name_length};
     c.w = writer_init(a->data, a->limit);
     c.w.position = a->position;
-    while (match.kind == MATCH_NODE && chain_node(&c, match.node))
+    while (match.kind == MATCH_NODE && chain_node(&c, &match))
         match = chain_match(&c);
+    if (match.kind == MATCH_NONE)
+        chain_negative(&c, &match, DNS_NXDOMAIN);
+    expansions_write(&c);
     if (match.kind == MATCH_CUT)
         chain_referral(&c, match.node);
-    else if (match.kind == MATCH_NONE)
-        chain_negative(&c, DNS_NXDOMAIN);
     if (c.w.failed)
         answer_truncate(q, a);
     else

@@ -2,20 +2,21 @@
 
 static struct match match_cut(const struct zone *z, const struct zone_node *n)
 {
-    return (struct match){MATCH_CUT, zone_node_at(z, (uint64_t)n->cut * 8)};
+    return (struct match){MATCH_CUT, zone_node_at(z, (uint64_t)n->cut * 8), NULL};
 }
 
 /* RFC 4592 3.3.1: only the wildcard right below the closest encloser counts. */
-static struct match match_wildcard(const struct zone *z, const uint8_t *encloser, size_t length)
+static struct match match_wildcard(const struct zone *z, const struct zone_node *up)
 {
+    size_t length = up->name_length;
     uint8_t name[DNAME_MAX + 9] = {1, '*'};
-    memcpy(name + 2, encloser, length);
+    memcpy(name + 2, zone_node_name(up), length);
     const struct zone_node *n = zone_find(z, name, length + 2, served_hash(name, length + 2));
     if (!n)
-        return (struct match){MATCH_NONE, NULL};
+        return (struct match){MATCH_NONE, NULL, up};
     if (n->flags & (NODE_CUT | NODE_BELOW_CUT))
         return match_cut(z, n);
-    return (struct match){MATCH_NODE, n};
+    return (struct match){MATCH_NODE, n, up};
 }
 
 /* The name does not exist: climbs to the closest encloser. The apex ends the climb. */
@@ -36,8 +37,8 @@ static struct match match_encloser(const struct zone *z, const uint8_t *name, si
     if (unlikely(n->flags & (NODE_CUT | NODE_BELOW_CUT)))
         return match_cut(z, n);
     if (n->flags & NODE_HAS_WILDCARD_CHILD && length + 2 <= DNAME_MAX)
-        return match_wildcard(z, name, length);
-    return (struct match){MATCH_NONE, NULL};
+        return match_wildcard(z, n);
+    return (struct match){MATCH_NONE, NULL, n};
 }
 
 struct match match_find(const struct zone *z, const uint8_t *name, size_t length, unsigned labels,
@@ -51,5 +52,5 @@ struct match match_find(const struct zone *z, const uint8_t *name, size_t length
         if (!(n->flags & NODE_CUT) || type != DNS_DS)
             return match_cut(z, n);
     }
-    return (struct match){MATCH_NODE, n};
+    return (struct match){MATCH_NODE, n, NULL};
 }

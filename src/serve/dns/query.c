@@ -2,6 +2,7 @@
 #include "base/invariant.h"
 #include "serve/dns/answer.h"
 #include "serve/dns/parse.h"
+#include "serve/dns/secure.h"
 
 enum { OPT_SIZE = 11, OPTION_SIZE = 4, SUBNET_SIZE = 4 };
 
@@ -68,18 +69,34 @@ void answer_truncate(const struct query *q, struct answer *a)
 }
 
 /* Pointers into the origin part of the question, or into the image, move with the question's length
- * (model/zone.h). */
+ * (model/zone.h). `bytes`: [from, to) of the image. */
 static void image_fix(const struct query *q, const struct zone_image *image, uint8_t *bytes,
-                      size_t length)
+                      size_t from, size_t to)
 {
     const uint16_t *fixups = zone_image_fixups(image);
     unsigned delta = q->name_length - q->zone->origin_length;
     for (unsigned i = 0; i < image->fixup_count; i++) {
-        if (fixups[i] + 2u > length)
+        if (fixups[i] < from || fixups[i] + 2u > to)
             continue;
-        uint8_t *p = bytes + fixups[i];
+        uint8_t *p = bytes + (fixups[i] - from);
         store_u16(p, (p[0] << 8 | p[1]) + delta);
     }
+}
+
+bool answer_part(const struct query *q, struct answer *a, const struct zone_image *image,
+                 size_t from, size_t to)
+{
+    invariant(from <= to && to <= image->length);
+    if (to - from > a->limit - a->position) {
+        answer_truncate(q, a);
+        return false;
+    }
+    uint8_t *at = a->data + a->position;
+    memcpy(at, zone_image_bytes(image) + from, to - from);
+    if (image->fixup_count)
+        image_fix(q, image, at, from, to);
+    a->position += to - from;
+    return true;
 }
 
 /* Whole sets only (RFC 2181 9): additionals go first and are not missed, but for the glue of a
@@ -101,15 +118,29 @@ static void answer_image(const struct query *q, struct answer *a, const struct z
     uint8_t *to = a->data + a->position;
     memcpy(to, zone_image_bytes(image), length);
     if (image->fixup_count)
-        image_fix(q, image, to, length);
+        image_fix(q, image, to, 0, length);
     a->position += length;
     a->answers = image->answers;
     a->authorities = image->authorities;
     a->additionals = whole ? image->additionals : 0;
 }
 
-static void answer_negative(const struct query *q, struct answer *a, enum dns_rcode rcode)
+static void answer_set(const struct query *q, struct answer *a, const struct match *m,
+                       const struct zone_set *set)
 {
+    if (secure_wanted(q, &q->zone->zone))
+        secure_set(q, a, m, set);
+    else
+        answer_image(q, a, zone_set_image(m->node, set), false);
+}
+
+static void answer_negative(const struct query *q, struct answer *a, const struct match *m,
+                            enum dns_rcode rcode)
+{
+    if (secure_wanted(q, &q->zone->zone)) {
+        secure_negative(q, a, m, rcode);
+        return;
+    }
     a->rcode = rcode;
     answer_image(q, a, q->zone->negative, false);
 }
@@ -119,7 +150,10 @@ static void answer_referral(const struct query *q, struct answer *a, const struc
     const struct zone_set *ns = zone_node_set(cut, DNS_NS);
     invariant(cut->flags & NODE_CUT && ns);
     a->flags = 0;
-    answer_image(q, a, zone_set_image(cut, ns), true);
+    if (secure_wanted(q, &q->zone->zone))
+        secure_referral(q, a, cut);
+    else
+        answer_image(q, a, zone_set_image(cut, ns), true);
 }
 
 /* ---- answers from the plan ---- */
@@ -186,8 +220,9 @@ bool answer_records(const struct served *s, struct answer *a, const struct steer
 }
 
 static void answer_steered(struct query *q, struct query_context *ctx, struct answer *a,
-                           const struct zone_node *node)
+                           const struct match *m)
 {
+    const struct zone_node *node = m->node;
     uint32_t ttl = 0;
     enum ip_family family = q->type == DNS_AAAA ? IP_V6 : IP_V4;
     struct steer_answer pick = answer_pick(q, ctx, q->zone, node, family, &ttl);
@@ -195,10 +230,12 @@ static void answer_steered(struct query *q, struct query_context *ctx, struct an
     if (likely(pick.kind == STEER_ADDRESSES)) {
         if (!answer_records(q->served, a, &pick, ttl, 0xc00c))
             answer_truncate(q, a);
+        else if (secure_wanted(q, &q->zone->zone))
+            secure_expansion(q, a, m);
     } else if (pick.kind == STEER_NODATA) {
-        answer_negative(q, a, DNS_NOERROR);
+        answer_negative(q, a, m, DNS_NOERROR);
     } else {
-        chain_answer(q, ctx, a, (struct match){MATCH_NODE, node});
+        chain_answer(q, ctx, a, *m);
     }
 }
 
@@ -206,38 +243,40 @@ static void answer_steered(struct query *q, struct query_context *ctx, struct an
 
 /* RFC 8482 4.1: one set stands for all. */
 static void answer_any(struct query *q, struct query_context *ctx, struct answer *a,
-                       const struct zone_node *node)
+                       const struct match *m)
 {
+    const struct zone_node *node = m->node;
     if (node->flags & NODE_STEERED) {
         q->type = q->zone->faces[(size_t)node->steered * IP_FAMILIES].choice == PLAN_NONE ? DNS_AAAA
                                                                                           : DNS_A;
-        answer_steered(q, ctx, a, node);
+        answer_steered(q, ctx, a, m);
     } else if (node->set_count) {
-        answer_image(q, a, zone_set_image(node, &node->sets[0]), false);
+        answer_set(q, a, m, &node->sets[0]);
     } else {
-        answer_negative(q, a, DNS_NOERROR);
+        answer_negative(q, a, m, DNS_NOERROR);
     }
 }
 
 static void answer_node(struct query *q, struct query_context *ctx, struct answer *a,
-                        const struct zone_node *node)
+                        const struct match *m)
 {
+    const struct zone_node *node = m->node;
     if (unlikely(q->type == DNS_ANY)) {
-        answer_any(q, ctx, a, node);
+        answer_any(q, ctx, a, m);
         return;
     }
     if (node->flags & NODE_STEERED && (q->type == DNS_A || q->type == DNS_AAAA)) {
-        answer_steered(q, ctx, a, node);
+        answer_steered(q, ctx, a, m);
         return;
     }
     /* What stands beside an alias (RFC 4035 2.5) is an answer before the alias is followed. */
     const struct zone_set *set = zone_node_set(node, q->type);
     if (likely(set))
-        answer_image(q, a, zone_set_image(node, set), false);
+        answer_set(q, a, m, set);
     else if (node->flags & NODE_CNAME)
-        chain_answer(q, ctx, a, (struct match){MATCH_NODE, node});
+        chain_answer(q, ctx, a, *m);
     else
-        answer_negative(q, a, DNS_NOERROR);
+        answer_negative(q, a, m, DNS_NOERROR);
 }
 
 static void answer_name(struct query *q, struct query_context *ctx, struct answer *a)
@@ -246,11 +285,11 @@ static void answer_name(struct query *q, struct query_context *ctx, struct answe
         match_find(&q->zone->zone, q->name, q->name_length, q->labels, q->hash, q->type);
     a->flags = DNS_FLAG_AA;
     if (likely(m.kind == MATCH_NODE))
-        answer_node(q, ctx, a, m.node);
+        answer_node(q, ctx, a, &m);
     else if (m.kind == MATCH_CUT)
         answer_referral(q, a, m.node);
     else
-        answer_negative(q, a, DNS_NXDOMAIN);
+        answer_negative(q, a, &m, DNS_NXDOMAIN);
 }
 
 /* ---- the message ---- */

@@ -1,0 +1,286 @@
+#include "serve/dns/secure.h"
+#include "base/invariant.h"
+#include "model/zone_walk.h"
+#include "wire/nsec3.h"
+#include "wire/rdata.h"
+
+enum { LINKS_MAX = 3, POINTER_MAX = 0x3fff, ADDITIONAL_MAX = 1232 };
+
+static void record_write(struct writer *w, uint16_t type, uint32_t ttl, const struct zone_record *r)
+{
+    writer_u16(w, type);
+    writer_u16(w, DNS_IN);
+    writer_u32(w, ttl);
+    writer_u16(w, r->length);
+    writer_bytes(w, r->rdata, r->length);
+}
+
+static void owner_write(struct writer *w, uint16_t owner, const uint8_t *name, size_t length)
+{
+    if (owner)
+        writer_u16(w, owner);
+    else
+        writer_bytes(w, name, length);
+}
+
+uint16_t secure_signatures(const struct secure_place *p, uint32_t records, uint32_t ttl,
+                           uint16_t owner, const uint8_t *name, size_t length)
+{
+    struct zone_record r;
+    uint16_t count = 0;
+
+    if (!zone_records_signature_first(p->z, records, &r))
+        return 0;
+    do {
+        owner_write(p->w, owner, name, length);
+        record_write(p->w, DNS_RRSIG, ttl, &r);
+        count++;
+    } while (zone_record_next(&r));
+    return count;
+}
+
+/* A whole set with its signatures, the owner written out once. */
+static uint16_t set_write(const struct secure_place *p, const struct zone_set *set,
+                          const uint8_t *name, size_t length)
+{
+    struct zone_record r = zone_record_first(p->z, set);
+    uint16_t count = 0, owner = 0;
+
+    do {
+        size_t at = p->w->position;
+        owner_write(p->w, owner, name, length);
+        record_write(p->w, set->type, set->ttl, &r);
+        if (!owner && at <= POINTER_MAX)
+            owner = (uint16_t)(0xc000 | at);
+        count++;
+    } while (zone_record_next(&r));
+    return (uint16_t)(count + secure_signatures(p, set->records, set->ttl, owner, name, length));
+}
+
+/* ---- denial ---- */
+
+/* Records of the chain that an answer needs, each once. */
+struct links {
+    uint32_t records[LINKS_MAX]; /* offset / 8 */
+    unsigned count;
+};
+
+static bool link_is_new(struct links *l, uint32_t records)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->records[i] == records)
+            return false;
+    invariant(l->count < LINKS_MAX);
+    l->records[l->count++] = records;
+    return true;
+}
+
+/* Owner: labels before the origin, then the origin. */
+static uint16_t link_write(const struct secure_place *p, const uint8_t *labels, size_t length,
+                           uint16_t type, uint32_t records)
+{
+    const struct zone_header *h = p->z->header;
+    struct zone_record r = zone_records_first(p->z, records);
+    size_t at = p->w->position;
+    uint8_t name[DNAME_MAX];
+
+    memcpy(name, labels, length);
+    memcpy(name + length, h->origin, h->origin_length);
+    writer_bytes(p->w, name, length);
+    owner_write(p->w, p->origin, h->origin, h->origin_length);
+    record_write(p->w, type, h->proof_ttl, &r);
+    uint16_t owner = !length && p->origin ? p->origin
+                     : at <= POINTER_MAX  ? (uint16_t)(0xc000 | at)
+                                          : 0;
+    return (uint16_t)(1 + secure_signatures(p, records, h->proof_ttl, owner, name,
+                                            length + h->origin_length));
+}
+
+/* The chain's record for a name: its own, or the one whose gap it falls into. */
+static uint16_t link_add(const struct secure_place *p, struct links *l, const uint8_t *name,
+                         size_t length)
+{
+    const struct zone_header *h = p->z->header;
+    uint8_t hash[NSEC3_HASH_SIZE], label[NSEC3_LABEL_SIZE];
+
+    if (h->flags & ZONE_NSEC3) {
+        nsec3_hash(name, length, hash);
+        const struct zone_link *link = zone_link_find(p->z, hash);
+        if (!link_is_new(l, link->records))
+            return 0;
+        nsec3_label(link->hash, label);
+        return link_write(p, label, sizeof label, DNS_NSEC3, link->records);
+    }
+    const struct zone_node *n = zone_named_find(p->z, name);
+    const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
+    invariant(nsec);
+    if (!link_is_new(l, nsec->records))
+        return 0;
+    return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
+                      nsec->records);
+}
+
+/* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
+ * next closer name, the wildcard at the encloser. */
+uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
+                       const struct match *m, bool positive)
+{
+    struct links links = {.count = 0};
+    uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
+    uint16_t count = 0;
+
+    if (!m->encloser)
+        return link_add(p, &links, zone_node_name(m->node), m->node->name_length);
+    const uint8_t *encloser = zone_node_name(m->encloser);
+    size_t encloser_length = m->encloser->name_length;
+    invariant(encloser_length < length);
+    if (p->z->header->flags & ZONE_NSEC3 && !positive)
+        count = link_add(p, &links, encloser, encloser_length);
+    while (length - name[0] - 1u > encloser_length) {
+        length -= name[0] + 1u;
+        name += name[0] + 1u;
+    }
+    count = (uint16_t)(count + link_add(p, &links, name, length));
+    if (positive || encloser_length + 2 > DNAME_MAX)
+        return count;
+    memcpy(wildcard + 2, encloser, encloser_length);
+    return (uint16_t)(count + link_add(p, &links, wildcard, encloser_length + 2));
+}
+
+uint16_t secure_delegation(const struct secure_place *p, const struct zone_node *cut)
+{
+    const struct zone_set *ds = zone_node_set(cut, DNS_DS);
+    struct match m = {.kind = MATCH_NODE, .node = cut};
+
+    return ds ? set_write(p, ds, zone_node_name(cut), cut->name_length)
+              : secure_denial(p, zone_node_name(cut), cut->name_length, &m, false);
+}
+
+/* ---- whole answers ---- */
+
+/* A writer behind what the answer holds; answer_end() takes its work over. */
+static struct writer answer_writer(const struct answer *a)
+{
+    struct writer w = writer_init(a->data, a->limit);
+    w.position = a->position;
+    return w;
+}
+
+static bool answer_end(const struct query *q, struct answer *a, const struct writer *w)
+{
+    if (w->failed)
+        answer_truncate(q, a);
+    else
+        a->position = w->position;
+    return !w->failed;
+}
+
+static struct secure_place place_of(const struct query *q, struct writer *w)
+{
+    unsigned origin = DNS_HEADER_SIZE + q->name_length - q->zone->origin_length;
+    return (struct secure_place){w, &q->zone->zone, (uint16_t)(0xc000 | origin)};
+}
+
+/* Addresses of one type that go along while they fit, with their signatures (RFC 4035 3.1.1). */
+static void address_write(const struct secure_place *p, struct answer *a, const struct zone_node *n,
+                          uint16_t type)
+{
+    const struct zone_set *set = zone_node_set(n, type);
+    struct writer before = *p->w;
+
+    if (!set)
+        return;
+    uint16_t count = set_write(p, set, zone_node_name(n), n->name_length);
+    if (p->w->failed || p->w->position > ADDITIONAL_MAX)
+        *p->w = before;
+    else
+        a->additionals = (uint16_t)(a->additionals + count);
+}
+
+static void additional_write(const struct secure_place *p, struct answer *a,
+                             const struct zone_set *set)
+{
+    int offset = rdata_target_offset(set->type);
+    struct zone_record r = zone_record_first(p->z, set);
+    const struct zone_node *last = NULL;
+
+    if (offset < 0)
+        return;
+    do {
+        const uint8_t *name = r.rdata + offset;
+        size_t length = r.length - (size_t)offset;
+        const struct zone_node *n = zone_find(p->z, name, length, dname_hash(name, length));
+        if (!n || n == last || n->flags & (NODE_CUT | NODE_BELOW_CUT))
+            continue;
+        last = n;
+        address_write(p, a, n, DNS_A);
+        address_write(p, a, n, DNS_AAAA);
+    } while (p->w->position < ADDITIONAL_MAX && zone_record_next(&r));
+}
+
+void secure_set(const struct query *q, struct answer *a, const struct match *m,
+                const struct zone_set *set)
+{
+    const struct zone_image *image = zone_set_image(m->node, set);
+
+    if (!answer_part(q, a, image, 0, image->required))
+        return;
+    struct writer w = answer_writer(a);
+    struct secure_place p = place_of(q, &w);
+    uint16_t count = secure_signatures(&p, set->records, set->ttl, 0xc000 + DNS_HEADER_SIZE,
+                                       q->name, q->name_length);
+    a->answers = (uint16_t)(image->answers + count);
+    if (m->encloser)
+        a->authorities = secure_denial(&p, q->name, q->name_length, m, true);
+    if (answer_end(q, a, &w)) {
+        additional_write(&p, a, set);
+        a->position = w.position;
+    }
+}
+
+void secure_negative(const struct query *q, struct answer *a, const struct match *m,
+                     enum dns_rcode rcode)
+{
+    const struct zone *z = &q->zone->zone;
+    const struct zone_image *image = q->zone->negative;
+    const struct zone_set *soa = zone_node_set(zone_node_at(z, z->header->apex), DNS_SOA);
+
+    a->rcode = rcode;
+    if (!answer_part(q, a, image, 0, image->required))
+        return;
+    struct writer w = answer_writer(a);
+    struct secure_place p = place_of(q, &w);
+    uint16_t count = secure_signatures(&p, soa->records, z->header->proof_ttl, p.origin, NULL, 0);
+    count = (uint16_t)(count + secure_denial(&p, q->name, q->name_length, m, false));
+    a->authorities = (uint16_t)(image->authorities + count);
+    answer_end(q, a, &w);
+}
+
+void secure_referral(const struct query *q, struct answer *a, const struct zone_node *cut)
+{
+    const struct zone_image *image = zone_set_image(cut, zone_node_set(cut, DNS_NS));
+
+    if (!answer_part(q, a, image, 0, image->required))
+        return;
+    struct writer w = answer_writer(a);
+    struct secure_place p = place_of(q, &w);
+    a->authorities = (uint16_t)(image->authorities + secure_delegation(&p, cut));
+    if (!answer_end(q, a, &w))
+        return;
+    /* Pointers in the glue lead to the name servers' names, which have not moved. */
+    if (image->length - image->required > (int)(a->limit - a->position))
+        a->flags |= DNS_FLAG_TC; /* RFC 9471 3 */
+    else if (answer_part(q, a, image, image->required, image->length))
+        a->additionals = image->additionals;
+}
+
+void secure_expansion(const struct query *q, struct answer *a, const struct match *m)
+{
+    struct writer w = answer_writer(a);
+    struct secure_place p = place_of(q, &w);
+
+    if (m->encloser)
+        a->authorities =
+            (uint16_t)(a->authorities + secure_denial(&p, q->name, q->name_length, m, true));
+    answer_end(q, a, &w);
+}

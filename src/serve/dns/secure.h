@@ -1,0 +1,41 @@
+/* What DO adds to answers from a signed zone (RFC 4035 3.1, RFC 5155 7.2): signatures, and proofs
+ * that a name or a type is not there. Everything was made when the zone was compiled; here it is
+ * found and copied. */
+#pragma once
+
+#include "base/bytes.h"
+#include "serve/dns/answer.h"
+
+static inline bool secure_wanted(const struct query *q, const struct zone *z)
+{
+    return q->edns.dnssec_ok && z->header->flags & ZONE_SIGNED;
+}
+
+/* Where a writer puts records: owners are pointers where the message holds the name already. */
+struct secure_place {
+    struct writer *w; /* over the whole message; fails where there is no room */
+    const struct zone *z;
+    uint16_t origin; /* pointer word of the zone's origin; 0 = not in the message */
+};
+
+/* Each returns how many records it wrote. */
+
+/* The signatures behind the records at offset * 8 of the zone, for an owner that the message holds
+ * at the pointer word `owner`, or that is written out (0). */
+uint16_t secure_signatures(const struct secure_place *p, uint32_t records, uint32_t ttl,
+                           uint16_t owner, const uint8_t *name, size_t length);
+/* That the match is right: what is not there of `name`. `positive`: records of the wildcard were
+ * answered, so only the name's own absence is to be shown; else it is NODATA or NXDOMAIN. */
+uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
+                       const struct match *m, bool positive);
+/* The DS records of a delegation, or that it has none. */
+uint16_t secure_delegation(const struct secure_place *p, const struct zone_node *cut);
+
+/* Whole answers from the zone of the query. */
+void secure_set(const struct query *q, struct answer *a, const struct match *m,
+                const struct zone_set *set);
+void secure_negative(const struct query *q, struct answer *a, const struct match *m,
+                     enum dns_rcode rcode);
+void secure_referral(const struct query *q, struct answer *a, const struct zone_node *cut);
+/* Behind answer records of a wildcard that were written otherwise (steered names): the proof. */
+void secure_expansion(const struct query *q, struct answer *a, const struct match *m);
