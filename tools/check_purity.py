@@ -29,10 +29,16 @@ PURE = re.compile(
   | abort | __errno_location
   | __stack_chk_fail | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __\w+[dstx]i[1-4]? | __popcountdi2
   | json_\w+ | jsonp_\w+ | yaml_\w+ | XXH\w+
+  | (?:BIO|BN|CRYPTO|EC|ECDSA|ERR|EVP|HMAC|OPENSSL|OSSL|PEM|SHA\d*)_\w+ | HMAC | SHA\d+ | [di]2[di]_\w+
   | __(?:asan|ubsan|tsan|sanitizer|msan|gcov|llvm)_\w+ | __sancov\w+ | __fentry__
     )$""", re.X)
 # Of those families, what does reach out.
-IMPURE = re.compile(r"^(?:json_(?:load|dump)(?:f|fd|_file|_callback)|yaml_(?:parser_set_input_file|emitter_set_output_file))$")
+IMPURE = re.compile(r"""^(?:
+    json_(?:load|dump)(?:f|fd|_file|_callback) | yaml_(?:parser_set_input_file|emitter_set_output_file)
+  | BIO_(?:new_file|new_fp|new_fd|new_socket|new_connect|new_accept|new_dgram|s_(?:file|fd|socket|connect|accept|datagram))
+  | PEM_(?:read|write)_(?!bio_)\w+ | OSSL_STORE_\w+ | \w+_fp
+  | EVP_PKEY_(?:\w+_)?(?:keygen|paramgen|generate)(?:_init)?  # draw random numbers
+    )$""", re.X)
 
 
 def objects(build):

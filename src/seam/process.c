@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/invariant.h"
+#include "seam/disk.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,6 +11,8 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -75,7 +78,29 @@ static int capabilities_cut(uint64_t kept)
     return err;
 }
 
-static int become(const char *user, uint64_t kept)
+/* What this user of our user namespace is outside of it (user_namespaces(7)); -1 where it does not
+ * exist here. */
+static int64_t user_outside(uid_t user)
+{
+    enum { MAP_MAX = 65536 };
+    char *map;
+    size_t length;
+    if (disk_read("/proc/self/uid_map", MAP_MAX, &map, &length))
+        return user; /* a kernel without namespaces */
+    int64_t outside = -1;
+    for (char *line = map; *line && outside < 0;) {
+        unsigned long first = strtoul(line, &line, 10), there = strtoul(line, &line, 10),
+                      count = strtoul(line, &line, 10);
+        if (user >= first && user - first < count)
+            outside = (int64_t)(there + (user - first));
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    free(map);
+    return outside;
+}
+
+static int user_find(const char *user, struct passwd *ret)
 {
     enum { STRINGS_MAX = 16384 };
     char strings[STRINGS_MAX];
@@ -85,27 +110,41 @@ static int become(const char *user, uint64_t kept)
         return err == 0 || err == -ENOENT || err == -ESRCH ? ERR_MISSING : err;
     if (entry.pw_uid == 0 || entry.pw_gid == 0)
         return ERR_INVALID;
-    err = bounding_set_cut(kept);
-    if (err)
-        return err;
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) || setgroups(1, &entry.pw_gid) ||
-        setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid) ||
-        setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid) || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
-        return -errno;
-    invariant(geteuid() == entry.pw_uid && getegid() == entry.pw_gid);
+    *ret = (struct passwd){.pw_uid = entry.pw_uid, .pw_gid = entry.pw_gid};
     return 0;
+}
+
+static int become(const struct passwd *user)
+{
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) || setgroups(1, &user->pw_gid) ||
+        setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
+        return -errno;
+    invariant(geteuid() == user->pw_uid && getegid() == user->pw_gid);
+    return 0;
+}
+
+/* As root: cuts the bounding set and becomes the user, where there is somebody to become. */
+static int root_leave(const char *name, uint64_t kept)
+{
+    struct passwd user;
+    int err = user_find(name, &user);
+    if (!err)
+        err = bounding_set_cut(kept);
+    if (err || (user_outside(user.pw_uid) < 0 && user_outside(0) > 0))
+        return err;
+    return become(&user);
 }
 
 int process_drop(const char *user, bool keep_net_raw)
 {
     uint64_t kept = keep_net_raw ? UINT64_C(1) << CAP_NET_RAW : 0;
-    bool root = geteuid() == 0;
-    int err = root ? become(user, kept) : 0;
+    int err = geteuid() == 0 ? root_leave(user, kept) : 0;
     if (!err)
         err = capabilities_cut(kept);
     if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         err = -errno;
-    if (!err && root) {
+    if (!err && geteuid() != 0) {
         /* The way back must be shut. */
         int back = setresuid((uid_t)-1, 0, (uid_t)-1);
         invariant(back != 0 && geteuid() != 0);

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,41 @@ START_TEST(test_drop_refuses)
     ck_assert_int_eq(process_drop("no-such-user-here", false), ERR_MISSING);
     ck_assert_int_eq(process_drop("root", false), ERR_INVALID);
     ck_assert_uint_eq(geteuid(), 0);
+}
+END_TEST
+
+static bool file_put(const char *path, const char *content)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool done = fd >= 0 && write(fd, content, strlen(content)) > 0;
+    close(fd);
+    return done;
+}
+
+/* Root of a namespace where nobody else exists: `unshare --user --map-root-user`. */
+static bool lonely_root_become(void)
+{
+    char users[32];
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    return !unshare(CLONE_NEWUSER) && file_put("/proc/self/uid_map", users) && geteuid() == 0;
+}
+
+START_TEST(test_drop_of_a_root_with_nobody_to_become)
+{
+    bool root = geteuid() == 0;
+    /* An ordinary user outside; as root this test is one of those that may not stay root. */
+    if (!lonely_root_become())
+        return;
+    int err = process_drop("nobody", false);
+    if (root) {
+        ck_assert_int_ne(err, 0);
+        return;
+    }
+    ck_assert_int_eq(err, 0);
+    assert_status("CapEff", "0000000000000000");
+    assert_status("CapPrm", "0000000000000000");
+    assert_status("CapBnd", "0000000000000000");
+    assert_status("NoNewPrivs", "1");
 }
 END_TEST
 
@@ -323,5 +359,6 @@ START_TEST(test_log_and_last_words)
 END_TEST
 
 CHECK_MAIN("process", test_drop_keeps_nothing, test_drop_keeps_net_raw, test_drop_refuses,
-           test_seccomp, test_spawn_gives_exactly_these_descriptors, test_spawn_resets_signals,
+           test_drop_of_a_root_with_nobody_to_become, test_seccomp,
+           test_spawn_gives_exactly_these_descriptors, test_spawn_resets_signals,
            test_spawn_reports_errors, test_name, test_log_and_last_words)
