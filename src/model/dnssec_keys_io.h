@@ -1,0 +1,54 @@
+/* The keys of a zone as files: DATA/keys/ZONE/, mode 0700, with one PKCS#8 PEM file a key, mode
+ * 0600, and state.json. Only control writes there, one load or order at a time.
+ *
+ *   load -> sign and compile the zone -> commit, once the zone is taken into service
+ *
+ * so that the clock of a rollover starts when a key is seen by the world, not when it is planned.
+ */
+#pragma once
+
+#include "model/dnssec.h"
+#include "model/dnssec_state.h"
+
+/* Keys of one zone at one moment; counted, in one thread at a time. */
+struct dnssec_keyring {
+    struct dnssec_zone_keys keys; /* views `pairs`; what the zone is signed with */
+    struct key_state state;       /* as it will be once this is committed */
+    struct key_state saved;       /* as it is on disk */
+    struct key_policy policy;
+    int64_t next_event; /* seconds since 1970: load again then; KEY_NEVER where keys wait for
+                           nothing but the operator. Signatures have their own time. */
+    int64_t made;       /* the wall time of the load */
+    unsigned references;
+    struct dnssec_key *pairs[KEY_RECORDS_MAX]; /* as state.keys */
+    struct dnssec_key *lists[4][KEY_RECORDS_MAX];
+    struct key_record removed[KEY_RECORDS_MAX];
+    unsigned removed_count;
+    char *folder;
+};
+
+struct dnssec_keys_request {
+    const char *data; /* the node's folder */
+    const struct config_zone *zone;
+    int64_t wall;       /* seconds since 1970 */
+    bool served_signed; /* the zone that is served now is signed: lost keys are an error then, never
+                           a reason to make others (L3) */
+};
+
+/* Makes what is missing at first use, and what a rollover needs. *ret is NULL where the zone is not
+ * to be signed; a zone that was signed goes on being so, with a line in `problems`, until the
+ * operator has said that the parent's DS is gone. Every failure adds a line that says what to do.
+ */
+must_check int dnssec_keys_load(const struct dnssec_keys_request *r, struct text *problems,
+                                struct dnssec_keyring **ret);
+/* The zone signed with these keys is in service; its longest TTL is ttl_max seconds. Keys that left
+ * the zone are deleted. On failure the state on disk stays as it was. */
+must_check int dnssec_keyring_commit(struct dnssec_keyring *ring, int64_t ttl_max);
+struct dnssec_keyring *dnssec_keyring_ref(struct dnssec_keyring *ring); /* NULL is fine */
+void dnssec_keyring_unref(struct dnssec_keyring *ring);                 /* NULL is fine */
+
+/* What the operator says about a zone, from the state on disk and back to it. `out` gets sentences.
+ */
+enum dnssec_order { DNSSEC_STATUS, DNSSEC_ROLL, DNSSEC_DS_SEEN, DNSSEC_DS_GONE, DNSSEC_UNSIGN };
+must_check int dnssec_keys_order(const struct dnssec_keys_request *r, enum dnssec_order order,
+                                 enum key_use use, struct text *out);

@@ -1,0 +1,123 @@
+/* The life of a zone's keys: which are published, which sign, which the parent should point to, and
+ * when that changes (RFC 6781, 7583). Pure: time is an argument, in seconds since 1970.
+ *
+ *   ZSK (pre-publication)
+ *     made --served--> published --DNSKEY known everywhere--> active
+ *                                                             (the one before: retired)
+ *     retired --its signatures gone from caches--> removed
+ *
+ *   KSK, CSK (both DS at the parent for a while; both keys sign the DNSKEY set for a while)
+ *     made --served--> published --DNSKEY known everywhere, DS seen and known everywhere--> active
+ *                                                             (the one before: retired)
+ *     retired --its signatures and its DS gone from caches--> removed
+ *     the first key of a zone: made --served--> active
+ *
+ *   DS of a KSK or CSK at the parent; CDS and CDNSKEY (RFC 7344) name those wanted or seen
+ *     hidden --signatures known everywhere--> wanted --operator--> seen
+ *     wanted, seen --the successor is active--> unwanted --operator--> gone
+ *
+ * Invariants: 1. once a key was made, exactly one zone-signing and one key-signing key is active
+ * after every step; 2. a key signs zone data only after every cache that has a DNSKEY set has it;
+ * 3. a key leaves the DNSKEY set only after no cache can have a signature or a DS that needs it. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/text.h"
+#include "model/config.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KEY_RECORDS_MAX = 8, KEY_STATE_FILE_MAX = 64 << 10 };
+#define KEY_NEVER INT64_MAX
+
+enum key_use { KEY_CSK, KEY_KSK, KEY_ZSK };
+enum { KEY_USES = 3 };
+enum key_stage { KEY_MADE, KEY_PUBLISHED, KEY_ACTIVE, KEY_RETIRED };
+enum { KEY_STAGES = 4 };
+enum ds_stage { DS_HIDDEN, DS_WANTED, DS_SEEN, DS_UNWANTED, DS_GONE };
+enum { DS_STAGES = 5 };
+
+const_function const char *key_use_name(enum key_use use); /* "csk" */
+const_function const char *key_stage_name(enum key_stage stage);
+const_function const char *ds_stage_name(enum ds_stage stage);
+
+struct key_record {
+    uint16_t tag;
+    uint8_t algorithm;
+    uint8_t use;                                 /* enum key_use */
+    uint8_t stage;                               /* enum key_stage */
+    uint8_t ds;                                  /* enum ds_stage; DS_HIDDEN for a ZSK */
+    int64_t made, published, activated, retired; /* 0 = not yet */
+    int64_t ds_since;                            /* when ds became what it is */
+};
+
+struct key_state {
+    struct key_record keys[KEY_RECORDS_MAX];
+    unsigned count;
+    uint8_t roll;      /* bits, 1 << enum key_use: a successor is to be made */
+    bool unsign;       /* the operator wants the zone unsigned; no DS is at the parent */
+    int64_t ttl_max;   /* longest TTL of the zone that a cache may still hold, seconds */
+    int64_t ttl_lower; /* since when the zone's longest TTL is below that; 0 = it is not */
+};
+
+struct key_policy {
+    bool split;
+    uint8_t algorithm;
+    int64_t dnskey_ttl, ds_ttl, propagation; /* seconds */
+    int64_t zsk_lifetime;                    /* 0 = never rolled by itself */
+};
+
+struct key_policy key_policy_of(const struct config_dnssec *d);
+
+/* Does a key have to be made before the next step? Then its use is put to *ret_use. */
+bool key_state_needs(const struct key_state *s, const struct key_policy *p, int64_t now,
+                     enum key_use *ret_use);
+/* A key was made. ERR_LIMIT: there are too many; ERR_CONFLICT: its tag is taken. */
+must_check int key_state_add(struct key_state *s, enum key_use use, uint8_t algorithm, uint16_t tag,
+                             int64_t now);
+
+/* Every change that is due at `now`. What it makes published is taken to be served from `now` on:
+ * step a copy, and keep it once the zone signed by it is in service. Removed keys are put to
+ * ret_removed. Returns the time of the next change; KEY_NEVER where none comes by itself. */
+int64_t key_state_step(struct key_state *s, const struct key_policy *p, int64_t now,
+                       struct key_record ret_removed[static KEY_RECORDS_MAX],
+                       unsigned *ret_removed_count);
+/* When a key's next change is due; KEY_NEVER where it waits for the operator or for nothing. */
+int64_t key_event_time(const struct key_state *s, const struct key_record *k,
+                       const struct key_policy *p);
+/* The zone that is served from now on has TTLs up to this. */
+void key_state_ttl(struct key_state *s, int64_t ttl_max, int64_t now);
+
+/* Does a key sign the DNSKEY, CDS and CDNSKEY sets; all else; is its DS asked for (CDS)? */
+bool key_signs_keys(const struct key_record *k);
+bool key_signs_zone(const struct key_record *k);
+bool key_delegated(const struct key_record *k);
+pure_function bool key_is_sep(const struct key_record *k);
+
+/* What the operator says. 0 or an error; *out gets a sentence either way. */
+must_check int key_state_roll(struct key_state *s, const struct key_policy *p, enum key_use use,
+                              struct text *out);
+must_check int key_state_ds_seen(struct key_state *s, const struct key_policy *p, int64_t now,
+                                 struct text *out);
+must_check int key_state_ds_gone(struct key_state *s, const struct key_policy *p, int64_t now,
+                                 struct text *out);
+/* The parent has no DS any more, and the zone is to go unsigned once no cache has one. */
+must_check int key_state_unsign(struct key_state *s, int64_t now, struct text *out);
+/* From when on may the zone be served unsigned? KEY_NEVER while the operator has not said so. */
+int64_t key_state_unsign_time(const struct key_state *s, const struct key_policy *p);
+
+/* ds_of (may be NULL): the presentation form of a key's DS record, without owner and class. */
+typedef const char *key_ds_text(void *context, const struct key_record *k);
+/* What is, what the operator has to do and what comes next, in sentences. zone: "example.com". */
+void key_state_describe(const struct key_state *s, const struct key_policy *p, const char *zone,
+                        key_ds_text *ds_of, void *context, struct text *out);
+/* "2026-11-21 23:05 UTC" */
+enum { KEY_TIME_MAX = 40 };
+char *key_time_format(int64_t when, char buffer[static KEY_TIME_MAX]);
+
+/* One JSON text; free(). */
+must_check char *key_state_encode(const struct key_state *s);
+/* ERR_SYNTAX, ERR_VERSION, ERR_INVALID with *ret_why in static storage. */
+must_check int key_state_decode(const char *data, size_t length, struct key_state *ret,
+                                const char **ret_why);
