@@ -176,17 +176,18 @@ class Node:
 
     def start(self, wait="ready"):
         self.log_path = self.folder / "log"
+        before = self.log().count("event=node.ready")
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "run", str(self.config_path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(self.env or {})})
         if wait == "ready":
-            assert wait_for(lambda: "event=node.ready" in self.log() or self.process.poll() is not None, START_S), self.log()
+            assert wait_for(lambda: self.log().count("event=node.ready") > before or self.process.poll() is not None, START_S), self.log()
             assert self.process.poll() is None, self.log()
         return self
 
     def log(self):
-        return self.log_path.read_text(errors="replace")
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def pid(self, role):
         """From the header of the role's mapped counters (model/stats.h)."""

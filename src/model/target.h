@@ -5,9 +5,9 @@
 #include "model/config.h"
 
 struct target {
-    uint32_t service;   /* index in config */
-    uint32_t endpoint;  /* index in the service */
-    uint8_t family;     /* enum ip_family */
+    uint32_t service;  /* index in config */
+    uint32_t endpoint; /* index in the service */
+    uint8_t family;    /* enum ip_family */
     struct ip address;
     const struct config_check *check; /* NULL: not probed, counts as healthy */
 };

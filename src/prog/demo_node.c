@@ -1,5 +1,6 @@
 /* The demo's node: a real one, `holdfast run` with a configuration in a temporary folder. */
 #include "base/err.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "model/stats.h"
 #include "prog/demo.h"
@@ -110,19 +111,25 @@ static int files_write(struct demo *d)
     return err;
 }
 
+static char *path_make(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = mem_new(size, 1);
+    snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
 static int folder_make(struct demo *d)
 {
     const char *parent = getenv("TMPDIR");
-    if (asprintf(&d->folder, "%s/holdfast-demo-XXXXXX", parent && *parent ? parent : "/tmp") < 0)
-        return -ENOMEM;
+    d->folder = path_make(parent && *parent ? parent : "/tmp", "holdfast-demo-XXXXXX");
     if (!mkdtemp(d->folder))
         return -errno;
     /* The roles may run as another user than root: they must get to their files. */
     if (chmod(d->folder, 0755))
         return -errno;
-    if (asprintf(&d->data, "%s/data", d->folder) < 0 ||
-        asprintf(&d->config, "%s/holdfast.yaml", d->folder) < 0)
-        return -ENOMEM;
+    d->data = path_make(d->folder, "data");
+    d->config = path_make(d->folder, "holdfast.yaml");
     return 0;
 }
 
