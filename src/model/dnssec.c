@@ -15,7 +15,7 @@
 
 enum {
     PROTOCOL_DNSSEC = 3,
-    RSA_BITS = 2048,
+    RSA_BITS_MAX = 2048,
     P256_COORDINATE = 32,
     ED25519_KEY = 32,
     RRSIG_FIXED = 18,        /* before the signer's name */
@@ -140,22 +140,13 @@ static int key_make(EVP_PKEY *pair, unsigned algorithm, uint16_t flags, struct d
     return 0;
 }
 
-int dnssec_key_generate(unsigned algorithm, uint16_t flags, struct dnssec_key **ret)
-{
-    EVP_PKEY *pair = algorithm == DNSSEC_RSASHA256         ? EVP_RSA_gen(RSA_BITS)
-                     : algorithm == DNSSEC_ECDSAP256SHA256 ? EVP_EC_gen("P-256")
-                     : algorithm == DNSSEC_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
-                                                   : NULL;
-    return pair ? key_make(pair, algorithm, flags, ret) : ERR_INVALID;
-}
-
 static bool pair_fits(const EVP_PKEY *pair, unsigned algorithm)
 {
     int i = algorithm_index(algorithm);
     if (i < 0 || EVP_PKEY_get_base_id(pair) != algorithms[i].kind)
         return false;
     int bits = EVP_PKEY_get_bits(pair);
-    return algorithm == DNSSEC_RSASHA256 ? bits >= 1024 && bits <= RSA_BITS
+    return algorithm == DNSSEC_RSASHA256 ? bits >= 1024 && bits <= RSA_BITS_MAX
                                          : algorithm != DNSSEC_ECDSAP256SHA256 || bits == 256;
 }
 
