@@ -22,6 +22,4 @@ int cmd_zone(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
-int cmd_version(int argc, char **argv);
-int cmd_help(int argc, char **argv);
 int cmd_role(int argc, char **argv);

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+static int cmd_version(int argc, char **argv);
+static int cmd_help(int argc, char **argv);
+
 static const struct command commands[] = {
     {"run", cmd_run, "CONFIG", "start a node: supervisor, control, dns and tell", false},
     {"check", cmd_check, "CONFIG", "check a configuration and its zone files; change nothing",
@@ -41,7 +44,7 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
-int cmd_version(int argc, char **argv)
+static int cmd_version(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
@@ -49,7 +52,7 @@ int cmd_version(int argc, char **argv)
     return 0;
 }
 
-int cmd_help(int argc, char **argv)
+static int cmd_help(int argc, char **argv)
 {
     const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
     if (c && c->run != cmd_help) {

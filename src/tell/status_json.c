@@ -102,6 +102,7 @@ static json_t *target_json(const struct view *v, const struct plan_target *t)
     set(o, "state", string(verdict_state_name((enum verdict_state)t->state)));
     set(o, "reason", string(reason_name((enum reason)t->reason)));
     set(o, "reason_sentence", string(reason_sentence((enum reason)t->reason)));
+    set(o, "reason_phase", string(phase_name(reason_phase((enum reason)t->reason))));
     set(o, "down_reason", string(reason_name((enum reason)t->down_reason)));
     set(o, "status", json_integer(t->status));
     set(o, "state_age", t->since ? seconds(view_age(v, t->since)) : json_null());
