@@ -116,6 +116,7 @@ static void service_settle(struct store *st, const struct layout *l, uint32_t s,
     to->endpoint_count = from->endpoint_count;
     to->policy = (uint8_t)from->policy;
     to->when_all_down = (uint8_t)from->when_all_down;
+    to->ttl_max = from->ttl_max;
     st->fallback[s] = from->fallback ? text_wire(st, from->fallback) : 0;
     for (uint32_t i = 0; i < from->endpoint_count; i++)
         endpoint_settle(st, l, s, to->endpoint_first + i,

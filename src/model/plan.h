@@ -111,6 +111,9 @@ struct plan_service {
     uint32_t zone;      /* index into files, or PLAN_NONE: only referred to by other services */
     uint32_t endpoint_first, endpoint_count;
     uint8_t policy, when_all_down;
+    uint32_t ttl_max; /* seconds: of its faces, whatever happens */
+    uint32_t signature_first,
+        signature_count; /* into signatures; none where the zone is unsigned */
     struct plan_face faces[IP_FAMILIES];
 };
 
@@ -144,6 +147,18 @@ struct plan_address {
     uint32_t target;
     uint8_t bytes[16];
 };
+
+/* What a name server adds for DO (RFC 4035) to an answer that ends at a choice: every answer that
+ * it can give has its signature here, made ahead of time. Those of one service stand together, by
+ * rising choice. */
+struct plan_signature {
+    uint32_t service;
+    uint32_t choice; /* CHOICE_ADDRESSES or CHOICE_CNAME */
+    uint32_t offset; /* in signed_bytes: RRSIG rdata, `windows` times `length` bytes */
+    uint16_t length;
+    uint16_t windows; /* plan_windows() of the choice: one for each start of the addresses sent */
+};
+enum { PLAN_WINDOWS_MAX = UINT16_MAX };
 
 /* Files that the plan reaches, named by the hash of their content; they live and die with it. */
 enum plan_file_kind { PLAN_FILE_ZONE, PLAN_FILE_NETMAP };
@@ -179,6 +194,10 @@ struct plan {
     uint32_t good_count;
     const struct plan_file *files;
     uint32_t file_count;
+    const struct plan_signature *signatures;
+    uint32_t signature_count;
+    const uint8_t *signed_bytes;
+    uint32_t signed_size;
     const char *text; /* NUL-terminated strings and wire names; offset 0 is "" */
     uint32_t text_size;
 };
@@ -186,4 +205,32 @@ struct plan {
 static inline const char *plan_text(const struct plan *p, uint32_t offset)
 {
     return offset == PLAN_NONE ? "" : p->text + offset;
+}
+
+/* How many sets of records a choice can answer with: all of its addresses, or `pick` of them from
+ * each start, round the list. */
+static inline uint32_t plan_windows(const struct plan_choice *c)
+{
+    return c->kind == CHOICE_ADDRESSES && c->pick < c->count ? c->count : 1;
+}
+
+/* RRSIG rdata of the answer of this service that ends at `choice` and begins at address `start` of
+ * it; NULL where there is none. Its original TTL is the service's ttl_max. */
+static inline const uint8_t *plan_signature(const struct plan *p, uint32_t service, uint32_t choice,
+                                            uint32_t start, uint16_t *ret_length)
+{
+    uint32_t low = p->services[service].signature_first;
+    uint32_t high = low + p->services[service].signature_count, end = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (p->signatures[middle].choice < choice)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == end || p->signatures[low].choice != choice)
+        return 0;
+    const struct plan_signature *s = &p->signatures[low];
+    *ret_length = s->length;
+    return p->signed_bytes + s->offset + (size_t)(start < s->windows ? start : 0) * s->length;
 }

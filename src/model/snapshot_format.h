@@ -16,15 +16,17 @@
 #define SNAPSHOT_MAGIC "HFPLAN\r\n"
 
 /* section, field of struct plan, its count */
-#define SNAPSHOT_SECTION_LIST(X)                    \
-    X(SECTION_SERVICES, services, service_count)    \
-    X(SECTION_ENDPOINTS, endpoints, endpoint_count) \
-    X(SECTION_TARGETS, targets, target_count)       \
-    X(SECTION_CHOICES, choices, choice_count)       \
-    X(SECTION_BRANCHES, branches, branch_count)     \
-    X(SECTION_ADDRESSES, addresses, address_count)  \
-    X(SECTION_GOODS, goods, good_count)             \
-    X(SECTION_FILES, files, file_count)             \
+#define SNAPSHOT_SECTION_LIST(X)                       \
+    X(SECTION_SERVICES, services, service_count)       \
+    X(SECTION_ENDPOINTS, endpoints, endpoint_count)    \
+    X(SECTION_TARGETS, targets, target_count)          \
+    X(SECTION_CHOICES, choices, choice_count)          \
+    X(SECTION_BRANCHES, branches, branch_count)        \
+    X(SECTION_ADDRESSES, addresses, address_count)     \
+    X(SECTION_GOODS, goods, good_count)                \
+    X(SECTION_FILES, files, file_count)                \
+    X(SECTION_SIGNATURES, signatures, signature_count) \
+    X(SECTION_SIGNED, signed_bytes, signed_size)       \
     X(SECTION_TEXT, text, text_size)
 
 enum snapshot_section_index {

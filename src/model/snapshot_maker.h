@@ -98,6 +98,7 @@ static inline uint32_t maker_service(struct maker *m, const char *name, uint32_t
         .endpoint_first = m->plan.endpoint_count,
         .policy = POLICY_FAILOVER,
         .when_all_down = ALL_DOWN_PREFERRED,
+        .ttl_max = 60,
     };
     for (unsigned family = 0; family < IP_FAMILIES; family++)
         s->faces[family] = (struct plan_face){.choice = PLAN_NONE, .ttl = 5, .mode = FACE_ABSENT};

@@ -170,6 +170,44 @@ static int service_check(struct check *c, uint32_t index)
     return 0;
 }
 
+/* ---- signatures ---- */
+
+static int signature_check(struct check *c, uint32_t service, uint32_t i)
+{
+    enum { RRSIG_MIN = 18 + 1 + 1 };
+    const struct plan *p = c->plan;
+    const struct plan_signature *s = &p->signatures[i];
+    if (s->service != service || s->choice >= p->choice_count)
+        return refuse(c, ERR_BOUNDS, "signature %u: it is of another service, or of no choice", i);
+    const struct plan_choice *choice = &p->choices[s->choice];
+    if (choice->kind != CHOICE_ADDRESSES && choice->kind != CHOICE_CNAME)
+        return refuse(c, ERR_BOUNDS, "signature %u: choice %u answers nothing", i, s->choice);
+    if (s->windows != plan_windows(choice))
+        return refuse(c, ERR_BOUNDS, "signature %u: choice %u has %u answers, not %u", i, s->choice,
+                      plan_windows(choice), s->windows);
+    if (s->length < RRSIG_MIN || s->offset > p->signed_size ||
+        (uint64_t)s->length * s->windows > p->signed_size - s->offset)
+        return refuse(c, ERR_BOUNDS, "signature %u: its bytes do not exist", i);
+    if (i > p->services[service].signature_first && s->choice <= p->signatures[i - 1].choice)
+        return refuse(c, ERR_BOUNDS, "signature %u: out of order", i);
+    return 0;
+}
+
+static int signatures_check(struct check *c)
+{
+    const struct plan *p = c->plan;
+    int r = 0;
+    for (uint32_t i = 0; i < p->service_count && !r; i++) {
+        const struct plan_service *s = &p->services[i];
+        if (!range_fits(s->signature_first, s->signature_count, p->signature_count))
+            return refuse(c, ERR_BOUNDS, "service %s: its signatures do not exist",
+                          plan_text(p, s->name));
+        for (uint32_t k = 0; k < s->signature_count && !r; k++)
+            r = signature_check(c, i, s->signature_first + k);
+    }
+    return r;
+}
+
 int snapshot_records_check(const struct plan *plan, const char **ret_where)
 {
     struct check c = {plan, ret_where};
@@ -180,5 +218,5 @@ int snapshot_records_check(const struct plan *plan, const char **ret_where)
         r = items_check(&c);
     for (uint32_t i = 0; i < plan->service_count && !r; i++)
         r = service_check(&c, i);
-    return r;
+    return r ? r : signatures_check(&c);
 }
