@@ -31,6 +31,8 @@
       "Responses sent.")                                                                       \
     X(DNS_RESPONSES_REFUSED, "holdfast_dns_responses_total", "rcode=\"REFUSED\"", counter,     \
       "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_YXDOMAIN, "holdfast_dns_responses_total", "rcode=\"YXDOMAIN\"", counter,   \
+      "Responses sent.")                                                                       \
     X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter,     \
       "Responses sent.")                                                                       \
     X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter,                              \

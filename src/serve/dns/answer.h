@@ -17,9 +17,10 @@ struct answer {
 
 /* Where a name leads in a zone (RFC 1034 4.3.2, RFC 4592). */
 enum match_kind {
-    MATCH_NODE, /* the name itself, or the wildcard that covers it */
-    MATCH_CUT,  /* at or below a delegation: refer to `node` */
-    MATCH_NONE, /* NXDOMAIN */
+    MATCH_NODE,  /* the name itself, or the wildcard that covers it */
+    MATCH_CUT,   /* at or below a delegation: refer to `node` */
+    MATCH_DNAME, /* below `node`, which redirects all that is below it (RFC 6672) */
+    MATCH_NONE,  /* NXDOMAIN */
 };
 struct match {
     enum match_kind kind;
@@ -51,6 +52,6 @@ bool answer_part(const struct query *q, struct answer *a, const struct zone_imag
 /* Empty, with TC: the client is to come back over TCP. */
 void answer_truncate(const struct query *q, struct answer *a);
 
-/* The answer of a name that is an alias: follows it through the zones served here, up to
- * QUERY_CHAIN_MAX. */
+/* The answer of a name that is an alias, or redirected: follows it through the zones served here,
+ * up to QUERY_CHAIN_MAX. */
 void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, struct match match);

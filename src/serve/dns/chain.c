@@ -1,5 +1,5 @@
-/* Answers that are put together at run time: aliases followed from name to name (RFC 1034 3.6.2),
- * through every zone served here and on to steered names. */
+/* Answers that are put together at run time: aliases (RFC 1034 3.6.2) and redirections (RFC 6672)
+ * followed from name to name, through every zone served here and on to steered names. */
 #include "base/bytes.h"
 #include "base/invariant.h"
 #include "serve/dns/secure.h"
@@ -228,17 +228,17 @@ static bool chain_alias(struct chain *c, const struct zone_set *set, uint32_t tt
 {
     owner_write(&c->w, c->owner, c->name, c->length);
     record_write(&c->w, DNS_CNAME, ttl, target, (uint16_t)length);
-    uint16_t owner = pointer_to(c->w.position - length);
+    size_t written = c->w.position - length;
     c->a->answers = (uint16_t)(c->a->answers + 1 + (set ? chain_signatures(c, set) : 0));
     if (c->w.failed)
         return false;
-    c->owner = owner;
+    c->owner = pointer_to(written);
     for (unsigned i = 0; i < c->seen_count; i++)
         if (dname_equal(c->seen[i].data, c->seen[i].length, target, length))
             return false;
     if (c->seen_count == QUERY_CHAIN_MAX)
         return false;
-    c->seen[c->seen_count++] = (struct bytes){target, length};
+    c->seen[c->seen_count++] = (struct bytes){c->w.data + written, length};
     memcpy(c->name, target, length);
     memset(c->name + length, 0, sizeof c->name - length);
     c->length = length;
@@ -247,11 +247,44 @@ static bool chain_alias(struct chain *c, const struct zone_set *set, uint32_t tt
     return c->zone != NULL;
 }
 
+/* RFC 6672 2.2, 3.1: the name below the DNAME's owner gets its target for a suffix. The DNAME is
+ * answered and signed, the CNAME made of it is neither in the zone nor signed, and has its TTL. A
+ * name that grows too long is YXDOMAIN. */
+static bool chain_redirect(struct chain *c, const struct zone_node *node)
+{
+    const struct zone_set *set = zone_node_set(node, DNS_DNAME);
+    size_t prefix = c->length - node->name_length;
+    struct set_reader r = set_open(&c->zone->zone, set);
+    const uint8_t *suffix;
+    uint8_t target[DNAME_MAX];
+    uint16_t length;
+    invariant(c->length > node->name_length);
+    bool one = set_next(&r, &suffix, &length);
+    invariant(one && length <= DNAME_MAX);
+    uint16_t owner = c->owner ? pointer_to((c->owner & 0x3fffu) + prefix) : 0;
+    uint16_t count =
+        set_write(&c->w, &c->zone->zone, set, owner, c->name + prefix, node->name_length);
+    struct secure_place p = chain_place(c, c->zone);
+    if (secure_wanted(c->q, p.z))
+        count = (uint16_t)(count + secure_signatures(&p, set->records, set->ttl, owner,
+                                                     c->name + prefix, node->name_length));
+    c->a->answers = (uint16_t)(c->a->answers + count);
+    if (prefix + length > DNAME_MAX) {
+        c->a->rcode = DNS_YXDOMAIN;
+        return false;
+    }
+    memcpy(target, c->name, prefix);
+    memcpy(target + prefix, suffix, length);
+    return chain_alias(c, NULL, set->ttl, target, prefix + length);
+}
+
 /* One name of the chain; true where it leads on to another. */
 static bool chain_node(struct chain *c, const struct match *m)
 {
     const struct zone_node *node = m->node;
     uint16_t type = c->q->type;
+    if (m->kind == MATCH_DNAME)
+        return chain_redirect(c, node);
     const struct zone_set *set = zone_node_set(node, type);
     if (node->flags & NODE_CNAME && !set) {
         struct set_reader r = set_open(&c->zone->zone, &node->sets[0]);
@@ -310,7 +343,7 @@ void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, 
     c.seen[0] = (struct bytes){q->name, q->name_length};
     c.w = writer_init(a->data, a->limit);
     c.w.position = a->position;
-    while (match.kind == MATCH_NODE && chain_node(&c, &match))
+    while ((match.kind == MATCH_NODE || match.kind == MATCH_DNAME) && chain_node(&c, &match))
         match = chain_match(&c);
     if (match.kind == MATCH_NONE)
         chain_negative(&c, &match, DNS_NXDOMAIN);

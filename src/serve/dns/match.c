@@ -36,6 +36,8 @@ static struct match match_encloser(const struct zone *z, const uint8_t *name, si
     }
     if (unlikely(n->flags & (NODE_CUT | NODE_BELOW_CUT)))
         return match_cut(z, n);
+    if (unlikely(zone_node_set(n, DNS_DNAME)))
+        return (struct match){MATCH_DNAME, n, NULL};
     if (n->flags & NODE_HAS_WILDCARD_CHILD && length + 2 <= DNAME_MAX)
         return match_wildcard(z, n);
     return (struct match){MATCH_NONE, NULL, n};

@@ -92,8 +92,9 @@ static inline const char *message_type(unsigned type, char buffer[static 16])
     static const struct {
         unsigned type;
         const char *name;
-    } names[] = {{1, "A"},    {2, "NS"},    {5, "CNAME"}, {6, "SOA"}, {12, "PTR"},  {15, "MX"},
-                 {16, "TXT"}, {28, "AAAA"}, {33, "SRV"},  {43, "DS"}, {255, "ANY"}, {257, "CAA"}};
+    } names[] = {{1, "A"},   {2, "NS"},    {5, "CNAME"}, {6, "SOA"},  {12, "PTR"},
+                 {15, "MX"}, {16, "TXT"},  {28, "AAAA"}, {33, "SRV"}, {39, "DNAME"},
+                 {43, "DS"}, {255, "ANY"}, {257, "CAA"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].type == type)
             return names[i].name;
@@ -136,6 +137,7 @@ static inline void message_rdata(struct message *m, unsigned type, size_t end)
         /* fall through */
     case DNS_NS:
     case DNS_CNAME:
+    case DNS_DNAME:
     case DNS_PTR:
         text_append(m->out, " ");
         message_name(m);
@@ -203,8 +205,8 @@ static inline void message_record(struct message *m, const char *section)
 
 static inline void message_header(struct message *m, unsigned flags)
 {
-    static const char *const rcodes[16] = {"NOERROR",  "FORMERR", "SERVFAIL",
-                                           "NXDOMAIN", "NOTIMP",  "REFUSED"};
+    static const char *const rcodes[16] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+                                           "NOTIMP",  "REFUSED", "YXDOMAIN"};
     static const struct {
         unsigned bit;
         const char *name;

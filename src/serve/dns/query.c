@@ -288,6 +288,8 @@ static void answer_name(struct query *q, struct query_context *ctx, struct answe
         answer_node(q, ctx, a, &m);
     else if (m.kind == MATCH_CUT)
         answer_referral(q, a, m.node);
+    else if (unlikely(m.kind == MATCH_DNAME))
+        chain_answer(q, ctx, a, m);
     else
         answer_negative(q, a, &m, DNS_NXDOMAIN);
 }
@@ -345,7 +347,7 @@ static void answer_count(struct query_context *ctx, const struct answer *a)
         [DNS_NOERROR] = DNS_RESPONSES_NOERROR,   [DNS_FORMERR] = DNS_RESPONSES_FORMERR,
         [DNS_SERVFAIL] = DNS_RESPONSES_SERVFAIL, [DNS_NXDOMAIN] = DNS_RESPONSES_NXDOMAIN,
         [DNS_NOTIMP] = DNS_RESPONSES_NOTIMP,     [DNS_REFUSED] = DNS_RESPONSES_REFUSED,
-        [DNS_BADVERS] = DNS_RESPONSES_BADVERS,
+        [DNS_BADVERS] = DNS_RESPONSES_BADVERS,   [DNS_YXDOMAIN] = DNS_RESPONSES_YXDOMAIN,
     };
     invariant(a->rcode < array_length(counters));
     stats_add(ctx->stats, (enum stat_id)counters[a->rcode], 1);

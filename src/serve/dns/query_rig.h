@@ -36,6 +36,8 @@ static const char rig_example[] =
     "beside CNAME www\n"
     "beside NSEC . CNAME RRSIG NSEC\n"
     "tobeside CNAME beside\n"
+    "moved DNAME wild\n"
+    "away DNAME example.net.\n"
     "loop1 CNAME loop2\n"
     "loop2 CNAME loop1\n"
     "self CNAME self\n"
