@@ -6,6 +6,7 @@
 #include "prog/commands.h"
 #include "prog/load.h"
 #include "prog/options.h"
+#include "seam/disk.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,11 @@ static const char schema_usage[] =
 
 static const char zone_usage[] =
     "usage: holdfast zone check FILE ORIGIN\n"
-    "       holdfast zone show FILE ORIGIN\n\n"
+    "       holdfast zone show FILE ORIGIN\n"
+    "       holdfast zone show COMPILED\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
-    "canonical form, one a line.\n";
+    "canonical form, one a line; of a compiled file (DATA/plan/*.zone) as it is served, signatures\n"
+    "included.\n";
 
 int cmd_check(int argc, char **argv)
 {
@@ -77,6 +80,20 @@ static int zone_print(const uint8_t *data, size_t size)
     return 0;
 }
 
+static int compiled_print(const char *path)
+{
+    char *data;
+    size_t size;
+    int err = disk_read(path, ZONE_FILE_MAX, &data, &size);
+    if (err) {
+        fprintf(stderr, "holdfast: %s cannot be read: %s\n", path, err_text(err));
+        return 1;
+    }
+    err = zone_print((const uint8_t *)data, size);
+    free(data);
+    return err;
+}
+
 int cmd_zone(int argc, char **argv)
 {
     struct words words;
@@ -85,6 +102,8 @@ int cmd_zone(int argc, char **argv)
         return status;
     const char *const *word = words.list;
     bool show = words.count && !strcmp(word[0], "show");
+    if (show && words.count == 2)
+        return compiled_print(word[1]);
     if (words.count != 3 || (!show && strcmp(word[0], "check")))
         return options_wrong(zone_usage, "say check or show, a file and the zone's name");
     struct text problems = text_init(LOAD_PROBLEMS_MAX);

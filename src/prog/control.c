@@ -70,6 +70,18 @@ static void step(struct control *c, usec_t now, struct decide_output *out)
     stats_set(c->stats.threads, CONTROL_STEP_US, (uint64_t)(clock_now() - now));
 }
 
+/* Signatures and keys have their time: the zones are loaded again, which signs what is due. */
+static void renew(struct control *c)
+{
+    enum { RETRY_S = 300 };
+    int64_t wall = clock_wall() / USEC_PER_SEC;
+    if (wall < c->loaded->renew_at || c->reload.running)
+        return;
+    c->loaded->renew_at = wall + RETRY_S; /* where the reload is refused */
+    log_event(LOG_INFO, "dnssec.renew");
+    control_reload(c, NULL, 0, NULL);
+}
+
 static void beat(uv_timer_t *timer)
 {
     struct control *c = timer->data;
@@ -86,8 +98,13 @@ static void beat(uv_timer_t *timer)
         c->first_round = false;
         out.changes |= PLAN_ANSWERS;
     }
+    if (!c->first_round && !out.changes && control_publish_stale(c)) {
+        c->plan.generation++; /* the same answers with other signatures: another plan (L2) */
+        out.changes |= PLAN_ANSWERS;
+    }
     if (!c->first_round && (out.changes || c->publication.wanted))
         control_publish(c, now);
+    renew(c);
 }
 
 static void stop(uv_poll_t *poll, int status, int events)

@@ -45,6 +45,7 @@ void control_take(struct control *c, struct loaded *next)
     c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
     control_targets(c);
     board_replace(c);
+    load_commit(next);
     load_free(old); /* after the observer let go of its checks */
 }
 

@@ -1,10 +1,13 @@
 #include "prog/load.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "model/netmap_io.h"
 #include "model/zone.h"
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
+#include "prog/load_sign.h"
+#include "seam/clock.h"
 #include "seam/disk.h"
 #include "wire/dname.h"
 #include <stdlib.h>
@@ -54,19 +57,10 @@ static bool shrink_accepted(const struct load_request *r, const char *name)
 /* L3: a zone that would lose a third of what it holds is refused until somebody says that it is
  * meant. */
 static int shrink_check(const struct load_request *r, const struct config_zone *z,
-                        const struct zone *next, struct text *problems)
+                        const struct load_sign *s, const struct zone *next, struct text *problems)
 {
-    uint64_t hash = zone_served_hash(r->served, z->name);
-    struct mapped file;
-    struct zone old;
     unsigned lost, total;
-    if (!hash || !r->data || shrink_accepted(r, z->name) ||
-        store_map(r->data, PLAN_FILE_ZONE, hash, &file))
-        return 0;
-    bool shrinks =
-        !zone_open_trusted(file.data, file.size, &old) && zone_shrinks(&old, next, &lost, &total);
-    mapped_close(&file);
-    if (!shrinks)
+    if (!s->has_old || shrink_accepted(r, z->name) || !zone_shrinks(&s->old, next, &lost, &total))
         return 0;
     text_appendf(
         problems,
@@ -103,11 +97,17 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     uint8_t *data = NULL;
     size_t size;
     struct zone zone;
-    int err = zone_compile_file(z->name, z->file, steered, steered_count, problems, &data, &size);
+    struct load_sign s;
+    int64_t wall = clock_wall() / USEC_PER_SEC;
+    int err = load_sign_open(r, l->config, index, zone_served_hash(r->served, z->name), wall,
+                             problems, &s);
+    if (!err)
+        err = zone_compile_file_sealed(z->name, z->file, steered, steered_count, load_sign_seal(&s),
+                                       problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
     if (!err)
-        err = shrink_check(r, z, &zone, problems);
+        err = shrink_check(r, z, &s, &zone, problems);
     if (!err && r->data) {
         err = store_put(r->data, PLAN_FILE_ZONE, zone.header->checksum, data, size);
         if (err)
@@ -117,7 +117,11 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     if (!err) {
         l->files[index].hash = zone.header->checksum;
         l->files[index].serial = zone.header->serial;
+        load_sign_keep(&s, &zone, wall, &l->keys[index]);
+        if (l->keys[index].renew_at < l->renew_at)
+            l->renew_at = l->keys[index].renew_at;
     }
+    load_sign_done(&s);
     free(data);
     arena_done(&a);
     return err;
@@ -182,6 +186,8 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
     if (!err) {
         l->targets = target_list(l->config, &l->arena, &l->target_count);
         l->files = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->files);
+        l->keys = arena_new(&l->arena, l->config->zone_count + 1u, sizeof *l->keys);
+        l->renew_at = KEY_NEVER;
         l->names = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->names);
         err = zones_load(l, r, problems);
         int maps_err = maps_load(l, r, problems);
@@ -203,7 +209,20 @@ void load_free(struct loaded *l)
     if (!l)
         return;
     netmap_bytes_done(l->maps);
+    for (uint32_t i = 0; l->keys && i < l->config->zone_count; i++)
+        dnssec_keyring_unref(l->keys[i].ring);
     config_free(l->config);
     arena_done(&l->arena);
     free(l);
+}
+
+void load_commit(struct loaded *l)
+{
+    for (uint32_t i = 0; i < l->config->zone_count; i++) {
+        int err = l->keys[i].ring ? dnssec_keyring_commit(l->keys[i].ring, l->keys[i].ttl_max) : 0;
+        if (err)
+            log_event(LOG_ERROR, "dnssec.state", {"zone", LOG_S(l->config->zones[i].name)},
+                      {"reason", LOG_S(err_text(err))},
+                      {"consequence", LOG_S("the keys' next step waits for the next load")});
+    }
 }

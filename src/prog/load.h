@@ -4,12 +4,20 @@
 
 #include "decide/decide.h"
 #include "model/config.h"
+#include "model/dnssec_keys_io.h"
 #include "model/netmap_io.h"
 #include "model/snapshot_io.h"
 #include "model/target.h"
 #include <stdio.h>
 
 enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30 };
+
+/* What a signed zone was signed with. */
+struct loaded_keys {
+    struct dnssec_keyring *ring; /* counted; NULL = the zone is not signed */
+    uint32_t ttl_max;            /* seconds: the longest in the zone file */
+    int64_t renew_at;            /* seconds since 1970: load again then; KEY_NEVER */
+};
 
 struct loaded {
     struct config *config;
@@ -18,6 +26,8 @@ struct loaded {
     uint32_t target_count;
     struct plan_file *files; /* zones in the order of the config, then netmaps */
     const char **names;
+    struct loaded_keys *keys; /* of the zones, in the same order */
+    int64_t renew_at;         /* the first of theirs; KEY_NEVER */
     uint32_t file_count;
     struct netmap_bytes maps[NETMAP_KINDS];
     struct decide_files decide;
@@ -41,3 +51,5 @@ must_check int load_config(const char *path, FILE *out, struct config **ret);
  * zone would shrink), -errno. */
 must_check int load_new(const struct load_request *r, struct text *problems, struct loaded **ret);
 void load_free(struct loaded *l);
+/* What was loaded is in service: keys that the world now sees start their lives. */
+void load_commit(struct loaded *l);

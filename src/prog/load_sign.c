@@ -1,0 +1,101 @@
+#include "prog/load_sign.h"
+#include "base/memory.h"
+#include "model/zone_walk.h"
+#include <stdlib.h>
+
+enum { SERVICES_DEEP_MAX = PLAN_DEPTH_MAX, RESIGN_MIN_S = 3600 };
+
+/* The families that a service has addresses of, as bits. Nesting has no circles. */
+static unsigned families_of(const struct config *c, const struct config_service *s, unsigned depth)
+{
+    unsigned bits = 0;
+    for (uint32_t i = 0; i < s->endpoint_count && depth <= SERVICES_DEEP_MAX; i++) {
+        const struct config_endpoint *e = &s->endpoints[i];
+        for (unsigned f = 0; f < IP_FAMILIES; f++)
+            bits |= e->has_address[f] ? 1u << f : 0;
+        if (e->service != CONFIG_NONE)
+            bits |= families_of(c, &c->services[e->service], depth + 1);
+    }
+    return bits;
+}
+
+static uint8_t *steered_families(const struct config *c, uint32_t zone)
+{
+    uint8_t *families = mem_new(c->service_count + 1u, 1);
+    unsigned count = 0;
+    for (uint32_t i = 0; i < c->service_count; i++)
+        if (c->services[i].zone == (int)zone)
+            families[count++] = (uint8_t)families_of(c, &c->services[i], 0);
+    return families;
+}
+
+int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
+                   uint64_t hash, int64_t wall, struct text *problems, struct load_sign *ret)
+{
+    const struct config_zone *z = &c->zones[zone];
+    *ret = (struct load_sign){.ring = NULL};
+    if (!r->data) /* only a check: no keys are made, nothing is signed */
+        return 0;
+    if (hash && !store_map(r->data, PLAN_FILE_ZONE, hash, &ret->file)) {
+        ret->has_old = !zone_open_trusted(ret->file.data, ret->file.size, &ret->old);
+        if (!ret->has_old)
+            mapped_close(&ret->file);
+    }
+    struct dnssec_keys_request request = {
+        .data = r->data,
+        .zone = z,
+        .wall = wall,
+        .served_signed = ret->has_old && ret->old.header->flags & ZONE_SIGNED,
+    };
+    int err = dnssec_keys_load(&request, problems, &ret->ring);
+    if (err || !ret->ring)
+        return err;
+    ret->families = steered_families(c, zone);
+    ret->sign = (struct zone_sign){.keys = &ret->ring->keys,
+                                   .steered_families = ret->families,
+                                   .previous = ret->has_old ? &ret->old : NULL};
+    ret->seal = zone_sign_seal(&ret->sign);
+    return 0;
+}
+
+void load_sign_done(struct load_sign *s)
+{
+    if (s->has_old)
+        mapped_close(&s->file);
+    dnssec_keyring_unref(s->ring);
+    free(s->families);
+}
+
+const struct zone_seal *load_sign_seal(struct load_sign *s)
+{
+    return s->ring ? &s->seal : NULL;
+}
+
+static uint32_t ttl_longest(const struct zone *z)
+{
+    uint32_t longest = 0;
+    const struct zone_node *n = zone_node_at(z, z->header->apex);
+    for (; n; n = zone_node_next(z, n))
+        for (unsigned i = 0; i < n->set_count; i++)
+            if (n->sets[i].ttl > longest)
+                longest = n->sets[i].ttl;
+    return longest;
+}
+
+/* Signatures end spread over days (jitter), so they are renewed in batches: at most one an hour,
+ * and with three quarters of `refresh` in hand at least. */
+void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
+                    struct loaded_keys *ret)
+{
+    *ret = (struct loaded_keys){.renew_at = KEY_NEVER};
+    if (!s->ring)
+        return;
+    const struct dnssec_zone_keys *k = &s->ring->keys;
+    int64_t batch = k->refresh / 4 < RESIGN_MIN_S ? k->refresh / 4 : RESIGN_MIN_S;
+    int64_t left = (int32_t)(s->sign.expires - k->now) - (int64_t)k->refresh;
+    ret->ring = dnssec_keyring_ref(s->ring);
+    ret->ttl_max = ttl_longest(zone);
+    ret->renew_at = wall + (left > batch ? left : batch);
+    if (s->ring->next_event < ret->renew_at)
+        ret->renew_at = s->ring->next_event;
+}

@@ -1,0 +1,31 @@
+/* Signing one zone while it is loaded: keys, the zone as it was served, and what control has to do
+ * later. */
+#pragma once
+
+#include "model/dnssec_keys_io.h"
+#include "model/snapshot_io.h"
+#include "model/zone_sign.h"
+#include "prog/load.h"
+
+/* One zone's load. */
+struct load_sign {
+    struct dnssec_keyring *ring; /* NULL: the zone is not signed */
+    struct zone_sign sign;
+    struct zone_seal seal;
+    uint8_t *families;  /* by number of the steered name */
+    struct mapped file; /* the zone as it was served until now */
+    struct zone old;
+    bool has_old;
+};
+
+/* hash: of the compiled file in service, or 0. wall: seconds since 1970. 0, or an error with a line
+ * in `problems`; load_sign_done in either case. */
+must_check int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
+                              uint64_t hash, int64_t wall, struct text *problems,
+                              struct load_sign *ret);
+void load_sign_done(struct load_sign *s);
+/* For zone_compile_file_sealed; NULL where the zone is not signed. */
+const struct zone_seal *load_sign_seal(struct load_sign *s);
+/* After the zone was compiled: what is to be kept until it is in service. */
+void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
+                    struct loaded_keys *ret);
