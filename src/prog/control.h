@@ -6,6 +6,7 @@
 #include "command/command_io.h"
 #include "decide/decide.h"
 #include "model/board.h"
+#include "model/plan_sign.h"
 #include "model/stats.h"
 #include "observe/observe_io.h"
 #include "prog/load.h"
@@ -26,6 +27,11 @@ struct publication {
     size_t size;
     uint64_t generation;
     int err;
+    struct plan_signer *signer;
+    struct dnssec_keyring **rings; /* by file of the plan; counted while running */
+    uint32_t ring_count;
+    int64_t wall; /* seconds since 1970 */
+    struct plan_signed made;
 };
 
 struct reload {
@@ -84,6 +90,8 @@ void control_reload(struct control *c, char **accept_shrink, unsigned accept_shr
                     struct command_reply_to *reply_to);
 /* control_publish.c: publishes what is newest, one at a time, in a worker thread. */
 void control_publish(struct control *c, usec_t now);
+/* Do signatures of steered names have to be made anew, whether answers change or not? */
+bool control_publish_stale(const struct control *c);
 /* control_order.c: the operators' socket. */
 int control_listen(struct control *c);
 void control_reply(struct command_reply_to *to, int err, const char *message);

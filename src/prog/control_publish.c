@@ -1,8 +1,10 @@
-/* Door one, the publishing side. Disks stall: encoding is done in the loop, writing in a worker, so
- * that a slow disk delays the next publication and nothing else. */
+/* Door one, the publishing side. Disks stall and signing takes its time: encoding is done in the
+ * loop, signing and writing in a worker, so that they delay the next publication and nothing else.
+ */
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "prog/control.h"
 #include "seam/clock.h"
 #include <stdlib.h>
@@ -11,11 +13,60 @@ static void publish_work(uv_work_t *work)
 {
     struct publication *p = work->data;
     struct control *c = (struct control *)((char *)p - offsetof(struct control, publication));
-    struct plan plan;
+    const struct dnssec_zone_keys **keys = mem_new(p->ring_count + (size_t)1, sizeof *keys);
+    struct plan plan, with_signatures;
+    for (uint32_t i = 0; i < p->ring_count; i++)
+        keys[i] = p->rings[i] ? &p->rings[i]->keys : NULL;
     p->err = snapshot_decode(p->bytes, p->size, &plan, NULL);
     if (!p->err)
-        p->err = snapshot_publish(c->options->data, &plan);
+        p->err = plan_sign(p->signer, &plan, keys, p->wall, &with_signatures, &p->made);
+    if (!p->err)
+        p->err = snapshot_publish(c->options->data, &with_signatures);
+    free(keys);
 }
+
+/* ---- keys for the worker ---- */
+
+/* The plan is of this configuration's files: not so between a reload and the step after it. */
+static bool plan_is_current(const struct control *c)
+{
+    const struct loaded *l = c->loaded;
+    if (c->plan.file_count != l->file_count)
+        return false;
+    for (uint32_t i = 0; i < l->file_count; i++)
+        if (c->plan.files[i].hash != l->files[i].hash)
+            return false;
+    return true;
+}
+
+static void rings_take(struct publication *p, const struct loaded *l)
+{
+    p->ring_count = l->file_count;
+    p->rings = mem_new(p->ring_count + (size_t)1, sizeof(struct dnssec_keyring *));
+    invariant(l->file_count >= l->config->zone_count);
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        p->rings[i] = dnssec_keyring_ref(l->keys[i].ring);
+}
+
+static void rings_drop(struct publication *p)
+{
+    for (uint32_t i = 0; i < p->ring_count; i++)
+        dnssec_keyring_unref(p->rings[i]);
+    free(p->rings);
+    p->rings = NULL;
+    p->ring_count = 0;
+}
+
+bool control_publish_stale(const struct control *c)
+{
+    const struct publication *p = &c->publication;
+    if (!p->signer || p->running || p->wanted || p->made.refresh == INT64_MAX)
+        return false;
+    int64_t wall = clock_wall() / USEC_PER_SEC;
+    return wall >= p->made.refresh || wall < p->made.since;
+}
+
+/* ---- publishing ---- */
 
 /* A plan that this process did not make lies above ours, whole or not: ours goes above it (L2). */
 static bool generation_raise(struct control *c)
@@ -38,6 +89,7 @@ static void publish_done(uv_work_t *work, int status)
     p->running = false;
     free(p->bytes);
     p->bytes = NULL;
+    rings_drop(p);
     if (p->err == ERR_MISSING && !c->reload.running) {
         log_event(LOG_ERROR, "plan.publish", {"reason", LOG_S("a file of the store is gone")},
                   {"consequence", LOG_S("everything is compiled again")});
@@ -58,7 +110,8 @@ static void publish_done(uv_work_t *work, int status)
     }
     stats_add(c->stats.threads, CONTROL_PUBLISHED, 1);
     stats_set(c->stats.threads, PLAN_GENERATION, p->generation);
-    log_event(LOG_DEBUG, "plan.published", {"generation", LOG_U(p->generation)});
+    log_event(LOG_DEBUG, "plan.published", {"generation", LOG_U(p->generation)},
+              {"signed", LOG_U(p->made.made)}, {"reused", LOG_U(p->made.reused)});
     if (p->wanted)
         control_publish(c, now);
 }
@@ -67,9 +120,15 @@ void control_publish(struct control *c, usec_t now)
 {
     struct publication *p = &c->publication;
     p->wanted = true;
-    if (p->running || now < p->retry_at)
+    if (p->running || now < p->retry_at || !plan_is_current(c))
         return;
     invariant(c->plan.generation > 0);
+    if (!p->signer) {
+        p->signer = plan_signer_new();
+        p->made.refresh = INT64_MAX;
+    }
+    rings_take(p, c->loaded);
+    p->wall = clock_wall() / USEC_PER_SEC;
     p->bytes = snapshot_encode(&c->plan, &p->size);
     p->generation = c->plan.generation;
     p->wanted = false;

@@ -111,6 +111,16 @@ static uint16_t chain_signatures(struct chain *c, const struct zone_set *set)
                : 0;
 }
 
+/* The signature of what the plan picked for the node that the chain has reached. */
+static uint16_t chain_signature(struct chain *c, const struct zone_node *node,
+                                const struct steer_answer *pick, uint32_t ttl)
+{
+    struct secure_place p = chain_place(c, c->zone);
+    return secure_wanted(c->q, p.z)
+               ? secure_steered(&p, c->q, c->zone, node, pick, ttl, c->owner, c->name, c->length)
+               : 0;
+}
+
 static void expansion_note(struct chain *c, const struct match *m)
 {
     invariant(c->expansion_count < array_length(c->expansions));
@@ -211,25 +221,31 @@ static void chain_set(struct chain *c, const struct zone_set *s)
     c->a->answers = (uint16_t)(c->a->answers + count + chain_signatures(c, s));
 }
 
-static void chain_addresses(struct chain *c, const struct steer_answer *pick, uint32_t ttl)
+static void chain_addresses(struct chain *c, const struct zone_node *node,
+                            const struct steer_answer *pick, uint32_t ttl)
 {
     c->a->position = c->w.position;
     if (!c->owner || !answer_records(c->q->served, c->a, pick, ttl, c->owner))
         c->w.failed = true;
     c->w.position = c->a->position;
+    c->a->answers = (uint16_t)(c->a->answers + chain_signature(c, node, pick, ttl));
 }
 
 /* ---- links ---- */
 
-/* Writes the alias, with the signatures of its set where it has one, and steps to its target. False
- * where the chain ends: nothing more is known here, or it turns in a circle. */
-static bool chain_alias(struct chain *c, const struct zone_set *set, uint32_t ttl,
-                        const uint8_t *target, size_t length)
+/* Writes the alias and returns where its target stands in the message. What signs it comes next. */
+static size_t alias_write(struct chain *c, uint32_t ttl, const uint8_t *target, size_t length)
 {
     owner_write(&c->w, c->owner, c->name, c->length);
     record_write(&c->w, DNS_CNAME, ttl, target, (uint16_t)length);
-    size_t written = c->w.position - length;
-    c->a->answers = (uint16_t)(c->a->answers + 1 + (set ? chain_signatures(c, set) : 0));
+    c->a->answers++;
+    return c->w.position - length;
+}
+
+/* Steps to the target. False where the chain ends: nothing more is known here, or it turns in a
+ * circle. */
+static bool alias_follow(struct chain *c, size_t written, const uint8_t *target, size_t length)
+{
     if (c->w.failed)
         return false;
     c->owner = pointer_to(written);
@@ -275,7 +291,45 @@ static bool chain_redirect(struct chain *c, const struct zone_node *node)
     }
     memcpy(target, c->name, prefix);
     memcpy(target + prefix, suffix, length);
-    return chain_alias(c, NULL, set->ttl, target, prefix + length);
+    size_t written = alias_write(c, set->ttl, target, prefix + length);
+    return alias_follow(c, written, target, prefix + length);
+}
+
+/* The alias that stands at the node. */
+static bool chain_alias(struct chain *c, const struct zone_node *node)
+{
+    const struct zone_set *set = &node->sets[0];
+    struct set_reader r = set_open(&c->zone->zone, set);
+    const uint8_t *target;
+    uint16_t length;
+    bool one = set_next(&r, &target, &length);
+    invariant(one && set->type == DNS_CNAME);
+    size_t written = alias_write(c, set->ttl, target, length);
+    c->a->answers = (uint16_t)(c->a->answers + chain_signatures(c, set));
+    return alias_follow(c, written, target, length);
+}
+
+/* What the plan answers at the node: addresses, nothing, or an alias. */
+static bool chain_steered(struct chain *c, const struct match *m)
+{
+    const struct plan *p = &c->q->served->plan;
+    enum ip_family family = c->q->type == DNS_AAAA ? IP_V6 : IP_V4;
+    uint32_t ttl = 0;
+    struct steer_answer pick = answer_pick(c->q, c->ctx, c->zone, m->node, family, &ttl);
+    c->a->steered = true;
+    if (pick.kind == STEER_NODATA) {
+        chain_negative(c, m, DNS_NOERROR);
+        return false;
+    }
+    expansion_note(c, m);
+    if (pick.kind == STEER_ADDRESSES) {
+        chain_addresses(c, m->node, &pick, ttl);
+        return false;
+    }
+    const uint8_t *target = (const uint8_t *)p->text + p->choices[pick.choice].first;
+    size_t length = dname_length(target), written = alias_write(c, ttl, target, length);
+    c->a->answers = (uint16_t)(c->a->answers + chain_signature(c, m->node, &pick, ttl));
+    return alias_follow(c, written, target, length);
 }
 
 /* One name of the chain; true where it leads on to another. */
@@ -287,32 +341,11 @@ static bool chain_node(struct chain *c, const struct match *m)
         return chain_redirect(c, node);
     const struct zone_set *set = zone_node_set(node, type);
     if (node->flags & NODE_CNAME && !set) {
-        struct set_reader r = set_open(&c->zone->zone, &node->sets[0]);
-        const uint8_t *target;
-        uint16_t length;
-        bool one = set_next(&r, &target, &length);
-        invariant(one && node->sets[0].type == DNS_CNAME);
         expansion_note(c, m);
-        return chain_alias(c, &node->sets[0], node->sets[0].ttl, target, length);
+        return chain_alias(c, node);
     }
-    if (node->flags & NODE_STEERED && (type == DNS_A || type == DNS_AAAA)) {
-        uint32_t ttl = 0;
-        struct steer_answer pick =
-            answer_pick(c->q, c->ctx, c->zone, node, type == DNS_AAAA ? IP_V6 : IP_V4, &ttl);
-        const struct plan *p = &c->q->served->plan;
-        c->a->steered = true;
-        if (pick.kind != STEER_NODATA)
-            expansion_note(c, m);
-        if (pick.kind == STEER_CNAME) {
-            const uint8_t *target = (const uint8_t *)p->text + p->choices[pick.choice].first;
-            return chain_alias(c, NULL, ttl, target, dname_length(target));
-        }
-        if (pick.kind == STEER_ADDRESSES)
-            chain_addresses(c, &pick, ttl);
-        else
-            chain_negative(c, m, DNS_NOERROR);
-        return false;
-    }
+    if (node->flags & NODE_STEERED && (type == DNS_A || type == DNS_AAAA))
+        return chain_steered(c, m);
     if (set) {
         expansion_note(c, m);
         chain_set(c, set);

@@ -231,7 +231,7 @@ static void answer_steered(struct query *q, struct query_context *ctx, struct an
         if (!answer_records(q->served, a, &pick, ttl, 0xc00c))
             answer_truncate(q, a);
         else if (secure_wanted(q, &q->zone->zone))
-            secure_expansion(q, a, m);
+            secure_picked(q, a, m, &pick, ttl);
     } else if (pick.kind == STEER_NODATA) {
         answer_negative(q, a, m, DNS_NOERROR);
     } else {

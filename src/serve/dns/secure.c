@@ -39,6 +39,23 @@ uint16_t secure_signatures(const struct secure_place *p, uint32_t records, uint3
     return count;
 }
 
+uint16_t secure_steered(const struct secure_place *p, const struct query *q,
+                        const struct served_zone *zone, const struct zone_node *node,
+                        const struct steer_answer *pick, uint32_t ttl, uint16_t owner,
+                        const uint8_t *name, size_t length)
+{
+    struct zone_record r = {0};
+    r.rdata = served_signature(q->served, zone, node, pick, &r.length);
+
+    if (!r.rdata) {
+        p->w->failed = true; /* L3: nothing rather than an answer that looks forged */
+        return 0;
+    }
+    owner_write(p->w, owner, name, length);
+    record_write(p->w, DNS_RRSIG, ttl, &r);
+    return 1;
+}
+
 /* A whole set with its signatures, the owner written out once. */
 static uint16_t set_write(const struct secure_place *p, const struct zone_set *set,
                           const uint8_t *name, size_t length)
@@ -274,11 +291,15 @@ void secure_referral(const struct query *q, struct answer *a, const struct zone_
         a->additionals = image->additionals;
 }
 
-void secure_expansion(const struct query *q, struct answer *a, const struct match *m)
+void secure_picked(const struct query *q, struct answer *a, const struct match *m,
+                   const struct steer_answer *pick, uint32_t ttl)
 {
     struct writer w = answer_writer(a);
     struct secure_place p = place_of(q, &w);
+    uint16_t count = secure_steered(&p, q, q->zone, m->node, pick, ttl, 0xc000 + DNS_HEADER_SIZE,
+                                    q->name, q->name_length);
 
+    a->answers = (uint16_t)(a->answers + count);
     if (m->encloser)
         a->authorities =
             (uint16_t)(a->authorities + secure_denial(&p, q->name, q->name_length, m, true));

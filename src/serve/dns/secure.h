@@ -24,6 +24,12 @@ struct secure_place {
  * at the pointer word `owner`, or that is written out (0). */
 uint16_t secure_signatures(const struct secure_place *p, uint32_t records, uint32_t ttl,
                            uint16_t owner, const uint8_t *name, size_t length);
+/* The signature behind what was picked for a steered node of `zone`: its addresses, or the alias
+ * that it answers with. Made ahead of time, like all others (model/plan_sign.h). */
+uint16_t secure_steered(const struct secure_place *p, const struct query *q,
+                        const struct served_zone *zone, const struct zone_node *node,
+                        const struct steer_answer *pick, uint32_t ttl, uint16_t owner,
+                        const uint8_t *name, size_t length);
 /* That the match is right: what is not there of `name`. `positive`: records of the wildcard were
  * answered, so only the name's own absence is to be shown; else it is NODATA or NXDOMAIN. */
 uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
@@ -37,5 +43,6 @@ void secure_set(const struct query *q, struct answer *a, const struct match *m,
 void secure_negative(const struct query *q, struct answer *a, const struct match *m,
                      enum dns_rcode rcode);
 void secure_referral(const struct query *q, struct answer *a, const struct zone_node *cut);
-/* Behind answer records of a wildcard that were written otherwise (steered names): the proof. */
-void secure_expansion(const struct query *q, struct answer *a, const struct match *m);
+/* Behind steered records of the query's own name: the signature and, of a wildcard, the proof. */
+void secure_picked(const struct query *q, struct answer *a, const struct match *m,
+                   const struct steer_answer *pick, uint32_t ttl);

@@ -30,6 +30,7 @@ struct build {
         services; /* wire name -> service index + 1; made when the order of names does not do */
     uint8_t
         *heights; /* by choice: choices on the longest way down, itself included; 0 = not seen */
+    uint32_t *signed_for; /* by choice: service + 1 whose signatures were looked for last */
     size_t records_length, records_size;
     uint32_t guess; /* the service that the next steered name is likely to be */
 };
@@ -350,6 +351,37 @@ static int name_build(struct build *b, const struct plan_service *service,
     return present ? 0 : wrong_name(b, ERR_EMPTY_ANSWER, "it has no address of any family", name);
 }
 
+/* Every answer below the choice has its signature; each choice once for a service. */
+static bool choice_is_signed(struct build *b, uint32_t service, uint32_t index)
+{
+    const struct plan *p = b->plan;
+    const struct plan_choice *c = &p->choices[index];
+    uint16_t length;
+    if (b->signed_for[index] == service + 1)
+        return true;
+    b->signed_for[index] = service + 1;
+    if (c->kind == CHOICE_ADDRESSES || c->kind == CHOICE_CNAME)
+        return plan_signature(p, service, index, 0, &length) != NULL;
+    if (c->kind == CHOICE_NODATA)
+        return true;
+    for (uint32_t i = 0; i < c->count; i++)
+        if (!choice_is_signed(b, service, p->branches[c->first + i].choice))
+            return false;
+    return c->kind != CHOICE_NETWORK || choice_is_signed(b, service, c->otherwise);
+}
+
+/* L3: what was signed is never answered without its signature. */
+static int signatures_check(struct build *b, uint32_t service, const struct served_face *faces)
+{
+    if (!b->signed_for)
+        b->signed_for = mem_new(b->plan->choice_count + (size_t)1, sizeof *b->signed_for);
+    for (unsigned f = 0; f < IP_FAMILIES; f++)
+        if (faces[f].choice != PLAN_NONE && !choice_is_signed(b, service, faces[f].choice))
+            return wrong(b, ERR_MISSING, "the zone is signed and an answer lacks its signature",
+                         plan_text(b->plan, b->plan->services[service].name));
+    return 0;
+}
+
 static int zone_link(struct build *b, uint32_t file, struct served_zone *z,
                      struct served_face *faces)
 {
@@ -363,7 +395,11 @@ static int zone_link(struct build *b, uint32_t file, struct served_zone *z,
         if (service == PLAN_NONE || b->plan->services[service].zone != file)
             return wrong_name(b, ERR_EMPTY_ANSWER, "the zone leaves it to the plan, which lacks it",
                               zone_node_name(n));
-        int err = name_build(b, &b->plan->services[service], faces + (size_t)i * IP_FAMILIES);
+        struct served_face *own = faces + (size_t)i * IP_FAMILIES;
+        int err = name_build(b, &b->plan->services[service], own);
+        own[IP_V4].service = own[IP_V6].service = service;
+        if (!err && h->flags & ZONE_SIGNED)
+            err = signatures_check(b, service, own);
         if (err)
             return err;
     }
@@ -424,6 +460,7 @@ int served_build(const struct plan *plan, const struct served_source *source,
         err = names_build(&b);
     map_done(&b.services);
     free(b.heights);
+    free(b.signed_for);
     if (err) {
         served_free(s);
         return err;

@@ -22,8 +22,9 @@ struct served_source {
 
 /* Root of the steering of one family at one steered name. */
 struct served_face {
-    uint32_t choice; /* PLAN_NONE: NODATA */
-    uint32_t ttl;    /* seconds */
+    uint32_t choice;  /* PLAN_NONE: NODATA */
+    uint32_t ttl;     /* seconds */
+    uint32_t service; /* whose it is: for its signatures */
 };
 
 struct served_zone {
@@ -93,6 +94,17 @@ static inline const struct served_zone *served_zone_for(const struct served *s, 
         return parent ? parent : z;
     }
     return z;
+}
+
+/* RRSIG rdata of what was picked for a steered node of a signed zone, addresses or the fallback
+ * name; there always is one (checked when the plan was taken). Its TTL on the wire is the answer's.
+ */
+static inline const uint8_t *served_signature(const struct served *s, const struct served_zone *z,
+                                              const struct zone_node *node,
+                                              const struct steer_answer *pick, uint16_t *ret_length)
+{
+    uint32_t service = z->faces[(size_t)node->steered * IP_FAMILIES].service;
+    return plan_signature(&s->plan, service, pick->choice, pick->start, ret_length);
 }
 
 /* dname_hash() of a name that is followed by at least 8 readable zero bytes: no tail to be gathered
