@@ -334,3 +334,29 @@ def test_upgrade_to_a_program_that_does_not_work_changes_nothing(nodes, origins,
         settle(a)
     assert_clean(a)
     assert before == [node.pid(r) for r in ("supervisor", "control", "dns", "tell")]
+
+
+@pytest.mark.parametrize("lost", ["plan", "store", "both", "folders"])
+def test_what_was_published_is_lost_and_made_again(pair, lost):
+    """L2: repair starts from the full desired state and succeeds from any state, the empty one included."""
+    node, primary, secondary = pair
+    with asker(node, primary, secondary) as a:
+        for name in ("plan", "store"):
+            if lost in (name, "both"):
+                for f in (node.data / name).iterdir():
+                    f.unlink()
+            elif lost == "folders":
+                shutil.rmtree(node.data / name)
+        if lost == "folders" and os.getuid() == 0:  # the roles may not write to DATA itself
+            for name in ("plan", "store"):
+                (node.data / name).mkdir()
+                shutil.chown(node.data / name, "nobody")
+        assert wait_for(lambda: "plan.lost" in node.log(), 5), node.log()
+        assert wait_for(lambda: list((node.data / "plan").glob("*.plan")) and list((node.data / "store").glob("*.zone")), 5), node.log()
+        settle(a)
+        pid = node.kill("dns")
+        node.wait_restart("dns", pid)
+        settle(a)
+        primary.cut()
+        assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5), node.log()
+    assert_clean(a, lost=2)

@@ -104,6 +104,7 @@ static void beat(uv_timer_t *timer)
     }
     if (!c->first_round && (out.changes || c->publication.wanted))
         control_publish(c, now);
+    control_look(c, now);
     renew(c);
 }
 

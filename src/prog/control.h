@@ -17,6 +17,8 @@ enum {
     BEAT_MS = 100,             /* plans are computed on this beat, whatever happened (L6) */
     FIRST_ROUND_MAX_MS = 5000, /* a node without any plan publishes after this at the latest */
     PUBLISH_RETRY_MS = 1000,
+    LOOK_EVERY_MS = 1000, /* is what was published still on disk? */
+    LOOK_FILES = 64,      /* of the store, in turn, each time */
 };
 
 struct publication {
@@ -32,6 +34,18 @@ struct publication {
     uint32_t ring_count;
     int64_t wall; /* seconds since 1970 */
     struct plan_signed made;
+};
+
+/* What was published and should be on disk. */
+struct look {
+    uv_work_t work;
+    bool running;
+    usec_t due;
+    uint64_t generation; /* that should be there */
+    uint32_t next;       /* file of the plan to begin with */
+    struct plan_file files[LOOK_FILES];
+    unsigned file_count;
+    bool plan_lost, file_lost;
 };
 
 struct reload {
@@ -74,6 +88,7 @@ struct control {
     uint64_t boot_id;
 
     struct publication publication;
+    struct look look;
     struct reload reload;
     struct command_server *server;
     struct board board;
@@ -92,6 +107,8 @@ void control_reload(struct control *c, char **accept_shrink, unsigned accept_shr
 void control_publish(struct control *c, usec_t now);
 /* Do signatures of steered names have to be made anew, whether answers change or not? */
 bool control_publish_stale(const struct control *c);
+/* control_look.c: is what was published still there? On a beat, in a worker thread. */
+void control_look(struct control *c, usec_t now);
 /* control_order.c: the operators' socket. */
 int control_listen(struct control *c);
 void control_reply(struct command_reply_to *to, int err, const char *message);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "prog/control.h"
 #include "seam/clock.h"
+#include <errno.h>
 #include <stdlib.h>
 
 static void publish_work(uv_work_t *work)
@@ -22,6 +23,8 @@ static void publish_work(uv_work_t *work)
         p->err = plan_sign(p->signer, &plan, keys, p->wall, &with_signatures, &p->made);
     if (!p->err)
         p->err = snapshot_publish(c->options->data, &with_signatures);
+    if (p->err == -ENOENT) /* the folders themselves are gone: the retry finds new ones */
+        p->err = snapshot_folders_create(c->options->data) ? -ENOENT : ERR_MISSING;
     free(keys);
 }
 

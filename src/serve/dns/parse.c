@@ -203,6 +203,7 @@ static void type_check(struct query *q)
 void query_parse(struct query *q, const struct query_context *ctx)
 {
     q->edns.present = false;
+    q->edns.dnssec_ok = false;
     q->edns.subnet_given = false;
     if (unlikely(q->length < DNS_HEADER_SIZE || q->wire[2] & (DNS_FLAG_QR >> 8))) {
         q->course = QUERY_DROP;

@@ -278,6 +278,23 @@ START_TEST(test_without_do)
 }
 END_TEST
 
+/* ... nor without EDNS, whatever a query struct held before. */
+START_TEST(test_without_edns)
+{
+    struct rig *r = rig_signed(false);
+    const uint8_t address[4] = {192, 0, 2, 200};
+    struct query_client client = {address, IP_V4, false};
+    struct ask a = {"x.w.example", DNS_MX};
+    uint8_t wire[64];
+    struct query q;
+    memset(&q, 1, sizeof q);
+    query_prepare(&q, &r->ctx, r->served, wire, ask_write(&a, wire, sizeof wire), &client);
+    ck_assert(q.course == QUERY_GO && !q.edns.dnssec_ok);
+    ck_assert_ptr_null(strstr(rig_ask(r, a), "TYPE46"));
+    rig_free(r);
+}
+END_TEST
+
 #define LONG "a-label-nearly-as-long-as-one-may-be-for-a-longer-answer."
 
 /* What must be there or TC, what may go: at every size from 512 on the answer is whole or says so.
@@ -307,4 +324,5 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-CHECK_MAIN("secure", test_nsec, test_nsec3, test_aliases, test_without_do, test_sizes)
+CHECK_MAIN("secure", test_nsec, test_nsec3, test_aliases, test_without_do, test_without_edns,
+           test_sizes)

@@ -1,0 +1,62 @@
+/* Is what was published still on disk? It may be lost behind our back: a clean-up by hand, a disk
+ * replaced. The answers would go on until the name server restarts, and then be gone (L1): so it is
+ * looked for on a beat (L6), and made again from the full desired state (L2). */
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "prog/control.h"
+#include <errno.h>
+
+static void look_work(uv_work_t *work)
+{
+    struct look *l = work->data;
+    struct control *c = (struct control *)((char *)l - offsetof(struct control, look));
+    uint64_t highest;
+    int err = snapshot_highest(c->options->data, &highest);
+    l->plan_lost = err == -ENOENT || (!err && highest < l->generation);
+    l->file_lost = false;
+    for (unsigned i = 0; i < l->file_count; i++) {
+        struct mapped file;
+        err = store_map(c->options->data, (enum plan_file_kind)l->files[i].kind, l->files[i].hash,
+                        &file);
+        if (!err)
+            mapped_close(&file);
+        l->file_lost |= err == -ENOENT;
+    }
+}
+
+static void look_done(uv_work_t *work, int status)
+{
+    struct look *l = work->data;
+    struct control *c = (struct control *)((char *)l - offsetof(struct control, look));
+    (void)status;
+    l->running = false;
+    if (!l->plan_lost && !l->file_lost)
+        return;
+    log_event(LOG_ERROR, "plan.lost", {"generation", LOG_U(l->generation)},
+              {"what", LOG_S(l->file_lost ? "a file that it reaches" : "the plan itself")},
+              {"consequence", LOG_S("it is made again")});
+    if (l->file_lost && !c->reload.running)
+        control_reload(c, NULL, 0, NULL);
+    c->publication.wanted = true;
+    if (!l->plan_lost && c->plan.generation <= l->generation)
+        c->plan.generation =
+            l->generation + 1; /* the one on disk leads nowhere: ours goes above it */
+}
+
+void control_look(struct control *c, usec_t now)
+{
+    struct look *l = &c->look;
+    if (l->running || c->publication.running || now < l->due || c->first_round)
+        return;
+    l->due = now + LOOK_EVERY_MS * USEC_PER_MSEC;
+    l->generation = c->plan.generation;
+    l->file_count = 0;
+    for (uint32_t i = 0; i < c->plan.file_count && i < LOOK_FILES; i++)
+        l->files[l->file_count++] = c->plan.files[(l->next + i) % c->plan.file_count];
+    l->next = c->plan.file_count ? (l->next + l->file_count) % c->plan.file_count : 0;
+    l->running = true;
+    l->work.data = l;
+    int err = uv_queue_work(&c->loop, &l->work, look_work, look_done);
+    invariant(err == 0);
+}

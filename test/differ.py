@@ -1,0 +1,378 @@
+"""Judges one question that Holdfast, NSD and Knot were asked: which differences are right, and why.
+
+Every accepted difference is a function here; its first line is the reason, and doc/internals/differences.md lists them
+all. Holdfast must say what at least one peer says, once the habits of that peer are taken off its answer; where the other
+peer then says something else, a function has to know why, too."""
+
+import collections
+
+import rawdns
+import zonegen
+
+NS, CNAME, SOA, DS, DNAME, ANY = 2, 5, 6, 43, 39, 255
+A, AAAA = 1, 28
+MB, MX, AFSDB, RT, SRV, KX, SVCB, HTTPS = 7, 15, 18, 21, 33, 36, 64, 65
+NEGATIVE_ALIASES = (46, 47, 50)  # RRSIG, NSEC, NSEC3
+AA, TC, RD, RA, AD, CD = 0x400, 0x200, 0x100, 0x80, 0x20, 0x10
+NOERROR, NXDOMAIN, REFUSED = 0, 3, 5
+UDP_SIZE = 1232  # what all three offer, and send at most
+OPT_SIZE = 11
+ALIASES_MAX = 64  # followed here, name by name, before an answer counts as endless
+OUR_ALIASES_MAX = 16
+OURS, NSD, KNOT = "holdfast", "nsd", "knot"
+PARTS = ("rcode", "aa", "tc", "flags", "question", "answer", "authority", "additional", "opt")
+
+
+def parts(m):
+    return (m.rcode, m.flags & AA, m.flags & TC, m.flags & ~(AA | TC | 15), m.question, m.answer, m.authority, m.additional,
+            m.opt)
+
+
+def differences(a, b):
+    """Names of the parts in which two messages differ."""
+    return {name for name, x, y in zip(PARTS, parts(a), parts(b)) if x != y}
+
+
+def limit(question):
+    """Bytes that an answer over UDP may have."""
+    return min(max(question.edns or 512, 512), UDP_SIZE)
+
+
+class Case:
+    """A question, what each server said to it, and why they may differ."""
+
+    def __init__(self, servers, zones, question, answers, found):
+        """zones: all that are served; answers: bytes, as `servers`; found: counts accepted differences, by rule."""
+        self.servers, self.zones, self.question, self.answers, self.found = servers, zones, question, answers, found
+        self.unknown = None
+        self.said, self.malformed = {}, None
+        for server, data in zip(servers, answers):
+            try:
+                self.said[server.label] = rawdns.Message(data)
+            except ValueError as e:
+                self.malformed = f"{server.label} is malformed: {e}"
+        self.ours = self.said.get(OURS)
+
+    def over_tcp(self):
+        question = self.question.again(tcp=True)
+        return Case(self.servers, self.zones, question, [s.ask_tcp(question.wire(1)) for s in self.servers], self.found)
+
+    def ask(self, label, wire_name=None, rtype=None):
+        """The same question about another name or type, over TCP."""
+        question = self.question.again(wire_name, rtype, tcp=True)
+        return rawdns.Message(next(s for s in self.servers if s.label == label).ask_tcp(question.wire(1)))
+
+    def zone_for(self, name):
+        """The zone that a name is looked up in: for DS the parent's, where it is served (RFC 4035 3.1.4.1)."""
+        zones = sorted((z for z in self.zones if zonegen.below(name, z.origin)), key=lambda z: len(z.origin))
+        if self.question.rtype == DS and len(zones) > 1 and zones[-1].origin == name:
+            return zones[-2]
+        return zones[-1] if zones else None
+
+    def note(self, rule, label):
+        self.found[f"{label}: {rule.__doc__.splitlines()[0]}"] += 1
+
+
+# ---- what must hold of every answer of ours ----
+
+def faults(case):
+    """What is wrong with our answer whatever the others say."""
+    m, q = case.ours, case.question
+    if m.question != q.wire(0)[12:16 + len(q.wire_name)]:
+        yield "the question is not repeated to the bit"
+    if m.flags & (RA | AD | CD) or bool(m.flags & RD) != q.recurse or not m.flags & 0x8000:
+        yield "flags"
+    if bool(m.opt) != bool(q.edns) or (m.opt and m.opt != (UDP_SIZE, 0, 0x8000 if q.dnssec else 0)) or m.options:
+        yield "EDNS"
+    if m.miscompressed:
+        yield "a name is compressed that must not be (RFC 3597 4)"
+    if not q.tcp and len(m.data) > limit(q):
+        yield "longer than the client takes"
+    records = m.answer + m.authority + m.additional
+    if len(records) != len(set(records)):
+        yield "a record stands there twice"
+    aliases = [r for r in m.order if r[1] == CNAME]
+    if any(after[0] != alias[4] for alias, after in zip(aliases, m.order[1:])) and q.rtype != ANY:
+        yield "the aliases do not follow one another"
+
+
+def truncation_faults(case, full):
+    """Over UDP all or nothing, and TC only where it does not fit. full: the case over TCP."""
+    m, whole = case.ours, full.ours
+    if m.truncated:
+        if len(whole.data) <= limit(case.question):
+            yield "TC, though the answer fits"
+        if m.answer:
+            yield "part of an answer"
+        # The RCODE is that of the last alias, which may not have been reached.
+        early = m.rcode == NOERROR and any(r[1] == CNAME for r in whole.order)
+        if differences(m, whole) & {"aa", "flags"} or (m.rcode != whole.rcode and not early):
+            yield "UDP and TCP do not say the same"
+    elif goes_on(case, m) and whole.authority and not m.additional and len(whole.data) > limit(case.question):
+        case.note(referral_left_out, OURS)
+    elif differences(m, whole) - {"additional"}:
+        yield "UDP and TCP do not say the same"
+    elif m.additional != whole.additional and len(whole.data) <= limit(case.question):
+        yield "additional records left out, though they fit"
+    if whole.truncated and len(whole.data) < 30000 and not any(full.said[p].truncated for p in (NSD, KNOT)):
+        yield "TC over TCP"
+
+
+def referral_left_out():
+    """a referral behind an alias goes along where it fits, without TC where it does not"""
+
+
+# ---- habits of the peers, taken off their answers before comparing ----
+
+def nsd_adds_name_servers(case, server, m):
+    """adds the zone's NS set and its addresses to every positive answer"""
+    targets = {r[4] for r in m.authority if r[1] == NS}
+    if not m.authoritative or not m.answer or not targets or len(targets) != len(m.authority):
+        return False
+    if all(zonegen.name_wire(z.origin).lower() != m.authority[0][0] for z in case.zones):
+        return False
+    m.authority = []
+    m.additional = [r for r in m.additional if r[0] not in targets or r in case.ours.additional]
+    return True
+
+
+def repeats_itself(case, server, m):
+    """says a record twice: those of a loop of aliases, addresses of a name that is written in two cases"""
+    once = [list(dict.fromkeys(section)) for section in (m.order, m.authority, m.additional)]
+    changed = [len(section) for section in once] != [len(m.order), len(m.authority), len(m.additional)]
+    m.order, m.authority, m.additional = once
+    m.answer = sorted(m.order)
+    return changed
+
+
+def left_zone(case, m):
+    """How many records of the answer there are before the aliases first leave their zone; None where they do not."""
+    for i, record in enumerate(m.order):
+        if record[1] == CNAME:
+            here, there = (case.zone_for(rawdns.labels(name)) for name in (record[0], record[4]))
+            if there and there is not here:
+                return i + 1
+    return None
+
+
+def goes_on(case, m):
+    """Does the chain of aliases lead on to a name that was not looked up?"""
+    return m.order and m.order[-1][1] == CNAME and m.rcode == NOERROR and not m.authority
+
+
+def follow(case, server, m):
+    """Asks for the last alias's target and adds that answer; False where there is nothing to add."""
+    seen, target = {case.question.wire_name.lower(), *(r[0] for r in m.order)}, m.order[-1][4]
+    more = None if target in seen else case.ask(server.label, target)
+    if not more or more.rcode == REFUSED or more.truncated:
+        return False
+    if server.label == KNOT:
+        knot_stays_in_zone(case, server, more)
+    for record in more.order:
+        if record[1] == CNAME and record[0] in seen:
+            break  # it turns in a circle
+        seen |= {record[0]} if record[1] == CNAME else set()
+        m.order.append(record)
+    m.answer, m.authority, m.additional, m.rcode = sorted(m.order), more.authority, more.additional, more.rcode
+    return True
+
+
+def stops_following(case, server, m):
+    """follows only so many aliases (Knot 5, Holdfast 16): asked on from there"""
+    if case.question.rtype in (CNAME, ANY) or (server.label == OURS and len(m.order) < OUR_ALIASES_MAX):
+        return False
+    changed = False
+    while goes_on(case, m) and len(m.order) < ALIASES_MAX and follow(case, server, m):
+        changed = True
+    return changed
+
+
+def knot_stays_in_zone(case, server, m):
+    """looks an alias's target up in the zone of the alias, though it lies in another that it serves: asked there"""
+    if case.question.rtype in (CNAME, ANY):
+        return False
+    keep = left_zone(case, m)
+    if not keep:
+        return False
+    m.order, m.rcode, m.authority, m.additional = m.order[:keep], NOERROR, [], []
+    m.answer = sorted(m.order)
+    return follow(case, server, m)
+
+
+HABITS = {NSD: [nsd_adds_name_servers, repeats_itself, stops_following],
+          KNOT: [repeats_itself, knot_stays_in_zone, stops_following],
+          OURS: [stops_following]}
+
+
+# ---- why a peer says something else ----
+
+# What goes along in the additional section is everybody's own choice, within reason: each record of theirs that is not
+# in ours has one of these.
+
+def cut_of(case):
+    """The delegation that our answer refers to; None where it is no referral."""
+    return rawdns.labels(case.ours.authority[0][0]) if [r for r in case.ours.authority if r[1] == NS] else None
+
+
+def behind_alias(case, record, zone):
+    """Holdfast adds nothing to what is found behind an alias"""
+    return not case.ours.authority and not case.ours.additional and any(r[1] == CNAME for r in case.ours.answer)
+
+
+def glue_is_for_referrals(case, record, zone):
+    """addresses at and below a delegation are glue, which Holdfast adds to referrals only"""
+    return cut_of(case) is None and zone.cut(rawdns.labels(record[0])) is not None
+
+
+def not_its_own(case, record, zone):
+    """addresses that a target has from a wildcard or an alias are not added by Holdfast"""
+    name = rawdns.labels(record[0])
+    return zone.answering(name) != name
+
+
+def old_types(case, record, zone):
+    """NSD adds addresses to MB, AFSDB, RT and KX, too"""
+    return {r[1] for r in case.ours.answer} <= {CNAME, MB, AFSDB, RT, KX} and cut_of(case) is None
+
+
+def services(case, record, zone):
+    """Knot adds addresses to SVCB and HTTPS, too"""
+    return {r[1] for r in case.ours.answer} <= {CNAME, SVCB, HTTPS} and cut_of(case) is None
+
+
+def one_datagram(case, record, zone):
+    """Holdfast sends optional additional records as far as they fit a message of 1232 bytes, even over TCP"""
+    cut = cut_of(case)
+    if cut is not None and zonegen.below(rawdns.labels(record[0]), cut):
+        return False
+    size = max(sum(12 + len(r[4]) for r in m.additional if r[:2] == record[:2]) for m in case.said.values())
+    return case.question.tcp and len(case.ours.data) + size + OPT_SIZE > UDP_SIZE
+
+
+ADDITIONAL = [behind_alias, glue_is_for_referrals, not_its_own, old_types, services, one_datagram]
+
+
+def answering_zone(case):
+    """The zone that our answer is from."""
+    cut = cut_of(case)
+    if cut is None:
+        return case.zone_for(rawdns.labels(case.ours.order[-1][0]))
+    return max((z for z in case.zones if zonegen.below(cut, z.origin) and z.origin != cut), key=lambda z: len(z.origin))
+
+
+def additional_left_out(case, m, different):
+    """additional records that Holdfast leaves out, each for one of the reasons named"""
+    if different != {"additional"} or set(case.ours.additional) - set(m.additional):
+        return False
+    if not case.ours.order and cut_of(case) is None:
+        return False
+    zone, reasons = answering_zone(case), set()
+    for record in set(m.additional) - set(case.ours.additional):
+        reason = next((r for r in ADDITIONAL if r(case, record, zone)), None)
+        if not reason:
+            return False
+        reasons.add(reason)
+    for reason in reasons:
+        case.note(reason, "additional")
+    return True
+
+
+def names_passed(case):
+    """The names that the answer is about: the question's, and what aliases lead to."""
+    yield rawdns.labels(case.question.wire_name.lower())
+    yield from (rawdns.labels(r[4]) for r in case.ours.order if r[1] == CNAME)
+
+
+def nsd_shares_names(case, m, different):
+    """NSD keeps the names of all its zones in one tree, and takes a name for existing that only another zone has"""
+    for name in names_passed(case):
+        zone = case.zone_for(name)
+        if not zone or name in zone.nodes:
+            continue
+        encloser = next(name[i:] for i in range(len(name) + 1) if name[i:] in zone.nodes)
+        between = [name[i:] for i in range(len(name) - len(encloser))] + [(b"*",) + encloser]
+        if any(n in z.nodes or zonegen.below(z.origin, n) for n in between for z in case.zones if z is not zone):
+            return True
+    return False
+
+
+def nsd_mistakes_parent(case, m, different):
+    """NSD takes DS at the top of a zone from whichever other zone has NS there, and from no zone where none has"""
+    *_, name = names_passed(case)
+    if case.question.rtype != DS or all(z.origin != name for z in case.zones):
+        return False
+    parent = case.zone_for(name)
+    return parent.origin == name or "NS" not in parent.types(name) or any("NS" in z.types(name) for z in case.zones
+                                                  if z is not parent and z.origin != name)
+
+
+def any_is_one_set(case, m, different):
+    """ANY is answered with one set (RFC 8482 4.1), and which one is everybody's own choice"""
+    if case.question.rtype != ANY or different - {"answer", "additional"} or not m.answer or not case.ours.answer:
+        return False
+    rtype, *more = {r[1] for r in case.ours.answer}
+    if more:
+        return False
+    asked = [case.ask(peer, rtype=rtype) for peer in (NSD, KNOT)]
+    more = differences(case.ours, asked[-1]) - {"question"}
+    return all(a.answer == case.ours.answer for a in asked) and (not more or additional_left_out(case, asked[-1], more))
+
+
+def beside_an_alias(case, m, different):
+    """RRSIG, NSEC and NSEC3 may stand beside a CNAME: Knot (and for NSEC3 NSD) does not follow the alias for them"""
+    if case.question.rtype not in NEGATIVE_ALIASES or m.rcode != NOERROR or [r[1] for r in m.authority] != [SOA]:
+        return False
+    return not m.answer and case.ours.order and case.ours.order[0][1] == CNAME
+
+
+# Those in EXACT account for every record; with the others one peer has to agree to the bit.
+EXACT = [additional_left_out, any_is_one_set, beside_an_alias]
+REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent], KNOT: EXACT}
+
+
+# ---- judging ----
+
+def judge(case):
+    """None, or what is wrong."""
+    said = case.malformed or next(faults(case), None)
+    if said:
+        return said
+    if not case.question.tcp and differs_in_room(case):
+        full = case.over_tcp()
+        return next(truncation_faults(case, full), None) or judge(full)
+    for server in case.servers:
+        m = case.said[server.label]
+        for habit in HABITS[server.label]:
+            if habit(case, server, m):
+                case.note(habit, server.label)
+    return compare(case)
+
+
+def differs_in_room(case):
+    """May the size of a datagram be why the three differ?"""
+    if any(m.truncated for m in case.said.values()):
+        return True
+    return any(len(m.data) > limit(case.question) // 2 for m in case.said.values()) and any(
+        differences(case.ours, case.said[p]) for p in (NSD, KNOT))
+
+
+def compare(case):
+    equal, exact, unknown = 0, 0, []
+    for label in (NSD, KNOT):
+        different = differences(case.ours, case.said[label])
+        if not different:
+            equal += 1
+            continue
+        reason = next((r for r in REASONS[label] if r(case, case.said[label], different)), None)
+        if reason:
+            case.note(reason, label)
+            exact += reason in EXACT
+        else:
+            unknown.append(f"{label} differs in {', '.join(p for p in PARTS if p in different)}")
+    if unknown and equal + exact:
+        case.found["? " + unknown[0]] += 1
+        case.unknown = unknown
+        return None
+    if equal + exact == 0:
+        return "; ".join(unknown) or "both peers differ, each for a reason of its own"
+    return None
