@@ -47,6 +47,7 @@ void command_result_done(struct command_result *result)
     for (unsigned i = 0; i < result->accept_shrink_count; i++)
         free(result->accept_shrink[i]);
     free(result->accept_shrink);
+    free(result->zone);
     *result = (struct command_result){0};
 }
 
@@ -224,6 +225,59 @@ static void op_reload(const struct command_input *input, const json_t *request,
     ret->effect = COMMAND_RELOAD;
 }
 
+static bool zone_configured(const struct config *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->zone_count; i++)
+        if (!strcmp(c->zones[i].name, name))
+            return true;
+    return false;
+}
+
+/* The index of a word, or -1. */
+static int word_find(const char *word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; word && i < count; i++)
+        if (!strcmp(word, words[i]))
+            return (int)i;
+    return -1;
+}
+
+static void op_dnssec(const struct command_input *input, const json_t *request,
+                      struct command_result *ret)
+{
+    static const char *const orders[] = {[DNSSEC_STATUS] = "status",
+                                         [DNSSEC_ROLL] = "roll",
+                                         [DNSSEC_DS_SEEN] = "ds-seen",
+                                         [DNSSEC_DS_GONE] = "ds-gone",
+                                         [DNSSEC_UNSIGN] = "unsign"};
+    static const char *const uses[] = {[KEY_CSK] = "csk", [KEY_KSK] = "ksk", [KEY_ZSK] = "zsk"};
+    const char *zone = json_string_value(json_object_get(request, "zone"));
+    const char *key = json_string_value(json_object_get(request, "key"));
+    int order =
+        word_find(json_string_value(json_object_get(request, "do")), orders, array_length(orders));
+    int use = key ? word_find(key, uses, array_length(uses)) : KEY_CSK;
+    uint8_t wire[DNAME_MAX];
+    char text[DNAME_TEXT_MAX];
+    if (order < 0 || use < 0) {
+        reply(ret, ERR_INVALID,
+              "\"do\" wants status, roll, ds-seen, ds-gone or unsign, and \"key\" csk, ksk or zsk");
+        return;
+    }
+    if (!zone || dname_parse(zone, strlen(zone), NULL, wire) < 0) {
+        reply(ret, ERR_INVALID, "\"zone\" wants the name of a zone");
+        return;
+    }
+    dname_format(wire, text);
+    if (!zone_configured(input->intent->config, text)) {
+        reply(ret, ERR_MISSING, "the configuration has no zone %s", text);
+        return;
+    }
+    ret->zone = mem_string(text);
+    ret->dnssec = (enum dnssec_order)order;
+    ret->key = (enum key_use)use;
+    ret->effect = COMMAND_DNSSEC;
+}
+
 static void op_ping(const struct command_input *input, const json_t *request,
                     struct command_result *ret)
 {
@@ -263,7 +317,7 @@ static const struct {
     void (*run)(const struct command_input *, const json_t *, struct command_result *);
 } operations[] = {
     {"ping", op_ping},   {"version", op_ping},  {"orders", op_orders},
-    {"order", op_order}, {"reload", op_reload},
+    {"order", op_order}, {"reload", op_reload}, {"dnssec", op_dnssec},
 };
 
 static void request_run(const struct command_input *input, const json_t *request,
@@ -276,7 +330,7 @@ static void request_run(const struct command_input *input, const json_t *request
         operations[i].run(input, request, ret);
         return;
     }
-    reply(ret, ERR_INVALID, "%s%.40s%s; it is ping, version, orders, order or reload",
+    reply(ret, ERR_INVALID, "%s%.40s%s; it is ping, version, orders, order, reload or dnssec",
           op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
           op ? "\"" : "");
 }
@@ -296,5 +350,6 @@ void command_run(const struct command_input *input, struct command_result *ret)
         reply(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
               request ? "" : error.text);
     json_decref(request);
-    invariant((ret->effect == COMMAND_RELOAD) == (ret->reply == NULL));
+    invariant((ret->effect == COMMAND_RELOAD || ret->effect == COMMAND_DNSSEC) ==
+              (ret->reply == NULL));
 }

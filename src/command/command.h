@@ -8,15 +8,17 @@
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "force":
  * false}
  *   {"op": "reload", "accept_shrink": ["example.com"]}
+ *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
  *
- * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up.
- * Replies:
+ * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up;
+ * "do" is status, roll, ds-seen, ds-gone or unsign, and "key" (of roll) csk, ksk or zsk. Replies:
  *
  *   {"ok": true, "message": "api.example.com/use1 is drained; it was auto"}
  *   {"ok": false, "error": "ERR_MISSING", "message": "..."} */
 #pragma once
 
 #include "base/attr.h"
+#include "model/dnssec_state.h"
 #include "model/intent.h"
 
 enum {
@@ -30,6 +32,7 @@ enum command_effect {
     COMMAND_ORDER,  /* save `next` and take it into use, then send the reply; where that fails, send
                        another */
     COMMAND_RELOAD, /* load the configuration file again; what to reply is known after it */
+    COMMAND_DNSSEC, /* about the keys of `zone`; what to reply is known after it */
 };
 
 struct command_input {
@@ -42,10 +45,13 @@ struct command_input {
 
 struct command_result {
     enum command_effect effect;
-    char *reply;          /* JSON without a newline; NULL for COMMAND_RELOAD */
+    char *reply;          /* JSON without a newline; NULL for COMMAND_RELOAD and COMMAND_DNSSEC */
     struct intent next;   /* COMMAND_ORDER */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;
+    char *zone; /* COMMAND_DNSSEC: one of the configuration's, lower case, no trailing dot */
+    enum dnssec_order dnssec;
+    enum key_use key;
 };
 
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with

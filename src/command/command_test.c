@@ -177,11 +177,33 @@ START_TEST(test_others)
     run("{\"op\":\"dance\"}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
             "\\\"dance\\\"; it is ping, "
-            "version, orders, order or reload\"}");
+            "version, orders, order, reload or dnssec\"}");
     run("{}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
             "it is ping, "
-            "version, orders, order or reload\"}");
+            "version, orders, order, reload or dnssec\"}");
+}
+END_TEST
+
+START_TEST(test_dnssec)
+{
+    run("{\"op\":\"dnssec\",\"zone\":\"Example.COM.\",\"do\":\"roll\",\"key\":\"zsk\"}");
+    ck_assert_int_eq(result.effect, COMMAND_DNSSEC);
+    ck_assert_str_eq(result.zone, "example.com");
+    ck_assert_int_eq(result.dnssec, DNSSEC_ROLL);
+    ck_assert_int_eq(result.key, KEY_ZSK);
+    ck_assert_ptr_null(result.reply);
+    run("{\"op\":\"dnssec\",\"zone\":\"example.com\",\"do\":\"ds-seen\"}");
+    ck_assert_int_eq(result.dnssec, DNSSEC_DS_SEEN);
+    run("{\"op\":\"dnssec\",\"zone\":\"example.org\",\"do\":\"status\"}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"the configuration has no zone "
+            "example.org\"}");
+    run("{\"op\":\"dnssec\",\"zone\":\"example.com\",\"do\":\"melt\"}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    run("{\"op\":\"dnssec\",\"do\":\"status\"}");
+    replies(
+        "{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"zone\\\" wants the name of a "
+        "zone\"}");
 }
 END_TEST
 
@@ -221,4 +243,4 @@ START_TEST(test_reply)
 END_TEST
 
 CHECK_MAIN("command", test_order, test_order_refused, test_last_endpoint, test_reload, test_others,
-           test_bytes, test_reply)
+           test_dnssec, test_bytes, test_reply)

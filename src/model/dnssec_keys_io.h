@@ -49,6 +49,5 @@ void dnssec_keyring_unref(struct dnssec_keyring *ring);                 /* NULL 
 
 /* What the operator says about a zone, from the state on disk and back to it. `out` gets sentences.
  */
-enum dnssec_order { DNSSEC_STATUS, DNSSEC_ROLL, DNSSEC_DS_SEEN, DNSSEC_DS_GONE, DNSSEC_UNSIGN };
 must_check int dnssec_keys_order(const struct dnssec_keys_request *r, enum dnssec_order order,
                                  enum key_use use, struct text *out);

@@ -42,6 +42,9 @@ const_function const char *key_use_name(enum key_use use); /* "csk" */
 const_function const char *key_stage_name(enum key_stage stage);
 const_function const char *ds_stage_name(enum ds_stage stage);
 
+/* What an operator asks for. */
+enum dnssec_order { DNSSEC_STATUS, DNSSEC_ROLL, DNSSEC_DS_SEEN, DNSSEC_DS_GONE, DNSSEC_UNSIGN };
+
 struct key_record {
     uint16_t tag;
     uint8_t algorithm;

@@ -4,8 +4,8 @@
 #include "command/command_io.h"
 #include "prog/commands.h"
 #include "prog/options.h"
+#include "prog/order.h"
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,7 @@ static const char reload_usage[] =
     "zone that would lose a third of its names is refused until it is named with --accept-shrink.\n"
     "Addresses to listen on and node.data need a restart.\n";
 
-/* Sends the request and prints the node's sentence; the exit status. Steals the request. */
-static int request_send(const char *data, json_t *request, unsigned wait_s)
+int order_send(const char *data, json_t *request, unsigned wait_s)
 {
     char *line = json_dumps(request, JSON_COMPACT), *reply = NULL;
     json_decref(request);
@@ -84,7 +83,7 @@ int cmd_endpoint(int argc, char **argv)
                                 "state", state, "force", force);
     if (reason)
         json_object_set_new(request, "reason", json_string(reason));
-    return request_send(data, request, ORDER_WAIT_S);
+    return order_send(data, request, ORDER_WAIT_S);
 }
 
 int cmd_reload(int argc, char **argv)
@@ -111,5 +110,5 @@ int cmd_reload(int argc, char **argv)
         at += length + (at[length] == ',');
     }
     json_t *request = json_pack("{s:s,s:o}", "op", "reload", "accept_shrink", zones);
-    return request_send(data, request, RELOAD_WAIT_S);
+    return order_send(data, request, RELOAD_WAIT_S);
 }

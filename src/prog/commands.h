@@ -19,6 +19,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_endpoint(int argc, char **argv);
 int cmd_zone(int argc, char **argv);
+int cmd_dnssec(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_demo(int argc, char **argv);

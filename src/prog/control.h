@@ -57,6 +57,7 @@ struct reload {
     struct text problems;
     int err;
     struct command_reply_to *reply_to; /* who asked; NULL = a signal */
+    char *note;                        /* what is told on success instead of the counts; owned */
     struct mapped served_file;
     struct plan served;
     bool has_served;
@@ -109,6 +110,9 @@ void control_publish(struct control *c, usec_t now);
 bool control_publish_stale(const struct control *c);
 /* control_look.c: is what was published still there? On a beat, in a worker thread. */
 void control_look(struct control *c, usec_t now);
+/* control_dnssec.c: an order about keys; replies, maybe after a reload. */
+void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
+                    struct command_reply_to *to);
 /* control_order.c: the operators' socket. */
 int control_listen(struct control *c);
 void control_reply(struct command_reply_to *to, int err, const char *message);

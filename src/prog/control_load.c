@@ -72,7 +72,12 @@ static void reload_answer(struct control *c, struct reload *r)
 {
     const struct loaded *l = c->loaded;
     struct text message = text_init(COMMAND_REPLY_MAX / 2);
-    if (r->err)
+    if (r->err && r->note)
+        text_appendf(&message, "%s; it takes effect when the zones can be loaded again:\n%s",
+                     r->note, text_string(&r->problems));
+    else if (r->note)
+        text_append(&message, r->note);
+    else if (r->err)
         text_appendf(&message, "refused, nothing was changed:\n%s", text_string(&r->problems));
     else
         text_appendf(&message, "reloaded: %u zones, %u services, %u targets", l->config->zone_count,
@@ -80,6 +85,8 @@ static void reload_answer(struct control *c, struct reload *r)
     if (r->reply_to)
         control_reply(r->reply_to, r->err, text_string(&message));
     r->reply_to = NULL;
+    free(r->note);
+    r->note = NULL;
     text_done(&message);
 }
 

@@ -49,6 +49,8 @@ static void request(void *context, const char *line, size_t length, const char *
         order_take(c, &result, author, to);
     } else if (result.effect == COMMAND_NOTHING) {
         command_reply(to, result.reply);
+    } else if (result.effect == COMMAND_DNSSEC) {
+        control_dnssec(c, &result, author, to);
     } else if (c->reload.running) {
         control_reply(to, ERR_CONFLICT, "a reload is under way; ask again when it has ended");
     } else {

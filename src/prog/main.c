@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"query", cmd_query, "NAME [TYPE] [@SERVER]", "ask a name server", false},
     {"endpoint", cmd_endpoint, "drain|disable|up|auto NAME", "order about one endpoint", false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
+    {"dnssec", cmd_dnssec, "status|roll|... ZONE", "keys of a zone, and what its parent needs",
+     false},
     {"upgrade", cmd_upgrade, "", "replace the running program without losing a query", false},
     {"schema", cmd_schema, "", "print the JSON Schema of the configuration", false},
     {"demo", cmd_demo, "", "watch a region die and the answers move, on loopback", false},
