@@ -403,6 +403,20 @@ def test_explain_static_names(steered):
     assert node.cli("explain", "a", "--data", "/nonexistent").returncode == 1
 
 
+def test_explain_aliases_that_lead_away(nodes, origins):  # noqa: F811
+    primary, secondary = origins(2)
+    zone = ZONE + ("away CNAME www.example.net.\nround CNAME about\nabout CNAME round\nmoved DNAME example.com.\n"
+                   f"far DNAME {'a' * 63}.{'b' * 63}.{'c' * 60}.example.net.\n")
+    node = nodes(failover_config(primary, secondary), zones={"example.com.zone": zone}).start()
+    text = explain(node, "away.example.com")
+    assert "the answer ends with the alias" in text and "REFUSED" not in text, text
+    text = explain(node, "round.example.com")
+    assert "in a circle" in text and text.count("is an alias") == 2, text
+    text = explain(node, "static.moved.example.com")
+    assert "Names below moved.example.com are redirected" in text and "300 A 192.0.2.80" in text, text
+    assert "YXDOMAIN" in explain(node, f"{'d' * 63}.far.example.com")
+
+
 # ---- query ----
 
 

@@ -13,6 +13,7 @@ struct found {
     const uint8_t *name; /* asked for, lower wire form */
     const struct zone_node *node;
     bool wildcard; /* node stands in for a name that does not exist */
+    bool below;    /* node is above the name and its DNAME redirects it */
 };
 
 static const struct zone_node *node_of(const struct zone *z, const uint8_t *name)
@@ -114,6 +115,11 @@ static bool find(struct explain *x, struct found *f)
         f->node = encloser;
         return true;
     }
+    f->below = zone_node_set(encloser, DNS_DNAME) != NULL;
+    if (f->below) {
+        f->node = encloser;
+        return true;
+    }
     f->node = wildcard_of(f->zone, encloser);
     f->wildcard = f->node != NULL;
     if (!f->node)
@@ -139,7 +145,7 @@ static void delegation_explain(struct explain *x, const struct found *f)
         set_append(x, f->zone, ns);
 }
 
-/* The target of the CNAME at a node. */
+/* The target of a set of one CNAME or DNAME. */
 static void cname_target(const struct zone *z, const struct zone_set *s,
                          uint8_t ret_name[static DNAME_MAX])
 {
@@ -147,6 +153,28 @@ static void cname_target(const struct zone *z, const struct zone_set *s,
     uint16_t length;
     memcpy(&length, at, sizeof length);
     memcpy(ret_name, at + sizeof length, length <= DNAME_MAX ? length : 1);
+}
+
+/* RFC 6672: the part of the name below the DNAME's owner is put before its target. True where the
+ * story goes on with the name in ret_next. */
+static bool redirect_explain(struct explain *x, const struct found *f,
+                             uint8_t ret_next[static DNAME_MAX])
+{
+    const struct zone_set *set = zone_node_set(f->node, DNS_DNAME);
+    uint8_t suffix[DNAME_MAX];
+    char text[DNAME_TEXT_MAX];
+    size_t prefix = dname_length(f->name) - f->node->name_length;
+    text_appendf(x->out, "Names below %s are redirected, from the zone file:\n",
+                 dname_format(zone_node_name(f->node), text));
+    set_append(x, f->zone, set);
+    cname_target(f->zone, set, suffix);
+    if (prefix + dname_length(suffix) > DNAME_MAX) {
+        text_append(x->out, "The name would become too long: the answer is YXDOMAIN.\n");
+        return false;
+    }
+    memcpy(ret_next, f->name, prefix);
+    memcpy(ret_next + prefix, suffix, dname_length(suffix));
+    return true;
 }
 
 static void static_explain(struct explain *x, const struct found *f)
@@ -183,6 +211,8 @@ static bool node_explain(struct explain *x, const struct found *f,
 {
     const struct zone_set *cname = zone_node_set(f->node, DNS_CNAME);
     bool address = x->type == DNS_A || x->type == DNS_AAAA || x->type == DNS_ANY;
+    if (f->below)
+        return redirect_explain(x, f, ret_next);
     if (f->node->flags & (NODE_CUT | NODE_BELOW_CUT)) {
         delegation_explain(x, f);
     } else if (f->node->flags & NODE_STEERED && address) {
@@ -203,8 +233,10 @@ static bool node_explain(struct explain *x, const struct found *f,
     return false;
 }
 
-/* True where the story goes on with the name in ret_next. */
-static bool one_explain(struct explain *x, const uint8_t *name, uint8_t ret_next[static DNAME_MAX])
+/* True where the story goes on with the name in ret_next. `followed`: the name is the target of an
+ * alias. */
+static bool one_explain(struct explain *x, const uint8_t *name, bool followed,
+                        uint8_t ret_next[static DNAME_MAX])
 {
     const struct plan *p = &x->v->plan;
     const struct plan_file *file = zone_file_of(p, name);
@@ -213,8 +245,9 @@ static bool one_explain(struct explain *x, const uint8_t *name, uint8_t ret_next
     struct zone zone;
     bool more = false;
     if (!file) {
-        text_appendf(x->out, "No zone of this node holds %s: it is not answered here (REFUSED).\n",
-                     dname_format(name, text));
+        text_appendf(x->out, "No zone of this node holds %s: %s.\n", dname_format(name, text),
+                     followed ? "the answer ends with the alias, and the resolver asks elsewhere"
+                              : "it is not answered here (REFUSED)");
         return false;
     }
     text_appendf(x->out, "%s lies in the zone %s (serial %u).\n", dname_format(name, text),
@@ -236,15 +269,21 @@ static bool one_explain(struct explain *x, const uint8_t *name, uint8_t ret_next
 
 void explain_name(struct explain *x, const uint8_t *name)
 {
-    uint8_t current[DNAME_MAX], next[DNAME_MAX];
-    memcpy(current, name, dname_length(name));
-    for (unsigned i = 0; one_explain(x, current, next); i++) {
+    uint8_t passed[EXPLAIN_CHAIN_MAX + 1][DNAME_MAX], next[DNAME_MAX];
+    memcpy(passed[0], name, dname_length(name));
+    for (unsigned i = 0; one_explain(x, passed[i], i > 0, next); i++) {
+        for (unsigned k = 0; k <= i; k++)
+            if (dname_equal(passed[k], dname_length(passed[k]), next, dname_length(next))) {
+                text_append(x->out, "The aliases lead round in a circle: the answer is only them, "
+                                    "and no address.\n");
+                return;
+            }
         if (i == EXPLAIN_CHAIN_MAX) {
             text_append(x->out,
                         "The chain of aliases is too long; this is as far as it is told.\n");
             return;
         }
         text_append(x->out, "\n");
-        memcpy(current, next, dname_length(next));
+        memcpy(passed[i + 1], next, dname_length(next));
     }
 }
