@@ -22,6 +22,14 @@ static void sample_take(void *context, const struct sample *sample)
         stats_add(c->stats.threads, CONTROL_PROBES_LATE, 1);
 }
 
+static enum log_level event_level(const struct decide_output *out, const struct decide_event *e)
+{
+    bool calm = e->kind == EVENT_VERDICT ||
+                (e->kind == EVENT_MODE &&
+                 out->plan.services[e->service].faces[e->family].mode == FACE_NORMAL);
+    return calm ? LOG_INFO : LOG_WARN;
+}
+
 static void events_log(const struct decide_output *out)
 {
     static const char *const names[] = {
@@ -30,8 +38,8 @@ static void events_log(const struct decide_output *out)
         [EVENT_EXPIRY] = "certificate.expiry",
     };
     for (uint32_t i = 0; i < out->event_count; i++)
-        log_event(out->events[i].kind == EVENT_VERDICT ? LOG_INFO : LOG_WARN,
-                  names[out->events[i].kind], {"what", LOG_S(out->events[i].sentence)});
+        log_event(event_level(out, &out->events[i]), names[out->events[i].kind],
+                  {"what", LOG_S(out->events[i].sentence)});
 }
 
 /* Is there a first verdict on every target that is probed? */
