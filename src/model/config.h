@@ -27,6 +27,7 @@ enum {
     CONFIG_CHECKS_MAX = 100000,
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
+    CONFIG_XDP_MAX = 8,
     CONFIG_HEADERS_MAX = 32, /* of one check */
     CONFIG_LABEL_MAX = 63,   /* node, endpoint, region... */
     CONFIG_PATH_MAX = 4096,
@@ -187,6 +188,8 @@ struct config {
         *user; /* user: NULL = default (holdfast, else nobody) */
     struct config_listen *dns_listen, *tell_listen;
     uint32_t dns_listen_count, tell_listen_count;
+    const char *const *dns_xdp; /* interfaces whose queries come as raw packets (AF_XDP) */
+    uint32_t dns_xdp_count;
     unsigned dns_threads;     /* 0 = one per core */
     unsigned dns_udp_size;    /* EDNS size offered and most sent over UDP; default 1232 */
     bool dns_client_subnet;   /* RFC 7871; default true */

@@ -143,6 +143,8 @@ void link_networks(struct linking *l)
     c->user = root->node.user;
     c->dns_listen = listens_fill(l, &root->dns.listen, &c->dns_listen_count);
     c->tell_listen = listens_fill(l, &root->tell.listen, &c->tell_listen_count);
+    c->dns_xdp = root->dns.xdp.items;
+    c->dns_xdp_count = root->dns.xdp.count;
     c->dns_threads = root->dns.threads;
     c->dns_udp_size = root->dns.udp_size;
     c->dns_client_subnet = root->dns.client_subnet;

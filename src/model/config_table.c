@@ -13,6 +13,9 @@ static const struct list_of listens = {
     .headed = true,
     .alone = true};
 
+static const struct list_of interfaces = {
+    .element = {.name = "interface", .type = &type_label}, .size = sizeof(char *), .alone = true};
+
 /* ---- this node ---- */
 
 static const struct key node_keys[] = {
@@ -45,6 +48,10 @@ static const struct key dns_keys[] = {
     {"listen", &type_list, AT(draft_root, dns.listen), .min = 1, .max = CONFIG_LISTENS_MAX,
      .detail = &listens, .standard = "[\"0.0.0.0:53\", \"[::]:53\"]",
      .help = "where queries are taken, over UDP and TCP"},
+    {"xdp", &type_list, AT(draft_root, dns.xdp), .max = CONFIG_XDP_MAX, .detail = &interfaces,
+     .standard = "[]",
+     .help = "interfaces whose UDP queries are read as raw packets (AF_XDP), past the kernel's "
+             "network stack and its firewall; where that cannot be, sockets serve"},
     {"threads", &type_integer, AT(draft_root, dns.threads), .min = 0, .max = 256, .standard = "0",
      .help = "worker threads; 0 is one per core"},
     {"udp_size", &type_integer, AT(draft_root, dns.udp_size), .min = 512, .max = 4096,

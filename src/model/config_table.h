@@ -117,6 +117,7 @@ struct draft_root {
     } node;
     struct {
         struct list listen; /* struct draft_listen */
+        struct list xdp;    /* const char * */
         unsigned threads, udp_size;
         bool client_subnet;
         struct {

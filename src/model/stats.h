@@ -19,6 +19,8 @@
       "Queries received.")                                                                     \
     X(DNS_QUERIES_TCP, "holdfast_dns_queries_total", "transport=\"tcp\"", counter,             \
       "Queries received.")                                                                     \
+    X(DNS_QUERIES_XDP, "holdfast_dns_queries_total", "transport=\"xdp\"", counter,             \
+      "Queries received.")                                                                     \
     X(DNS_RESPONSES_NOERROR, "holdfast_dns_responses_total", "rcode=\"NOERROR\"", counter,     \
       "Responses sent.")                                                                       \
     X(DNS_RESPONSES_FORMERR, "holdfast_dns_responses_total", "rcode=\"FORMERR\"", counter,     \
@@ -131,7 +133,7 @@ static inline void stats_set(struct stats_thread *t, enum stat_id id, uint64_t v
     atomic_store_explicit(&t->values[id], v, memory_order_relaxed);
 }
 
-enum { STATS_VERSION = 2, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
+enum { STATS_VERSION = 3, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
 
 struct stats_header {
     char magic[8];

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "lock 4;udp 5,6;tcp 7,8;tell 9;pids 12,13,14" */
+/* "lock 4;udp 5,6;tcp 7,8;tell 9;pids 12,13,14;xdp 15"; xdp only where it is used, and not known to
+ * older programs */
 enum { HANDOVER_TEXT_MAX = 64 << 10 };
 
 static void list_append(struct text *t, const char *name, const int *numbers, unsigned count)
@@ -56,6 +57,8 @@ static int descriptors_pass(const struct handover *h, bool passes)
     int err = exec_passes(&h->lock_fd, 1, passes);
     err = err ? err : exec_passes(h->udp_fds, h->udp_count, passes);
     err = err ? err : exec_passes(h->tcp_fds, h->tcp_count, passes);
+    if (!err && h->xdp_release_fd >= 0)
+        err = exec_passes(&h->xdp_release_fd, 1, passes);
     return err ? err : exec_passes(h->tell_fds, h->tell_count, passes);
 }
 
@@ -69,6 +72,8 @@ int handover_receive(struct handover *ret)
     int udp = list_parse(text, "udp", h.udp_fds, ROLE_FDS_MAX);
     int tcp = list_parse(text, "tcp", h.tcp_fds, ROLE_FDS_MAX);
     int tell = list_parse(text, "tell", h.tell_fds, ROLE_FDS_MAX);
+    if (list_parse(text, "xdp", &h.xdp_release_fd, 1) != 1)
+        h.xdp_release_fd = -1;
     if (list_parse(text, "lock", &h.lock_fd, 1) != 1 || udp < 0 || tcp < 0 || tell < 0 ||
         list_parse(text, "pids", pids, ROLES) != ROLES)
         return ERR_SYNTAX;
@@ -95,6 +100,8 @@ int handover_give(const struct handover *h)
     list_append(&t, "tcp", h->tcp_fds, h->tcp_count);
     list_append(&t, "tell", h->tell_fds, h->tell_count);
     list_append(&t, "pids", pids, ROLES);
+    if (h->xdp_release_fd >= 0)
+        list_append(&t, "xdp", &h->xdp_release_fd, 1);
     int err = t.failed ? ERR_LIMIT : descriptors_pass(h, true);
     if (!err && setenv(HANDOVER_VARIABLE, text_string(&t), 1))
         err = -errno;

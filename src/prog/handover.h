@@ -16,7 +16,8 @@ struct handover {
     int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX],
         tell_fds[ROLE_FDS_MAX]; /* open; taken ones become -1 */
     unsigned udp_count, tcp_count, tell_count;
-    pid_t pids[ROLES]; /* children that go on; 0 = none */
+    int xdp_release_fd; /* an event that has the old name server leave its queues; -1 = none */
+    pid_t pids[ROLES];  /* children that go on; 0 = none */
 };
 
 /* What was handed over by the program before this one: 0 and *ret filled; -ENOENT: nothing, this is

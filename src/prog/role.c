@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "prog/commands.h"
+#include "prog/xdp.h"
 #include "seam/log_io.h"
 #include "seam/process.h"
 #include <getopt.h>
@@ -97,6 +98,9 @@ static void option_apply(struct role_options *o, int option, const char *value)
     case 'S':
         o->client_subnet = number_parse(value);
         break;
+    case 'x':
+        xdp_parse(value, o);
+        break;
     case 'l':
         o->log_level = (int)number_parse(value);
         break;
@@ -109,13 +113,21 @@ static void option_apply(struct role_options *o, int option, const char *value)
 }
 
 static const struct option role_option_list[] = {
-    {"data", required_argument, NULL, 'd'},          {"config", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},          {"ready-fd", required_argument, NULL, 'r'},
-    {"udp-fds", required_argument, NULL, 'U'},       {"tcp-fds", required_argument, NULL, 'T'},
-    {"threads", required_argument, NULL, 't'},       {"udp-size", required_argument, NULL, 's'},
-    {"tcp-clients", required_argument, NULL, 'C'},   {"tcp-idle-ms", required_argument, NULL, 'i'},
-    {"client-subnet", required_argument, NULL, 'S'}, {"log-level", required_argument, NULL, 'l'},
-    {"log-format", required_argument, NULL, 'f'},    {NULL, 0, NULL, 0},
+    {"data", required_argument, NULL, 'd'},
+    {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},
+    {"ready-fd", required_argument, NULL, 'r'},
+    {"udp-fds", required_argument, NULL, 'U'},
+    {"tcp-fds", required_argument, NULL, 'T'},
+    {"threads", required_argument, NULL, 't'},
+    {"udp-size", required_argument, NULL, 's'},
+    {"tcp-clients", required_argument, NULL, 'C'},
+    {"tcp-idle-ms", required_argument, NULL, 'i'},
+    {"client-subnet", required_argument, NULL, 'S'},
+    {"log-level", required_argument, NULL, 'l'},
+    {"log-format", required_argument, NULL, 'f'},
+    {"xdp", required_argument, NULL, 'x'},
+    {NULL, 0, NULL, 0},
 };
 
 int cmd_role(int argc, char **argv)
@@ -125,7 +137,7 @@ int cmd_role(int argc, char **argv)
         enum process_profile profile;
     } roles[ROLES] = {
         {role_control, PROFILE_CONTROL}, {role_dns, PROFILE_DNS}, {role_tell, PROFILE_TELL}};
-    struct role_options o = {.ready_fd = -1, .log_level = LOG_INFO};
+    struct role_options o = {.ready_fd = -1, .xdp_release_fd = -1, .log_level = LOG_INFO};
     unsigned role = 0;
     while (argc > 1 && role < ROLES && strcmp(argv[1], role_names[role]))
         role++;
@@ -142,6 +154,9 @@ int cmd_role(int argc, char **argv)
     snprintf(name, sizeof name, "holdfast %s", role_names[role]);
     process_name(name);
     signal(SIGPIPE, SIG_IGN);
+    static struct xdp_socket *sockets[XDP_INTERFACES_MAX * XDP_QUEUES_MAX];
+    o.xdp_socket_count = xdp_open(&o, sockets);
+    o.xdp_sockets = sockets;
     int err = process_drop(o.user, role == ROLE_CONTROL);
     if (err) {
         log_event(LOG_ERROR, "role.privileges", {"user", LOG_S(o.user)},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "serve/dns/xdp_link_io.h"
 #include <stdbool.h>
 
 enum role_kind { ROLE_CONTROL, ROLE_DNS, ROLE_TELL };
@@ -19,6 +20,11 @@ struct role_options {
     unsigned threads, udp_size, tcp_clients;
     usec_t tcp_idle;
     bool client_subnet;
+    struct xdp_interface xdp[XDP_INTERFACES_MAX]; /* dns only */
+    unsigned xdp_count;
+    int xdp_release_fd; /* an event: leave the queues, a new program wants them; -1 = none */
+    struct xdp_socket *const *xdp_sockets; /* the role's, opened from the above */
+    unsigned xdp_socket_count;
     int log_level, log_format;
 };
 

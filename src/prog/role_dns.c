@@ -14,12 +14,13 @@ static void ready(void *context)
 int role_dns(const struct role_options *o)
 {
     struct stats_file stats;
-    int err = stats_create(o->data, "dns", o->udp_count + o->tcp_count + 1, &stats);
+    unsigned threads = o->udp_count + o->xdp_socket_count + o->tcp_count + 1;
+    int err = stats_create(o->data, "dns", threads, &stats);
     if (err) { /* a full or read-only disk stops no answer (L1) */
         log_event(LOG_ERROR, "stats.create", {"data", LOG_S(o->data)},
                   {"reason", LOG_S(err_text(err))},
                   {"consequence", LOG_S("this role's counters are not seen by others")});
-        stats_private("dns", o->udp_count + o->tcp_count + 1, &stats);
+        stats_private("dns", threads, &stats);
     }
     struct dns_server_options server = {
         .data = o->data,
@@ -27,6 +28,9 @@ int role_dns(const struct role_options *o)
         .udp_count = o->udp_count,
         .tcp_fds = o->tcp_fds,
         .tcp_count = o->tcp_count,
+        .xdp = o->xdp_sockets,
+        .xdp_count = o->xdp_socket_count,
+        .xdp_release_fd = o->xdp_release_fd,
         .threads = o->threads,
         .udp_size = o->udp_size,
         .client_subnet = o->client_subnet,

@@ -11,6 +11,7 @@
 #include "prog/options.h"
 #include "prog/sockets.h"
 #include "prog/supervise.h"
+#include "prog/xdp.h"
 #include "seam/disk.h"
 #include "seam/log_io.h"
 #include <dirent.h>
@@ -180,6 +181,7 @@ static int node_run(const struct config *c, const char *path)
     if (config && !sockets_dns(c, threads, &before, &o.roles[ROLE_DNS]) &&
         !sockets_tell(c, &before, &o.roles[ROLE_TELL])) {
         handover_close(&before);
+        xdp_begin(c, upgrade ? before.xdp_release_fd : -1, &o.roles[ROLE_DNS]);
         memcpy(o.running, before.pids, sizeof o.running);
         status = supervise(&o);
     }

@@ -6,6 +6,7 @@
 #include "model/stats.h"
 #include "prog/handover.h"
 #include "prog/restart.h"
+#include "prog/xdp.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
 #include "seam/process.h"
@@ -101,6 +102,13 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--tcp-clients", o->tcp_clients);
     argument_add_number(a, "--tcp-idle-ms", o->tcp_idle / USEC_PER_MSEC);
     argument_add_number(a, "--client-subnet", o->client_subnet);
+    if (o->xdp_count) {
+        struct text t = text_init(1 << 12);
+        xdp_format(o, &t);
+        argument_add(a, "--xdp");
+        argument_add(a, text_string(&t));
+        text_done(&t);
+    }
     argument_add_number(a, "--log-level", o->log_level);
     argument_add_number(a, "--log-format", o->log_format);
 }
@@ -111,12 +119,16 @@ static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid
     struct arguments a = {.arena = arena_init()};
     arguments_make(&a, role, c);
     const struct role_options *o = c->options;
-    int keep[2 * ROLE_FDS_MAX + 2];
+    int keep[2 * ROLE_FDS_MAX + XDP_INTERFACES_MAX + 3];
     unsigned count = 0;
     for (unsigned i = 0; i < o->udp_count; i++)
         keep[count++] = o->udp_fds[i];
     for (unsigned i = 0; i < o->tcp_count; i++)
         keep[count++] = o->tcp_fds[i];
+    for (unsigned i = 0; i < o->xdp_count; i++)
+        keep[count++] = o->xdp[i].map_fd;
+    if (o->xdp_count && o->xdp_release_fd >= 0)
+        keep[count++] = o->xdp_release_fd;
     keep[count++] = c->ready_write;
     keep[count++] = s->options->lock_fd;
     int err = process_spawn("/proc/self/exe", a.list, keep, count, ret_pid);
@@ -171,7 +183,8 @@ static void upgrade_exec(struct supervisor *s)
     h = (struct handover){.lock_fd = s->options->lock_fd,
                           .udp_count = dns->udp_count,
                           .tcp_count = dns->tcp_count,
-                          .tell_count = tell->tcp_count};
+                          .tell_count = tell->tcp_count,
+                          .xdp_release_fd = dns->xdp_count ? dns->xdp_release_fd : -1};
     memcpy(h.udp_fds, dns->udp_fds, sizeof h.udp_fds);
     memcpy(h.tcp_fds, dns->tcp_fds, sizeof h.tcp_fds);
     memcpy(h.tell_fds, tell->tcp_fds, sizeof h.tell_fds);

@@ -41,9 +41,10 @@ static uint16_t sum_fold(uint64_t sum)
     return (uint16_t)((sum >> 16) + (sum & UINT16_MAX));
 }
 
-/* Words of 32 bits into 64 (RFC 1071 2: any width, any byte order, carries come last): 16 bytes a
- * turn. */
-uint16_t packet_sum(const uint8_t *data, size_t length, uint64_t sum)
+/* The Internet checksum's sum (RFC 1071), not complemented, in memory's own byte order; `sum` is
+ * what came before, an even number of bytes. Words of 32 bits go into 64 (RFC 1071 2: any width,
+ * any byte order, carries come last), 16 bytes a turn. */
+static uint16_t sum_add(const uint8_t *data, size_t length, uint64_t sum)
 {
     uint32_t words[4];
     for (; length >= sizeof words; data += sizeof words, length -= sizeof words) {
@@ -60,7 +61,7 @@ static uint16_t sum_pseudo(const uint8_t *addresses, size_t size, uint16_t udp_l
 {
     uint8_t words[4] = {0, PROTOCOL_UDP, 0, 0};
     u16_write(words + 2, udp_length);
-    return packet_sum(words, sizeof words, packet_sum(addresses, size, 0));
+    return sum_add(words, sizeof words, sum_add(addresses, size, 0));
 }
 
 /* ---- reading ---- */
@@ -88,7 +89,7 @@ static int v4_read(const uint8_t *frame, size_t length, struct packet *p, size_t
     size_t total = u16_read(ip + 2);
     if (total < PACKET_IPV4_SIZE + PACKET_UDP_SIZE || total > length - IP_AT)
         return ERR_TRUNCATED;
-    if (packet_sum(ip, PACKET_IPV4_SIZE, 0) != UINT16_MAX)
+    if (sum_add(ip, PACKET_IPV4_SIZE, 0) != UINT16_MAX)
         return ERR_CHECKSUM;
     p->source = ip + V4_SOURCE;
     p->destination = ip + V4_TARGET;
@@ -123,7 +124,7 @@ static bool checksum_right(const struct packet *p, const uint8_t *udp, uint16_t 
     if (!given)
         return p->family == IP_V4; /* RFC 768: none was made; IPv6 demands one */
     uint16_t pseudo = sum_pseudo(p->source, p->family == IP_V4 ? 8 : 32, udp_length);
-    return packet_sum(udp, udp_length, pseudo) == UINT16_MAX || given == pseudo;
+    return sum_add(udp, udp_length, pseudo) == UINT16_MAX || given == pseudo;
 }
 
 int packet_parse(const uint8_t *frame, size_t length, struct packet *ret)
@@ -167,7 +168,7 @@ static void v4_write(const struct packet *query, uint8_t *ip, size_t udp_length,
     ip[9] = PROTOCOL_UDP;
     memcpy(ip + V4_SOURCE, query->destination, 4);
     memcpy(ip + V4_TARGET, query->source, 4);
-    uint16_t checksum = (uint16_t)~packet_sum(ip, PACKET_IPV4_SIZE, 0);
+    uint16_t checksum = (uint16_t)~sum_add(ip, PACKET_IPV4_SIZE, 0);
     memcpy(ip + 10, &checksum, sizeof checksum);
 }
 
@@ -202,7 +203,7 @@ size_t packet_reply(const struct packet *query, uint8_t *reply, size_t payload_l
     u16_write(udp + UDP_CHECKSUM, 0);
     uint16_t pseudo =
         sum_pseudo(ip + (v4 ? V4_SOURCE : V6_SOURCE), v4 ? 8 : 32, (uint16_t)udp_length);
-    uint16_t checksum = (uint16_t)~packet_sum(udp, udp_length, pseudo);
+    uint16_t checksum = (uint16_t)~sum_add(udp, udp_length, pseudo);
     checksum = checksum ? checksum : UINT16_MAX; /* zero says: none was made */
     memcpy(udp + UDP_CHECKSUM, &checksum, sizeof checksum);
     return query->head_length + payload_length;

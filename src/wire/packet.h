@@ -44,7 +44,3 @@ must_check int packet_parse(const uint8_t *frame, size_t length, struct packet *
  * one packet to the next, for they may be fragmented on their way (RFC 6864 4.2). */
 size_t packet_reply(const struct packet *query, uint8_t *reply, size_t payload_length,
                     uint16_t identification);
-
-/* The Internet checksum's sum (RFC 1071), folded to 16 bits and not complemented, in memory's own
- * byte order; `sum` is what came before, always an even number of bytes. */
-pure_function uint16_t packet_sum(const uint8_t *data, size_t length, uint64_t sum);

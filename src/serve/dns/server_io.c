@@ -14,6 +14,7 @@
 #include "seam/entropy.h"
 #include "serve/dns/plans_io.h"
 #include "serve/dns/worker_io.h"
+#include "serve/dns/xdp_socket_io.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -146,12 +147,19 @@ static void tcp_workers_init(struct server *s)
     }
 }
 
+static void *(*worker_body(const struct server *s, unsigned i))(void *)
+{
+    const struct dns_server_options *o = s->options;
+    return i < o->udp_count                  ? udp_worker_run
+           : i < o->udp_count + o->xdp_count ? xdp_worker_run
+                                             : tcp_worker_run;
+}
+
 static int workers_start(struct server *s)
 {
     for (; s->started < s->worker_count; s->started++) {
         struct worker *w = &s->workers[s->started];
-        bool udp = s->started < s->options->udp_count;
-        int err = pthread_create(&w->thread, NULL, udp ? udp_worker_run : tcp_worker_run, w);
+        int err = pthread_create(&w->thread, NULL, worker_body(s, s->started), w);
         if (err)
             return -err;
     }
@@ -177,7 +185,7 @@ static void workers_stop(struct server *s)
 static int server_open(struct server *s)
 {
     const struct dns_server_options *o = s->options;
-    unsigned most = o->udp_count + o->tcp_count;
+    unsigned most = o->udp_count + o->xdp_count + o->tcp_count;
     struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: it shall interrupt */
     if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN))
         return ERR_INVALID;
@@ -191,6 +199,10 @@ static int server_open(struct server *s)
         return -ENOMEM;
     for (unsigned i = 0; i < o->udp_count; i++)
         worker_init(s, &o->udp_fds[i], 1);
+    for (unsigned i = 0; i < o->xdp_count; i++) {
+        worker_init(s, NULL, 0);
+        s->workers[s->worker_count - 1].xdp = o->xdp[i];
+    }
     tcp_workers_init(s);
     s->reclaim.slot_count = s->worker_count;
     plans_init(&s->plans, o->data, s->stats);
@@ -199,6 +211,8 @@ static int server_open(struct server *s)
 
 static void server_close(struct server *s)
 {
+    for (unsigned i = s->started; i < s->worker_count; i++) /* those that ran closed theirs */
+        xdp_socket_close(s->workers[i].xdp);
     if (s->watch_fd >= 0)
         close(s->watch_fd);
     plans_free(s->current);

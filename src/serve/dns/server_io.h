@@ -12,14 +12,17 @@ struct dns_server_options {
     unsigned udp_count;
     const int *tcp_fds; /* listening sockets; made non-blocking */
     unsigned tcp_count;
+    struct xdp_socket *const *xdp; /* queues with raw packets; may be none */
+    unsigned xdp_count;
+    int xdp_release_fd;   /* readable: leave the queues, go on with the sockets */
     unsigned threads;     /* at most this many for TCP; UDP has one a socket */
     unsigned udp_size;    /* EDNS size, 512..4096; 0 = 1232 */
     bool client_subnet;   /* heed RFC 7871 */
     unsigned tcp_clients; /* most connections at once, over all threads */
     usec_t tcp_idle;      /* a connection without a whole query for so long is closed */
-    /* udp_count + tcp_count + 1 threads: UDP workers, TCP workers, and last the main thread, which
-     * alone sets PLAN_GENERATION: the generation that every worker has reached, the sleeping ones
-     * included. */
+    /* udp_count + xdp_count + tcp_count + 1 threads: UDP workers, XDP workers, TCP workers, and
+     * last the main thread, which alone sets PLAN_GENERATION: the generation that every worker has
+     * reached, the sleeping ones included. */
     const struct stats_file *stats;
     int stop_fd; /* readable: stop */
     /* Once it answers from a plan; where there is none for five seconds, all the same. May be NULL.
@@ -31,5 +34,5 @@ struct dns_server_options {
 /* Serves until stop_fd becomes readable; then 0. Negative where it could not start. Without any
  * plan every query gets SERVFAIL; a plan that does not pass the checks is counted, logged, and
  * changes nothing (L1, L2). Descriptors stay the caller's. Uses SIGUSR2 within the process to wake
- * its threads at the end. */
+ * its threads at the end. Queues are closed at the end, or when they are to be left. */
 must_check int dns_server_run(const struct dns_server_options *options);

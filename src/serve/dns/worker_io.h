@@ -15,13 +15,15 @@ struct worker {
     unsigned slot;  /* in reclaim, and of its counters */
     const int *fds; /* UDP: one; TCP: its listeners */
     unsigned fd_count;
-    unsigned client_limit; /* TCP: most connections of this thread */
+    unsigned client_limit;  /* TCP: most connections of this thread */
+    struct xdp_socket *xdp; /* XDP: its queue */
     struct query_context ctx;
     pthread_t thread;
 } cache_aligned;
 
 /* Thread bodies: run until *stop is set; a signal interrupts their waiting. */
 void *udp_worker_run(void *worker);
+void *xdp_worker_run(void *worker);
 void *tcp_worker_run(void *worker);
 
 static inline const struct served *worker_enter(struct worker *w)
