@@ -38,7 +38,7 @@ static int header_check(const struct zone_header *h, size_t size)
         !range_right(h->nodes, sizeof(struct zone_node), size) || h->apex != h->nodes ||
         !range_right(h->negative, sizeof(struct zone_image), size) ||
         !range_right(h->chain, (uint64_t)h->chain_count * link, size) ||
-        !(h->flags & ZONE_SIGNED) != !h->chain_count)
+        !(h->flags & ZONE_SIGNED) != !h->chain_count || zone_variants(h) > h->nodes)
         return ERR_BOUNDS;
     return 0;
 }

@@ -34,7 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ZONE_VERSION = 2 };
+enum { ZONE_VERSION = 3 };
 
 struct zone_header {
     char magic[8]; /* "HFZONE\r\n" */
@@ -54,7 +54,8 @@ struct zone_header {
     uint64_t negative; /* offset of the struct zone_image of the SOA for NXDOMAIN and NODATA (TTL by
                           RFC 2308) */
     uint64_t chain;    /* offset of chain_count times uint32_t (NSEC: node offsets / 8) or struct
-                          zone_link (NSEC3), sorted */
+                          zone_link (NSEC3), sorted; then, 8-byte aligned, where the zone is signed,
+                          uint32_t[steered_count][2]: zone_variant() */
     uint32_t chain_count;
     uint32_t proof_ttl; /* of NSEC and NSEC3 records (RFC 9077) */
     uint16_t origin_length;
@@ -210,6 +211,21 @@ const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *nam
 /* NSEC3: the link with the last hash up to this one, or the very last (the chain is a ring). */
 const struct zone_link *zone_link_find(const struct zone *z,
                                        const uint8_t hash[static ZONE_HASH_SIZE]);
+
+static inline uint64_t zone_variants(const struct zone_header *h)
+{
+    size_t each = h->flags & ZONE_NSEC3 ? sizeof(struct zone_link) : sizeof(uint32_t);
+    return (h->chain + h->chain_count * each + 7) & ~(uint64_t)7;
+}
+
+/* Offset / 8 of struct zone_records: the NSEC or NSEC3 record of a steered name for when the plan
+ * answers nothing for a family it has by configuration (0: IPv4, 1: IPv6), so without the bit of
+ * that type; 0 where the family is not there anyway. Signed zones only. */
+static inline uint32_t zone_variant(const struct zone *z, uint32_t steered, unsigned family)
+{
+    const uint32_t *variants = (const uint32_t *)(z->base + zone_variants(z->header));
+    return variants[(size_t)steered * 2 + family];
+}
 
 /* ---- build ---- */
 

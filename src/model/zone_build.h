@@ -108,6 +108,8 @@ struct zone_builder {
     size_t signature_count;
     struct build_link *links; /* NSEC3, by hash */
     size_t link_count;
+    struct build_link *variants; /* two a steered name: see zone_variant(); or without an entry */
+    size_t variant_count;
 
     struct text *problems;
     unsigned problem_count;

@@ -29,10 +29,12 @@ static void type_add(struct types *t, uint16_t type)
     t->count++;
 }
 
+enum { FAMILIES = 2 };
+
 /* At a delegation only what is ours, and the NS records that make it one (RFC 4035 2.3). A steered
  * name has the families that its endpoints have, whatever the plan answers just now. */
-static void types_of(const struct zone_builder *b, const struct build_node *n,
-                     const uint8_t *families, struct types *ret)
+static void types_of(const struct zone_builder *b, const struct build_node *n, unsigned families,
+                     struct types *ret)
 {
     struct build_set set;
 
@@ -42,11 +44,17 @@ static void types_of(const struct zone_builder *b, const struct build_node *n,
             type_add(ret, set.type);
     if (!(n->flags & NODE_STEERED))
         return;
-    unsigned bits = families ? families[n->steered] : 1u << IP_V4 | 1u << IP_V6;
-    if (bits & 1u << IP_V4)
+    if (families & 1u << IP_V4)
         type_add(ret, DNS_A);
-    if (bits & 1u << IP_V6)
+    if (families & 1u << IP_V6)
         type_add(ret, DNS_AAAA);
+}
+
+static unsigned families_of(const struct build_node *n, const uint8_t *families)
+{
+    return !(n->flags & NODE_STEERED) ? 0
+           : families                 ? families[n->steered]
+                                      : 1u << IP_V4 | 1u << IP_V6;
 }
 
 /* RFC 4034 4.1.2. */
@@ -79,7 +87,7 @@ static bool is_named(const struct build_node *n)
 
 static const struct zone_entry *nsec_make(struct zone_builder *b, const struct build_node *n,
                                           const struct build_node *next, uint32_t ttl,
-                                          const uint8_t *families)
+                                          unsigned families)
 {
     uint8_t rdata[DNAME_MAX + BITMAP_MAX];
     struct types types;
@@ -92,12 +100,31 @@ static const struct zone_entry *nsec_make(struct zone_builder *b, const struct b
     return zone_entry_make(b, n->key, n->key_length, DNS_NSEC, ttl, rdata, (uint16_t)length);
 }
 
-void zone_chain_named(struct zone_builder *b, const uint8_t *families)
+static void variants_take(struct zone_builder *b)
+{
+    b->variant_count = (size_t)b->steered_count * FAMILIES;
+    b->variants = arena_new(&b->arena, b->variant_count + 1, sizeof *b->variants);
+}
+
+/* Where the variant for a family without an answer goes, or NULL where it is not there anyway. */
+static struct build_link *variant_of(struct zone_builder *b, const struct build_node *n,
+                                     unsigned family, unsigned families)
+{
+    struct build_link *v = &b->variants[(size_t)n->steered * FAMILIES + family];
+
+    if (!(n->flags & NODE_STEERED) || !(families & 1u << family))
+        return NULL;
+    v->node = (uint32_t)(n - b->nodes);
+    return v;
+}
+
+void zone_chain_named(struct zone_builder *b, const uint8_t *steered_families)
 {
     uint32_t ttl = zone_negative_ttl(b), to = 0;
     struct zone_item *items = mem_new(b->item_count + b->node_count, sizeof *items);
     size_t next = 0;
 
+    variants_take(b);
     for (size_t i = 0; i < b->node_count; i++) {
         struct build_node *n = &b->nodes[i];
         uint32_t from = n->first, end = n->first + n->count, start = to;
@@ -105,7 +132,14 @@ void zone_chain_named(struct zone_builder *b, const uint8_t *families)
         if (is_named(n)) {
             for (next = i + 1; next < b->node_count && !is_named(&b->nodes[next]);)
                 next++;
-            nsec = nsec_make(b, n, &b->nodes[next < b->node_count ? next : 0], ttl, families);
+            const struct build_node *after = &b->nodes[next < b->node_count ? next : 0];
+            unsigned families = families_of(n, steered_families);
+            nsec = nsec_make(b, n, after, ttl, families);
+            for (unsigned f = 0; f < FAMILIES; f++) {
+                struct build_link *v = variant_of(b, n, f, families);
+                if (v)
+                    v->entry = nsec_make(b, n, after, ttl, families & ~(1u << f));
+            }
         }
         while (from < end && b->items[from].entry->type < DNS_NSEC)
             items[to++] = b->items[from++];
@@ -131,7 +165,7 @@ static int link_compare(const void *x, const void *y)
 
 static const struct zone_entry *nsec3_make(struct zone_builder *b, const struct build_node *n,
                                            const struct build_link *next, uint32_t ttl,
-                                           const uint8_t *families)
+                                           unsigned families)
 {
     uint8_t rdata[NSEC3_FIXED + BITMAP_MAX] = {[0] = 1, [5] = NSEC3_HASH_SIZE};
     struct types types;
@@ -145,11 +179,12 @@ static const struct zone_entry *nsec3_make(struct zone_builder *b, const struct 
     return zone_entry_make(b, n->key, n->key_length, DNS_NSEC3, ttl, rdata, (uint16_t)length);
 }
 
-void zone_chain_hashed(struct zone_builder *b, const uint8_t *families)
+void zone_chain_hashed(struct zone_builder *b, const uint8_t *steered_families)
 {
     uint32_t ttl = zone_negative_ttl(b);
     uint8_t name[DNAME_MAX];
 
+    variants_take(b);
     b->links = arena_new(&b->arena, b->node_count, sizeof *b->links);
     for (size_t i = 0; i < b->node_count; i++) {
         const struct build_node *n = &b->nodes[i];
@@ -163,7 +198,16 @@ void zone_chain_hashed(struct zone_builder *b, const uint8_t *families)
     qsort(b->links, b->link_count, sizeof *b->links, link_compare);
     for (size_t i = 0; i < b->link_count; i++) {
         struct build_link *l = &b->links[i];
-        l->entry =
-            nsec3_make(b, &b->nodes[l->node], &b->links[(i + 1) % b->link_count], ttl, families);
+        const struct build_link *after = &b->links[(i + 1) % b->link_count];
+        const struct build_node *n = &b->nodes[l->node];
+        unsigned families = families_of(n, steered_families);
+        l->entry = nsec3_make(b, n, after, ttl, families);
+        for (unsigned f = 0; f < FAMILIES; f++) {
+            struct build_link *v = variant_of(b, n, f, families);
+            if (!v)
+                continue;
+            memcpy(v->hash, l->hash, ZONE_HASH_SIZE);
+            v->entry = nsec3_make(b, n, after, ttl, families & ~(1u << f));
+        }
     }
 }

@@ -291,6 +291,32 @@ static int links_sign(struct signing *g)
     return err;
 }
 
+/* Few, and the zone before holds others under their owners: made anew each time. */
+static int variants_sign(struct signing *g)
+{
+    struct zone_builder *b = g->b;
+    uint8_t owner[NSEC3_LABEL_SIZE + DNAME_MAX];
+    int err = 0;
+
+    for (size_t i = 0; i < b->variant_count && !err; i++) {
+        struct build_link *v = &b->variants[i];
+        if (!v->entry)
+            continue;
+        const struct build_node *n = &b->nodes[v->node];
+        struct zone_item item = {.entry = v->entry};
+        struct build_set set = {
+            .type = v->entry->type, .ttl = v->entry->ttl, .count = 1, .items = &item};
+        if (set.type == DNS_NSEC3) {
+            nsec3_label(v->hash, owner);
+            memcpy(owner + NSEC3_LABEL_SIZE, b->origin, b->origin_length);
+        } else {
+            zone_key_name(b, n->key, n->key_length, owner);
+        }
+        err = set_sign(g, owner, &set, NULL, &v->signatures);
+    }
+    return err;
+}
+
 static int sign_run(void *context, struct zone_builder *b)
 {
     struct signing g = {.s = context, .b = b};
@@ -310,6 +336,8 @@ static int sign_run(void *context, struct zone_builder *b)
     int err = nodes_sign(&g);
     if (!err)
         err = links_sign(&g);
+    if (!err)
+        err = variants_sign(&g);
     free(g.records);
     free(g.made);
     return err;

@@ -295,6 +295,52 @@ START_TEST(test_signed_before)
 }
 END_TEST
 
+/* Steered names have the types of the families they have by configuration; for each of those there
+ * is a record without it, for when the plan answers nothing. */
+START_TEST(test_steered)
+{
+    static const uint8_t both[] = "\3api\7example", four[] = "\4only\7example";
+    static const uint8_t families[] = {3, 1};
+    const uint8_t *names[] = {both, four};
+    struct text problems = text_init(1 << 16), out = text_init(1 << 16);
+    for (int nsec3 = 0; nsec3 < 2; nsec3++) {
+        struct rig r = {0};
+        rig_keys(&r, DNSSEC_ECDSAP256SHA256, nsec3);
+        r.sign = (struct zone_sign){.keys = &r.keys, .steered_families = families};
+        struct zone_seal seal = zone_sign_seal(&r.sign);
+        ck_assert_int_eq(zone_compile_sealed("example", "z", rfc4035, strlen(rfc4035), names, 2,
+                                             NULL, NULL, &seal, &problems, &r.f.data, &r.f.size),
+                         0);
+        ck_assert_int_eq(zone_open(r.f.data, r.f.size, &r.f.zone), 0);
+        static const struct {
+            unsigned steered, family;
+            const char *nsec, *hashed;
+        } cases[] = {{0, 0, "b.example. AAAA RRSIG NSEC", " AAAA RRSIG"},
+                     {0, 1, "b.example. A RRSIG NSEC", " A RRSIG"},
+                     {1, 0, "*.w.example. RRSIG NSEC", ""},
+                     {1, 1, NULL, NULL}};
+        for (unsigned i = 0; i < array_length(cases); i++) {
+            uint32_t v = zone_variant(&r.f.zone, cases[i].steered, cases[i].family);
+            struct zone_record rrsig;
+            ck_assert_int_eq(v != 0, cases[i].nsec != NULL);
+            if (!v)
+                continue;
+            struct zone_record record = zone_records_first(&r.f.zone, v);
+            ck_assert(zone_records_signature_first(&r.f.zone, v, &rrsig));
+            text_reset(&out);
+            rdata_format(nsec3 ? DNS_NSEC3 : DNS_NSEC, record.rdata, record.length, &out);
+            ck_assert_str_eq(text_string(&out) + (nsec3 ? 8 + 32 : 0),
+                             nsec3 ? cases[i].hashed : cases[i].nsec);
+        }
+        ck_assert_ptr_nonnull(fixture_node(&r.f, "only.example."));
+        rig_done(&r);
+    }
+    ck_assert_str_eq(text_string(&problems), "");
+    text_done(&problems);
+    text_done(&out);
+}
+END_TEST
+
 /* L3: a zone without its key is refused, not served unsigned. */
 START_TEST(test_no_key)
 {
@@ -342,4 +388,4 @@ START_TEST(test_damage)
 END_TEST
 
 CHECK_MAIN("zone_sign", test_rfc4035_chain, test_signed_sets, test_rfc5155_chain, test_reuse,
-           test_signed_before, test_no_key, test_damage)
+           test_signed_before, test_steered, test_no_key, test_damage)

@@ -338,14 +338,29 @@ static bool negative_check(const struct zone *z)
            ((position + 7) & ~(uint64_t)7) == h->chain;
 }
 
-/* After the nodes: the records of an NSEC3 chain end the heap. */
+static bool variants_check(struct walk *w, uint16_t type)
+{
+    const struct zone_header *h = w->z->header;
+    uint32_t records = w->records;
+
+    for (uint32_t i = 0; h->flags & ZONE_SIGNED && i < h->steered_count * 2; i++) {
+        struct zone_set set = {.type = type, .record_count = 1};
+        set.records = zone_variant(w->z, i / 2, i % 2);
+        if (set.records && !records_check(w, &set, true))
+            return false;
+    }
+    w->records = records;
+    return true;
+}
+
+/* After the nodes: the records of an NSEC3 chain, and of the variants, end the heap. */
 static bool chain_check(struct walk *w)
 {
     const struct zone_header *h = w->z->header;
     const struct zone_link *links = (const struct zone_link *)(w->z->base + h->chain);
 
     if (!(h->flags & ZONE_NSEC3))
-        return w->links == h->chain_count;
+        return w->links == h->chain_count && variants_check(w, DNS_NSEC);
     for (uint32_t i = 0; i < h->chain_count; i++) {
         struct zone_set set = {.type = DNS_NSEC3, .record_count = 1, .records = links[i].records};
         if (!records_check(w, &set, true) ||
@@ -353,13 +368,13 @@ static bool chain_check(struct walk *w)
             return false;
     }
     w->records -= h->chain_count;
-    return true;
+    return variants_check(w, DNS_NSEC3);
 }
 
 static bool sections_check(const struct zone_header *h)
 {
-    size_t each = h->flags & ZONE_NSEC3 ? sizeof(struct zone_link) : sizeof(uint32_t);
-    return ((h->chain + h->chain_count * each + 7) & ~(uint64_t)7) == h->nodes;
+    uint64_t variants = h->flags & ZONE_SIGNED ? h->steered_count * 2 * sizeof(uint32_t) : 0;
+    return zone_variants(h) + variants == h->nodes;
 }
 
 static bool apex_check(const struct zone *z)

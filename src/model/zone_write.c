@@ -80,6 +80,11 @@ static size_t heap_size(const struct zone_builder *b)
         struct build_set link = link_set(&b->links[i], &item);
         size += records_size(&link, &b->links[i].signatures);
     }
+    for (size_t i = 0; i < b->variant_count; i++)
+        if (b->variants[i].entry) {
+            struct build_set variant = link_set(&b->variants[i], &item);
+            size += records_size(&variant, &b->variants[i].signatures);
+        }
     return size;
 }
 
@@ -261,6 +266,22 @@ static void chain_take(const struct zone_builder *b, struct zone_out *o, struct 
             h->chain_count += has_link(b, &b->nodes[i]);
     h->chain = out_take(o, h->chain_count * each);
     out_align(o, 8);
+    out_take(o, b->variant_count * sizeof(uint32_t));
+}
+
+static void variants_write(const struct zone_builder *b, struct zone_out *o,
+                           const struct zone_header *h)
+{
+    uint32_t *to = (uint32_t *)(o->data + zone_variants(h));
+    size_t records = o->records;
+    struct zone_item item;
+
+    for (size_t i = 0; i < b->variant_count; i++)
+        if (b->variants[i].entry) {
+            struct build_set set = link_set(&b->variants[i], &item);
+            to[i] = records_write(o, &set, &b->variants[i].signatures);
+        }
+    o->records = records; /* no name has them */
 }
 
 static void chain_write(const struct zone_builder *b, struct zone_out *o,
@@ -319,6 +340,7 @@ void zone_write(struct zone_builder *b, uint8_t **ret_data, size_t *ret_size)
         node_write(b, &o, &b->nodes[i]);
     out_align(&o, 8);
     chain_write(b, &o, &h);
+    variants_write(b, &o, &h);
     invariant(o.heap == heap_end);
     h.record_count = (uint32_t)o.records;
     h.size = o.used;

@@ -99,7 +99,7 @@ static uint16_t chain_origin(const struct chain *c, const struct served_zone *zo
 
 static struct secure_place chain_place(struct chain *c, const struct served_zone *zone)
 {
-    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone)};
+    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone), c->q->type};
 }
 
 /* The signatures of a set at the name that the chain has reached. */

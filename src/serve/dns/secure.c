@@ -80,6 +80,7 @@ static uint16_t set_write(const struct secure_place *p, const struct zone_set *s
 struct links {
     uint32_t records[LINKS_MAX]; /* offset / 8 */
     unsigned count;
+    uint32_t plain, variant; /* `variant` stands in for `plain`; 0 = nothing does */
 };
 
 static bool link_is_new(struct links *l, uint32_t records)
@@ -113,6 +114,29 @@ static uint16_t link_write(const struct secure_place *p, const uint8_t *labels, 
                                             length + h->origin_length));
 }
 
+static uint32_t link_records(const struct links *l, uint32_t records)
+{
+    return records == l->plain && l->variant ? l->variant : records;
+}
+
+/* The plan knowingly answers nothing where there are addresses by configuration: the name's record
+ * that says so takes the place of its own. */
+static void links_vary(const struct secure_place *p, struct links *l, const struct match *m)
+{
+    const struct zone_node *n = m->node;
+    uint8_t hash[NSEC3_HASH_SIZE];
+
+    if (!n || !(n->flags & NODE_STEERED) || (p->type != DNS_A && p->type != DNS_AAAA))
+        return;
+    l->variant = zone_variant(p->z, n->steered, p->type == DNS_AAAA);
+    if (p->z->header->flags & ZONE_NSEC3) {
+        nsec3_hash(zone_node_name(n), n->name_length, hash);
+        l->plain = zone_link_find(p->z, hash)->records;
+    } else {
+        l->plain = zone_node_set(n, DNS_NSEC)->records;
+    }
+}
+
 /* The chain's record for a name: its own, or the one whose gap it falls into. */
 static uint16_t link_add(const struct secure_place *p, struct links *l, const uint8_t *name,
                          size_t length)
@@ -126,7 +150,7 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
         if (!link_is_new(l, link->records))
             return 0;
         nsec3_label(link->hash, label);
-        return link_write(p, label, sizeof label, DNS_NSEC3, link->records);
+        return link_write(p, label, sizeof label, DNS_NSEC3, link_records(l, link->records));
     }
     const struct zone_node *n = zone_named_find(p->z, name);
     const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
@@ -134,7 +158,7 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
     if (!link_is_new(l, nsec->records))
         return 0;
     return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
-                      nsec->records);
+                      link_records(l, nsec->records));
 }
 
 /* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
@@ -146,6 +170,8 @@ uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t
     uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
     uint16_t count = 0;
 
+    if (!positive)
+        links_vary(p, &links, m);
     if (!m->encloser)
         return link_add(p, &links, zone_node_name(m->node), m->node->name_length);
     const uint8_t *encloser = zone_node_name(m->encloser);
@@ -195,7 +221,7 @@ static bool answer_end(const struct query *q, struct answer *a, const struct wri
 static struct secure_place place_of(const struct query *q, struct writer *w)
 {
     unsigned origin = DNS_HEADER_SIZE + q->name_length - q->zone->origin_length;
-    return (struct secure_place){w, &q->zone->zone, (uint16_t)(0xc000 | origin)};
+    return (struct secure_place){w, &q->zone->zone, (uint16_t)(0xc000 | origin), q->type};
 }
 
 /* Addresses of one type that go along while they fit, with their signatures (RFC 4035 3.1.1). */

@@ -16,6 +16,7 @@ struct secure_place {
     struct writer *w; /* over the whole message; fails where there is no room */
     const struct zone *z;
     uint16_t origin; /* pointer word of the zone's origin; 0 = not in the message */
+    uint16_t type;   /* that is asked for */
 };
 
 /* Each returns how many records it wrote. */
