@@ -109,6 +109,20 @@ def test_reload_under_load(pair):
     assert_clean(a)
 
 
+def test_reload_says_what_it_cannot_change(pair):
+    node, _, _ = pair
+    config = node.config_path.read_text()
+    node.config_path.write_text(config.replace("threads: 2", "threads: 1, udp_size: 1000") + "log: {format: json}\n")
+    for _ in range(2):  # each time, not only when it changed
+        reply = node.cli("reload", "--data", str(node.data))
+        assert reply.returncode == 0 and "not in effect yet: dns.threads, dns.udp_size, log.format;" in reply.stdout, reply
+        assert "upgrade" in reply.stdout
+    assert "event=reload.waiting" in node.log()
+    node.config_path.write_text(config)
+    reply = node.cli("reload", "--data", str(node.data))
+    assert reply.returncode == 0 and "not in effect" not in reply.stdout, reply
+
+
 def test_reload_of_a_bad_file_changes_nothing_and_says_so(pair):
     node, primary, secondary = pair
     good = node.config_path.read_text()

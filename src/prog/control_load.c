@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SETTINGS_TEXT_MAX = 16384 };
+
 void control_targets(struct control *c)
 {
     struct loaded *l = c->loaded;
@@ -34,9 +36,56 @@ static void board_replace(struct control *c)
                   {"consequence", LOG_S("status shows verdicts as of the newest plan only")});
 }
 
+static void listens_append(struct text *out, const char *key, const struct config_listen *l,
+                           uint32_t count)
+{
+    char address[IP_PORT_TEXT_MAX];
+    text_append(out, key);
+    for (uint32_t i = 0; i < count; i++)
+        text_appendf(out, " %s", ip_port_format(&l[i].ip, l[i].port, address));
+    text_append(out, "\n");
+}
+
+/* What the roles were started with and no reload can change: a line for each key. */
+static void settings_append(struct text *out, const struct config *c)
+{
+    listens_append(out, "dns.listen", c->dns_listen, c->dns_listen_count);
+    listens_append(out, "tell.listen", c->tell_listen, c->tell_listen_count);
+    text_appendf(out, "dns.threads %u\ndns.udp_size %u\ndns.client_subnet %d\n", c->dns_threads,
+                 c->dns_udp_size, c->dns_client_subnet);
+    text_appendf(out, "dns.tcp_clients %u\ndns.tcp_idle %lld\n", c->dns_tcp_clients,
+                 (long long)c->dns_tcp_idle);
+    text_appendf(out, "log.level %d\nlog.format %d\n", c->log_level, (int)c->log_format);
+    text_appendf(out, "node.user %s\nnode.data %s\n", c->user ? c->user : "-", c->data);
+}
+
+/* The settings of the configuration that this process began with. */
+static struct text settings_begun;
+
+/* The keys whose values wait for a new start, with commas between. */
+static void settings_waiting(const struct config *c, struct text *ret_keys)
+{
+    struct text now = text_init(SETTINGS_TEXT_MAX);
+    settings_append(&now, c);
+    const char *a = text_string(&settings_begun), *b = text_string(&now);
+    while (*a && *b) {
+        size_t a_length = strcspn(a, "\n"), b_length = strcspn(b, "\n");
+        if (a_length != b_length || memcmp(a, b, a_length))
+            text_appendf(ret_keys, "%s%.*s", *text_string(ret_keys) ? ", " : "",
+                         (int)strcspn(b, " \n"), b);
+        a += a_length + 1;
+        b += b_length + 1;
+    }
+    text_done(&now);
+}
+
 void control_take(struct control *c, struct loaded *next)
 {
     struct loaded *old = c->loaded;
+    if (!old) {
+        settings_begun = text_init(SETTINGS_TEXT_MAX);
+        settings_append(&settings_begun, next->config);
+    }
     c->loaded = next;
     c->epoch++;
     c->sample_count = 0; /* their targets are numbered by the old list */
@@ -68,6 +117,23 @@ static void reload_work(uv_work_t *work)
         mapped_close(&file);
 }
 
+static void waiting_append(const struct config *c, struct text *message)
+{
+    struct text waiting = text_init(SETTINGS_TEXT_MAX);
+    settings_waiting(c, &waiting);
+    if (*text_string(&waiting)) {
+        text_appendf(
+            message,
+            "\nnot in effect yet: %s; a reload cannot change what the roles were started "
+            "with: holdfast upgrade, or start the node anew (node.data and node.user: only "
+            "that)",
+            text_string(&waiting));
+        log_event(LOG_WARN, "reload.waiting", {"keys", LOG_S(text_string(&waiting))},
+                  {"consequence", LOG_S("in effect after holdfast upgrade or a new start")});
+    }
+    text_done(&waiting);
+}
+
 static void reload_answer(struct control *c, struct reload *r)
 {
     const struct loaded *l = c->loaded;
@@ -82,6 +148,8 @@ static void reload_answer(struct control *c, struct reload *r)
     else
         text_appendf(&message, "reloaded: %u zones, %u services, %u targets", l->config->zone_count,
                      l->config->service_count, l->target_count);
+    if (!r->err && !r->note)
+        waiting_append(l->config, &message);
     if (r->reply_to)
         control_reply(r->reply_to, r->err, text_string(&message));
     r->reply_to = NULL;
