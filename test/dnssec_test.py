@@ -336,6 +336,69 @@ def test_without_do(chain):
             assert "RRSIG" not in text and "NSEC" not in text, text
 
 
+# ---- steered names ----
+
+STEERED = {
+    "test": "on",
+    "nsec.test": "on",
+    "nsec3.test": "{denial: nsec3}",
+}
+
+
+def steered_config(origin):
+    lines = [config_of(STEERED), "checks:",
+             f'  web: {{http: "http://{{address}}:{origin.port}/", interval: 250ms, timeout: 200ms, rise: 1, fall: 2}}',
+             "services:"]
+    for zone in ("nsec.test", "nsec3.test"):
+        for name, more in (("up", ""), ("many", ""), ("down", ", when_all_down: nodata"), ("'*.star'", "")):
+            full_name = f"'*.star.{zone}'" if "*" in name else f"{name}.{zone}"
+            lines.append(f"  - {{name: {full_name}, policy: multivalue, ttl: 5s{more}, velocity: off, endpoints: [")
+            count = 10 if name == "many" else 1
+            check = ", check: web" if name == "down" else ""
+            address = origin.address if name == "down" else "192.0.2.{}"
+            lines.append(", ".join(f'{{name: e{i}, address: "{address.format(i)}"{check}}}' for i in range(1, count + 1)))
+            lines.append("]}")
+    return "\n".join(lines) + "\n"
+
+
+def test_steered(nodes, open_path):  # noqa: F811
+    """Answers of the plan are signed whatever they are: any window of many addresses, a wildcard's, none at all."""
+    from node import Origin
+
+    origin = Origin()
+    files = {f"{z}.zone": CHILD.format(zone=z) for z in ("nsec.test", "nsec3.test")}
+    files["test.zone"] = parent_zone("192.0.2.53")
+    node = nodes(steered_config(origin), files)
+    node.start()
+    ds = [line for z in ("nsec.test", "nsec3.test") for line in ds_lines(node, z)]
+    (node.folder / "test.zone").write_text(parent_zone(node.address, ds))
+    assert node.cli("reload", "--data", str(node.data)).returncode == 0
+    assert wait_for(lambda: ask(node, "nsec.test", "DS").answer), node.log()
+    folder = open_path / "unbound"
+    folder.mkdir()
+    unbound = Unbound(node, folder)
+    try:
+        for zone in ("nsec.test", "nsec3.test"):
+            assert wait_for(lambda: ask(node, f"down.{zone}", "A").answer), node.log()
+            for name, rtype, wanted in (("up", "A", "NOERROR"), ("many", "A", "NOERROR"), ("x.star", "A", "NOERROR"),
+                                        ("up", "AAAA", "NODATA"), ("up", "TXT", "NODATA"), ("x.star", "AAAA", "NODATA"),
+                                        ("x.star", "TXT", "NODATA"), ("down", "A", "NOERROR")):
+                response = unbound.ask(f"{name}.{zone}", rtype)
+                assert outcome(response) == wanted and response.flags & dns.flags.AD, f"{response}" + node.log()[-2000:]
+            keys = {dns.name.from_text(zone): dnskeys(node, zone)}
+            for _ in range(30):
+                check_section(ask(node, f"many.{zone}", "A").answer, keys, "many")
+        origin.cut()
+        for zone in ("nsec.test", "nsec3.test"):
+            assert wait_for(lambda: not ask(node, f"down.{zone}", "A").answer, 20), node.log()
+            assert wait_for(lambda: outcome(unbound.ask(f"down.{zone}", "A")) == "NODATA", 20)
+            response = unbound.ask(f"down.{zone}", "A")
+            assert response.flags & dns.flags.AD, f"{response}" + unbound.log.read_text()[-3000:]
+    finally:
+        unbound.stop()
+        origin.cut()
+
+
 # ---- changes ----
 
 
