@@ -292,6 +292,8 @@ static bool chain_redirect(struct chain *c, const struct zone_node *node)
     memcpy(target, c->name, prefix);
     memcpy(target + prefix, suffix, length);
     size_t written = alias_write(c, set->ttl, target, prefix + length);
+    if (c->q->type == DNS_CNAME || c->q->type == DNS_ANY)
+        return false; /* the CNAME is the answer, made or not: BIND, NSD and Knot end here, too */
     return alias_follow(c, written, target, prefix + length);
 }
 
