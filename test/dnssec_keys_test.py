@@ -1,0 +1,266 @@
+"""The keys of a signed zone: made at first use, rolled on a running node, never lost in silence.
+
+Time is the wall clock of the processes under test, stepped with a preloaded library. What resolvers hold is played
+here: everything that a cache may still have (the parent's DS, the DNSKEY set, data and its signatures, each for as
+long as its TTL) has to validate with everything else that it may have at the same time.
+"""
+
+import json
+import pathlib
+import re
+import stat
+import struct
+import subprocess
+import time
+
+import dns.dnssec
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rdatatype
+import dns.rrset
+import pytest
+from node import DNS_PORT, ZONE, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
+
+ORIGIN = dns.name.from_text("example.com")
+HOUR, DAY = 3600, 86400
+DNSKEY_TTL, DS_TTL, PROPAGATION, ZONE_TTL = 600, 4 * HOUR, 60, 600
+POLICY = "lifetime: 14d, dnskey_ttl: 10m, ds_ttl: 4h, propagation: 1m"
+
+
+class Clock:
+    def __init__(self, folder, holdfast):
+        build = pathlib.Path(holdfast).resolve().parent
+        found = [p for p in (build / "libclockstep.so", *build.parent.glob("**/libclockstep.so")) if p.exists()]
+        assert found, "libclockstep.so is built with the tests"
+        self.path = folder / "clock"
+        self.path.write_bytes(struct.pack("<q", 0))
+        self.path.chmod(0o644)
+        self.offset = 0
+        self.env = {"LD_PRELOAD": str(found[0]), "HOLDFAST_TEST_CLOCK": str(self.path)}
+
+    def step(self, seconds):
+        self.offset += seconds
+        with open(self.path, "r+b") as f:
+            f.write(struct.pack("<q", self.offset))
+
+    def now(self):
+        return int(time.time()) + self.offset
+
+
+def signed_config(a, b, policy):
+    return failover_config(a, b).replace("file: example.com.zone", f"file: example.com.zone, dnssec: {policy}")
+
+
+def ask(node, name, rtype):
+    query = dns.message.make_query(name, rtype, want_dnssec=True)
+    return dns.query.tcp(query, node.address, port=DNS_PORT, timeout=5)
+
+
+def rrset(response, name, rtype):
+    """The set and its signatures."""
+    name = dns.name.from_text(name)
+    found = response.find_rrset(response.answer, name, dns.rdataclass.IN, rtype)
+    return found, response.find_rrset(response.answer, name, dns.rdataclass.IN, dns.rdatatype.RRSIG, rtype)
+
+
+def state(node):
+    return json.loads((node.data / "keys" / "example.com" / "state.json").read_text())
+
+
+def stages(node):
+    return {k["tag"]: (k["use"], k["stage"], k["ds"]) for k in state(node)["keys"]}
+
+
+class Caches:
+    """What resolvers may hold, and whether it fits together."""
+
+    def __init__(self, node, clock):
+        self.node, self.clock, self.ds = node, clock, set()
+        self.seen = []  # (time, DS set, (DNSKEY, RRSIG), [(data, RRSIG)])
+
+    def look(self):
+        keys = rrset(ask(self.node, "example.com", "DNSKEY"), "example.com", dns.rdatatype.DNSKEY)
+        data = [rrset(ask(self.node, name, "A"), name, dns.rdatatype.A)
+                for name in ("static.example.com", "api.example.com")]
+        now = self.clock.now()
+        self.seen.append((now, frozenset(self.ds), keys, data))
+        self.seen = [s for s in self.seen if s[0] > now - DS_TTL]
+        self.check(now)
+
+    def check(self, now):
+        for _, ds, _, _ in [s for s in self.seen if s[1] and s[0] > now - DS_TTL]:
+            for keys, key_sigs in [s[2] for s in self.seen if s[0] > now - DNSKEY_TTL]:
+                trusted = [k for k in keys if any(
+                    dns.dnssec.make_ds(ORIGIN, k, "SHA256") == d for d in ds)]
+                assert trusted, f"no DNSKEY fits the parent's DS: {stages(self.node)}"
+                anchors = dns.rrset.from_rdata_list(ORIGIN, 0, trusted)
+                dns.dnssec.validate(keys, key_sigs, {ORIGIN: anchors}, now=now)
+                for data in [s[3] for s in self.seen if s[0] > now - ZONE_TTL]:
+                    for records, sigs in data:
+                        dns.dnssec.validate(records, sigs, {ORIGIN: keys}, now=now)
+
+    def pass_time(self, seconds, step):
+        """Time goes by, and resolvers look."""
+        while seconds > 0:
+            reloads, plans = self.happened("reload.done"), self.happened("plan.loaded")
+            self.clock.step(min(step, seconds))
+            seconds -= step
+            # what is due is done within a beat or two; nothing being due, nothing happens
+            if wait_for(lambda: self.happened("reload.done") > reloads, 0.4):
+                wait_for(lambda: self.happened("plan.loaded") > plans, 1)
+            self.look()
+
+    def happened(self, event):
+        return self.node.log().count(f"event={event}")
+
+
+def dnssec(node, *args):
+    return node.cli("dnssec", *args, "--data", str(node.data))
+
+
+def parent_take(caches, node):
+    """What status says is to be given to the parent, as a parent takes it."""
+    text = dnssec(node, "status", "example.com").stdout
+    lines = re.findall(r"^    example\.com\. IN DS (.+)$", text, re.M)
+    assert len(lines) == 1, text
+    return dns.rdata.from_text("IN", "DS", lines[0]), text
+
+
+@pytest.fixture
+def node(nodes, origins, open_path, holdfast):  # noqa: F811
+    """Makes a signed node with a clock of its own."""
+    def make(policy):
+        clock = Clock(open_path, holdfast)
+        a, b = origins(2)
+        zone = ZONE.replace("$TTL 300", f"$TTL {ZONE_TTL}")
+        made = nodes(signed_config(a, b, policy), {"example.com.zone": zone}, clock.env).start()
+        assert wait_for(lambda: "RRSIG" in made.dig("+dnssec", "api.example.com", "A")), made.log()
+        return made, clock
+    return make
+
+
+def test_keys_are_private(node):
+    made, _ = node("on")
+    folder = made.data / "keys" / "example.com"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert path.stat().st_uid == (made.data / "plan").stat().st_uid
+    # a key that others may read is refused, with what to do; what is served goes on
+    key = next(folder.glob("csk-*.pem"))
+    key.chmod(0o644)
+    out = made.cli("reload", "--data", str(made.data))
+    assert out.returncode == 1 and "chmod 0600" in out.stderr, out
+    assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
+    key.chmod(0o600)
+    assert made.cli("reload", "--data", str(made.data)).returncode == 0
+
+
+def test_csk_roll(node):
+    made, clock = node(f"{{{POLICY}}}")
+    caches = Caches(made, clock)
+    caches.look()
+    first, = stages(made)
+    out = dnssec(made, "ds-seen", "example.com")
+    assert out.returncode == 1 and "too early" in out.stderr, out
+    caches.pass_time(ZONE_TTL + PROPAGATION + 60, 200)
+    assert stages(made)[first] == ("csk", "active", "wanted")
+    assert len(ask(made, "example.com", "CDS").answer) == 2
+    ds, _ = parent_take(caches, made)
+    caches.ds = {ds}
+    out = dnssec(made, "ds-seen", "example.com")
+    assert out.returncode == 0 and "noted" in out.stdout, out
+    caches.pass_time(6 * HOUR, 3 * HOUR)
+
+    out = dnssec(made, "roll", "example.com")
+    assert out.returncode == 0 and "is being rolled" in out.stdout, out
+    assert dnssec(made, "roll", "example.com").returncode == 1
+    caches.look()
+    second, = set(stages(made)) - {first}
+    caches.pass_time(2 * HOUR, 1200)
+    assert stages(made)[second][1] == "published", "it waits for the parent"
+    new, text = parent_take(caches, made)
+    assert new.key_tag == second and "leave the one that it has" in text
+    assert {r.key_tag for r in ask(made, "example.com", "CDS").answer[0]} == {first, second}
+    caches.ds = {ds, new}
+    assert dnssec(made, "ds-seen", "example.com").returncode == 0
+    caches.pass_time(DS_TTL - 300, 3600)
+    assert stages(made)[first][1] == "active"
+    caches.pass_time(900, 150)
+    assert stages(made) == {first: ("csk", "retired", "unwanted"), second: ("csk", "active", "seen")}
+    assert {r.key_tag for r in ask(made, "api.example.com", "A").answer[1]} == {second}, "steered names too"
+    caches.pass_time(2 * HOUR, 1200)
+    old, text = parent_take(caches, made)
+    assert old == ds and "remove this DS" in text
+    caches.ds = {new}
+    assert dnssec(made, "ds-gone", "example.com").returncode == 0
+    caches.pass_time(DS_TTL + 600, 1800)
+    assert stages(made) == {second: ("csk", "active", "seen")}
+    assert len(list((made.data / "keys" / "example.com").glob("*.pem"))) == 1
+    caches.pass_time(30 * DAY, 4 * DAY)  # signatures are renewed by themselves
+
+
+def test_zsk_rolls_by_itself(node):
+    made, clock = node(f"{{keys: split, zsk_lifetime: 10d, {POLICY}}}")
+    caches = Caches(made, clock)
+    caches.pass_time(1000, 500)
+    ds, _ = parent_take(caches, made)
+    caches.ds = {ds}
+    assert dnssec(made, "ds-seen", "example.com").returncode == 0
+    before = {t for t, s in stages(made).items() if s[0] == "zsk"}
+    caches.pass_time(10 * DAY - 4 * HOUR, 4 * DAY)
+    caches.pass_time(3 * HOUR, 2500)
+    caches.pass_time(3 * HOUR, 450)
+    after = stages(made)
+    assert {t for t, s in after.items() if s[0] == "zsk"}.isdisjoint(before), after
+    assert sorted(s[:2] for s in after.values()) == [("ksk", "active"), ("zsk", "active")]
+    assert made.log().count("event=reload.refused") == 0
+
+
+def test_steered_answers_change_signed(node, origins):  # noqa: F811
+    """Health moves the answer; each is signed when it comes."""
+    made, clock = node("on")
+    caches = Caches(made, clock)
+    caches.look()
+    config = made.config_path.read_text()
+    out = made.cli("endpoint", "disable", "use1", "--data", str(made.data))
+    assert out.returncode == 0, out
+    primary = re.search(r"name: use1, address: ([0-9.]+)", config)[1]
+    assert wait_for(lambda: made.short("api.example.com") != [primary])
+    caches.look()
+    records, _ = rrset(ask(made, "api.example.com", "A"), "api.example.com", dns.rdatatype.A)
+    assert [r.address for r in records] != [primary]
+    keys, _ = rrset(ask(made, "example.com", "DNSKEY"), "example.com", dns.rdatatype.DNSKEY)
+    for name in ("api.example.com", "www.example.com"):
+        response = ask(made, name, "A")
+        data, sigs = rrset(response, "api.example.com", dns.rdatatype.A)
+        dns.dnssec.validate(data, sigs, {ORIGIN: keys}, now=clock.now())
+
+
+def test_delv_takes_it(node, open_path):  # noqa: F811
+    made, _ = node("{algorithm: ed25519}")
+    keys, _ = rrset(ask(made, "example.com", "DNSKEY"), "example.com", dns.rdatatype.DNSKEY)
+    words = keys[0].to_text().split()
+    anchors = open_path / "anchors"
+    anchors.write_text(f'trust-anchors {{ example.com. static-key {" ".join(words[:3])} "{"".join(words[3:])}"; }};\n')
+    for name in ("api", "www", "static"):
+        out = subprocess.run(["delv", f"@{made.address}", "-p", str(DNS_PORT), "-a", str(anchors), "+root=example.com",
+                              f"{name}.example.com", "A"], capture_output=True, text=True, timeout=20)
+        assert "; fully validated" in out.stdout, out
+
+
+def test_off_goes_on_until_the_parent_knows(node):
+    """L3: what was signed is never served unsigned while the parent may have a DS."""
+    made, clock = node(f"{{{POLICY}}}")
+    made.config_path.write_text(re.sub(r"dnssec: \{.*?\}", "dnssec: off", made.config_path.read_text()))
+    assert made.cli("reload", "--data", str(made.data)).returncode == 0
+    assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
+    assert "goes on being signed" in made.log()
+    assert dnssec(made, "unsign", "example.com").returncode == 0
+    assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
+    clock.step(2 * DAY)
+    assert made.cli("reload", "--data", str(made.data)).returncode == 0
+    assert wait_for(lambda: "RRSIG" not in made.dig("+dnssec", "static.example.com", "A"))
+    assert made.short("api.example.com")
