@@ -25,6 +25,7 @@ enum {
     CONFIG_ENDPOINTS_MAX = 1000, /* of one service */
     CONFIG_ZONES_MAX = 100000,
     CONFIG_CHECKS_MAX = 100000,
+    CONFIG_KEYS_MAX = 10000,
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
@@ -61,10 +62,36 @@ struct config_dnssec {
     usec_t zsk_lifetime; /* split: the ZSK is rolled after this; default 90 d */
 };
 
+/* A key that signs messages between name servers (RFC 8945). */
+struct config_key {
+    const char *name;   /* lower case, no trailing dot */
+    uint8_t algorithm;  /* enum tsig_algorithm */
+    const char *secret; /* base64, checked; or NULL, and then: */
+    const char *file;   /* who loads reads it here */
+    struct config_place place;
+};
+
+struct config_peer {
+    struct ip ip;
+    uint16_t port;
+    int key; /* index into keys, or CONFIG_NONE: unsigned */
+};
+
+/* Who may have a zone whole, and who is told that it changed. */
+struct config_transfer {
+    struct ip_prefix *allow; /* none: any address */
+    uint32_t allow_count;
+    int *keys; /* none: unsigned requests too. Neither allow nor keys: nobody */
+    uint32_t key_count;
+    struct config_peer *notify;
+    uint32_t notify_count;
+};
+
 struct config_zone {
     const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
     const char *file; /* path, made absolute against the configuration file's folder */
     struct config_dnssec dnssec;
+    struct config_transfer transfer;
     struct config_place place;
 };
 
@@ -198,6 +225,8 @@ struct config {
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;
     uint32_t zone_count;
+    struct config_key *keys;
+    uint32_t key_count;
     struct config_check *checks;
     uint32_t check_count;
     struct config_service *services;

@@ -16,6 +16,10 @@ struct config_place place_under(const struct draft *draft, const char *key);
 
 /* Fills in the config and adds problems. */
 void link_networks(struct linking *l);
+/* TSIG keys; before the zones, which refer to them. */
+void link_keys(struct linking *l);
+void link_transfer(struct linking *l, const struct draft_transfer *draft,
+                   struct config_transfer *ret);
 void link_checks(struct linking *l);
 /* References, names and what a policy asks of its endpoints. */
 void link_services(struct linking *l);

@@ -48,8 +48,11 @@ static void zones_fill(struct linking *l)
     c->zone_count = l->root->zones.count;
     c->zones = arena_new(l->reading->keep, c->zone_count + (size_t)1, sizeof *c->zones);
     for (uint32_t i = 0; i < c->zone_count; i++) {
-        c->zones[i] = (struct config_zone){drafts[i].name, drafts[i].file, drafts[i].dnssec.dnssec,
-                                           drafts[i].head.node->place};
+        c->zones[i] = (struct config_zone){.name = drafts[i].name,
+                                           .file = drafts[i].file,
+                                           .dnssec = drafts[i].dnssec.dnssec,
+                                           .place = drafts[i].head.node->place};
+        link_transfer(l, &drafts[i].transfer, &c->zones[i].transfer);
         if (!drafts[i].name)
             continue;
         const struct draft_zone *first =
@@ -154,6 +157,7 @@ void link_networks(struct linking *l)
     c->log_format = root->log.format;
     c->log_level = root->log.level;
     listens_check(l);
+    link_keys(l);
     zones_fill(l);
     collections_fill(l);
     latencies_fill(l);

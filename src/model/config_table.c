@@ -104,6 +104,8 @@ static const struct key zone_keys[] = {
      .help = "its master file (RFC 1035); a relative path starts at this file's folder"},
     {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .standard = "off",
      .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
+    {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,
+     .standard = "{}", .help = "who may have it whole, and who is told of changes"},
 };
 
 static const struct shape shape_zone = {"zone", "zone", zone_keys, LENGTH(zone_keys),
@@ -347,6 +349,8 @@ static const struct key root_keys[] = {
     {"geo", &type_mapping, 0, .detail = &shape_geo, .help = "where addresses are"},
     {"zones", &type_list, AT(draft_root, zones), .required = true, .min = 1,
      .max = CONFIG_ZONES_MAX, .detail = &zones, .help = "the zones answered"},
+    {"tsig", &type_names, AT(draft_root, tsigs), .max = CONFIG_KEYS_MAX, .detail = &tsigs,
+     .help = "named keys that sign messages between name servers"},
     {"collections", &type_names, AT(draft_root, collections), .max = CONFIG_COLLECTIONS_MAX,
      .detail = &collections, .help = "named lists of networks, for policy ip_based"},
     {"latency", &type_names, AT(draft_root, latencies), .detail = &latencies,
@@ -362,7 +366,8 @@ static const struct key root_keys[] = {
 const struct shape shape_root = {"file", "configuration", root_keys, LENGTH(root_keys)};
 
 const struct shape *const config_shapes[] = {
-    &shape_node,     &shape_dns,      &shape_tcp,       &shape_tell,    &shape_log, &shape_geo,
-    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service, &shape_ttl, &shape_velocity,
-    &shape_fallback, &shape_endpoint, &shape_location,  &shape_dnssec};
+    &shape_node,   &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
+    &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
+    &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
+    &shape_dnssec, &shape_transfer, &shape_tsig};
 const size_t config_shape_count = LENGTH(config_shapes);

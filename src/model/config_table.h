@@ -14,10 +14,30 @@ struct draft_dnssec {
     int algorithm, split, nsec3; /* choices */
 };
 
+struct draft_tsig {
+    struct draft head;
+    const char *name, *secret, *file;
+    int algorithm;
+};
+
+struct draft_peer {
+    struct draft head;
+    struct ip ip;
+    uint16_t port;
+    const char *key;
+};
+
+struct draft_transfer {
+    struct list allow;  /* struct draft_prefix */
+    struct list keys;   /* struct draft_reference */
+    struct list notify; /* struct draft_peer */
+};
+
 struct draft_zone {
     struct draft head;
     const char *name, *file;
     struct draft_dnssec dnssec;
+    struct draft_transfer transfer;
 };
 
 struct draft_collection {
@@ -134,11 +154,12 @@ struct draft_root {
     struct {
         const char *database;
     } geo;
-    struct list zones, collections, latencies, checks, services;
+    struct list zones, collections, latencies, checks, services, tsigs;
 };
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
-    shape_dnssec;
+    shape_dnssec, shape_transfer, shape_tsig;
+extern const struct names_of tsigs;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];
 extern const size_t config_shape_count;

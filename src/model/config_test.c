@@ -564,6 +564,36 @@ START_TEST(test_dnssec)
 }
 END_TEST
 
+START_TEST(test_transfer)
+{
+    struct config *c = parse_text(
+        NODE "tsig:\n"
+             "  k1: {secret: QUI=}\n"
+             "  k2.example: {algorithm: hmac-sha512, file: k2}\n"
+             "zones:\n"
+             "  - {name: a.example, file: a}\n"
+             "  - name: b.example\n"
+             "    file: b\n"
+             "    transfer: {allow: [192.0.2.0/24, \"2001:db8::/32\"], keys: k2.example, notify: "
+             "[192.0.2.1, \"192.0.2.2:5353 key k1\", \"[2001:db8::1]:53\"]}\n");
+    const struct config_transfer *none = &c->zones[0].transfer, *t = &c->zones[1].transfer;
+    ck_assert_uint_eq(none->allow_count + none->key_count + none->notify_count, 0);
+    ck_assert_uint_eq(c->key_count, 2);
+    ck_assert_str_eq(c->keys[0].secret, "QUI=");
+    ck_assert_str_eq(c->keys[1].file, "/etc/holdfast/k2");
+    ck_assert_uint_eq(t->allow_count, 2);
+    ck_assert_uint_eq(t->key_count, 1);
+    ck_assert_int_eq(t->keys[0], 1);
+    ck_assert_uint_eq(t->notify_count, 3);
+    ck_assert_uint_eq(t->notify[0].port, 53);
+    ck_assert_int_eq(t->notify[0].key, CONFIG_NONE);
+    ck_assert_uint_eq(t->notify[1].port, 5353);
+    ck_assert_int_eq(t->notify[1].key, 0);
+    ck_assert_uint_eq(t->notify[2].ip.family, IP_V6);
+    config_free(c);
+}
+END_TEST
+
 START_TEST(test_fingerprint)
 {
     struct config *a = parse_text(NODE ZONES), *b = parse_text(NODE ZONES "# more\n");
@@ -580,4 +610,4 @@ END_TEST
 CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
            test_values, test_check_values, test_service_values, test_networks, test_merge,
            test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
-           test_fingerprint, test_dnssec)
+           test_fingerprint, test_dnssec, test_transfer)

@@ -161,7 +161,14 @@ struct plan_signature {
 enum { PLAN_WINDOWS_MAX = UINT16_MAX };
 
 /* Files that the plan reaches, named by the hash of their content; they live and die with it. */
-enum plan_file_kind { PLAN_FILE_ZONE, PLAN_FILE_NETMAP };
+enum plan_file_kind {
+    PLAN_FILE_ZONE,
+    PLAN_FILE_NETMAP,
+    PLAN_FILE_HISTORY, /* a zone as transfers see it, an earlier version or one with its steered
+                          names filled in; those of one zone stand together, the newest last */
+    PLAN_FILE_ACCESS,  /* model/access.h; at most one */
+};
+enum { PLAN_FILE_KINDS = 4 };
 struct plan_file {
     uint8_t kind;    /* enum plan_file_kind */
     uint32_t name;   /* text offset: zone origin or what the netmap is of ("geo", "collections",

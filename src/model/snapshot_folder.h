@@ -12,7 +12,8 @@ must_check int snapshot_path(path_buffer ret, const char *format, ...) printf_li
 must_check int snapshot_plan_path(path_buffer ret, const char *data, uint64_t generation);
 must_check int snapshot_store_path(path_buffer ret, const char *data, enum plan_file_kind kind,
                                    uint64_t hash);
-extern const char *const snapshot_suffix[2]; /* by enum plan_file_kind: ".zone" */
+extern const char
+    *const snapshot_suffix[PLAN_FILE_KINDS]; /* ".zone"; a zone's history are zones too */
 
 /* Is it the name of a file of the store, and of which? */
 bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash);

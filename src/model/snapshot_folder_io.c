@@ -13,7 +13,10 @@ enum { PLAN_DIGITS = 20, HASH_DIGITS = 16 };
 /* A higher number in the folder was not made here; honoured, it would end all publication. */
 #define GENERATION_MAX (UINT64_MAX / 2)
 
-const char *const snapshot_suffix[2] = {[PLAN_FILE_ZONE] = ".zone", [PLAN_FILE_NETMAP] = ".netmap"};
+const char *const snapshot_suffix[PLAN_FILE_KINDS] = {[PLAN_FILE_ZONE] = ".zone",
+                                                      [PLAN_FILE_NETMAP] = ".netmap",
+                                                      [PLAN_FILE_HISTORY] = ".zone",
+                                                      [PLAN_FILE_ACCESS] = ".access"};
 
 int snapshot_path(path_buffer ret, const char *format, ...)
 {
@@ -58,7 +61,7 @@ bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64
             return false;
         hash = hash << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
-    for (unsigned kind = PLAN_FILE_ZONE; kind <= PLAN_FILE_NETMAP; kind++) {
+    for (unsigned kind = PLAN_FILE_ZONE; kind < PLAN_FILE_KINDS; kind++) {
         if (strcmp(name + HASH_DIGITS, snapshot_suffix[kind]) == 0) {
             *ret_kind = (enum plan_file_kind)kind;
             *ret_hash = hash;

@@ -25,13 +25,15 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { FOLDER_MODE = 0755, FILE_MODE = 0644 };
+enum { FOLDER_MODE = 0755, FILE_MODE = 0644, SECRET_MODE = 0600 };
 
 /* ---- sets of files of the store ---- */
 
 /* A file of the store as one word. Where two fall together the clean-up keeps one too many. */
 static uint64_t file_key(enum plan_file_kind kind, uint64_t hash)
 {
+    if (kind == PLAN_FILE_HISTORY) /* the same file */
+        kind = PLAN_FILE_ZONE;
     return hash_mix(hash + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
 }
 
@@ -139,7 +141,8 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
     pthread_mutex_lock(&publisher_lock);
     set_add(&pins, pin_key(data, kind, hash));
     if (!store_holds(path, bytes, size))
-        r = disk_write_atomic(path, bytes, size, FILE_MODE);
+        r = disk_write_atomic(path, bytes, size,
+                              kind == PLAN_FILE_ACCESS ? SECRET_MODE : FILE_MODE);
     pthread_mutex_unlock(&publisher_lock);
     return r;
 }

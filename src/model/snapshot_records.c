@@ -66,7 +66,7 @@ static int files_check(struct check *c)
 {
     for (uint32_t i = 0; i < c->plan->file_count; i++) {
         const struct plan_file *f = &c->plan->files[i];
-        if (f->kind > PLAN_FILE_NETMAP)
+        if (f->kind >= PLAN_FILE_KINDS)
             return refuse(c, ERR_BOUNDS, "file %u: unknown kind %u", i, f->kind);
         if (!text_fits(c->plan, f->name))
             return refuse(c, ERR_BOUNDS, "file %u: its name is outside the text", i);

@@ -215,7 +215,7 @@ START_TEST(indices_outside_are_refused)
     REFUSED(ERR_BOUNDS, m.addresses[0].target = m.plan.target_count);
     REFUSED(ERR_BOUNDS, m.addresses[0].bytes[3] ^= 1);
     REFUSED(ERR_BOUNDS, m.goods[0] = m.plan.target_count);
-    REFUSED(ERR_BOUNDS, m.files[0].kind = 2);
+    REFUSED(ERR_BOUNDS, m.files[0].kind = PLAN_FILE_KINDS);
     REFUSED(ERR_BOUNDS, m.files[0].name = 5000);
     REFUSED(ERR_BOUNDS, m.text[0] = 'x');
     REFUSED(ERR_BOUNDS, m.text[m.plan.text_size - 1] = 'x');

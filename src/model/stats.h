@@ -42,6 +42,12 @@
     X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.") \
     X(DNS_DROPPED, "holdfast_dns_dropped_total", "", counter,                                  \
       "Packets too broken to answer (no header, or a response).")                              \
+    X(DNS_TRANSFERS, "holdfast_dns_transfers_total", "result=\"started\"", counter,            \
+      "Zone transfers asked for.")                                                             \
+    X(DNS_TRANSFERS_REFUSED, "holdfast_dns_transfers_total", "result=\"refused\"", counter,    \
+      "Zone transfers asked for.")                                                             \
+    X(DNS_TSIG_REFUSED, "holdfast_dns_tsig_refused_total", "", counter,                        \
+      "Messages whose signature (TSIG) did not pass.")                                         \
     X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                          \
       "Responses that the kernel did not take.")                                               \
     X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")     \

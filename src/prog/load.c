@@ -7,6 +7,7 @@
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
 #include "prog/load_sign.h"
+#include "prog/load_transfer.h"
 #include "seam/clock.h"
 #include "seam/disk.h"
 #include "wire/dname.h"
@@ -121,6 +122,13 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
         if (l->keys[index].renew_at < l->renew_at)
             l->renew_at = l->keys[index].renew_at;
     }
+    if (err && r->keep_old && s.ring) {
+        enum { AGAIN_S = 3600 };
+        l->keys[index] = (struct loaded_keys){
+            .ring = dnssec_keyring_ref(s.ring), .renew_at = wall + AGAIN_S, .kept = true};
+        if (l->keys[index].renew_at < l->renew_at)
+            l->renew_at = l->keys[index].renew_at;
+    }
     load_sign_done(&s);
     free(data);
     arena_done(&a);
@@ -185,13 +193,16 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
     int err = config_read(r->path, problems, &l->config);
     if (!err) {
         l->targets = target_list(l->config, &l->arena, &l->target_count);
-        l->files = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->files);
+        size_t most = l->config->zone_count * (size_t)(HISTORY_KEEP + 2) + NETMAP_KINDS + 1;
+        l->files = arena_new(&l->arena, most, sizeof *l->files);
         l->keys = arena_new(&l->arena, l->config->zone_count + 1u, sizeof *l->keys);
         l->renew_at = KEY_NEVER;
-        l->names = arena_new(&l->arena, l->config->zone_count + NETMAP_KINDS, sizeof *l->names);
+        l->names = arena_new(&l->arena, most, sizeof *l->names);
         err = zones_load(l, r, problems);
         int maps_err = maps_load(l, r, problems);
-        err = err ? err : maps_err;
+        int access_err = access_load(l, r, problems);
+        err = err ? err : maps_err ? maps_err : access_err;
+        history_load(l, r);
     }
     if (err) {
         load_free(l);
@@ -219,7 +230,8 @@ void load_free(struct loaded *l)
 void load_commit(struct loaded *l)
 {
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
-        int err = l->keys[i].ring ? dnssec_keyring_commit(l->keys[i].ring, l->keys[i].ttl_max) : 0;
+        bool changed = l->keys[i].ring && !l->keys[i].kept;
+        int err = changed ? dnssec_keyring_commit(l->keys[i].ring, l->keys[i].ttl_max) : 0;
         if (err)
             log_event(LOG_ERROR, "dnssec.state", {"zone", LOG_S(l->config->zones[i].name)},
                       {"reason", LOG_S(err_text(err))},

@@ -1,6 +1,7 @@
 #include "serve/dns/parse.h"
 #include "base/bytes.h"
 #include "base/invariant.h"
+#include "wire/tsig.h"
 
 enum {
     QUESTION_FIXED = 4, /* type and class */
@@ -159,6 +160,8 @@ static bool records_parse(struct query *q, const struct query_context *ctx, unsi
         uint16_t rdlength = load_u16(fixed + 8);
         if (!reader_take(&r, rdlength))
             return false;
+        if (load_u16(fixed) == DNS_TSIG)
+            q->is_signed = true;
         if (load_u16(fixed) != DNS_OPT)
             continue;
         if (!root || i < skipped || !opt_parse(&q->edns, ctx->client_subnet, fixed, rdlength))
@@ -193,7 +196,7 @@ static void type_check(struct query *q)
     else if (likely(q->type < 249 || q->type > 254))
         q->course = QUERY_GO;
     else if (q->type == DNS_AXFR || q->type == DNS_IXFR)
-        query_fail(q, QUERY_ERROR, DNS_REFUSED);
+        q->course = QUERY_KEYED;
     else
         query_fail(q, QUERY_ERROR, DNS_NOTIMP);
     if (unlikely(q->type == DNS_OPT || q->type == 0))
@@ -202,6 +205,7 @@ static void type_check(struct query *q)
 
 void query_parse(struct query *q, const struct query_context *ctx)
 {
+    q->is_signed = false;
     q->edns.present = false;
     q->edns.dnssec_ok = false;
     q->edns.subnet_given = false;
@@ -227,4 +231,6 @@ void query_parse(struct query *q, const struct query_context *ctx)
         return;
     }
     type_check(q);
+    if (unlikely(q->is_signed))
+        q->course = QUERY_KEYED;
 }

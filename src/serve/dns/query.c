@@ -1,6 +1,7 @@
 #include "serve/dns/query.h"
 #include "base/invariant.h"
 #include "serve/dns/answer.h"
+#include "serve/dns/keyed.h"
 #include "serve/dns/parse.h"
 #include "serve/dns/secure.h"
 
@@ -384,6 +385,8 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         answer_count(ctx, &a);
         return DNS_HEADER_SIZE;
     }
+    if (unlikely(q->course == QUERY_KEYED))
+        return keyed_answer(q, ctx, response, response_size);
     memcpy(response, q->wire, q->question_end); /* the name as it was asked: 0x20 */
     a.position = q->question_end;
     a.limit = size_limit(q, ctx, response_size) - opt_size(q);

@@ -34,6 +34,7 @@ struct query_context {
     struct random random;
     struct stats_thread *stats; /* that thread's counters */
     uint16_t udp_size;          /* EDNS size offered, and the most sent over UDP; >= 512 */
+    uint64_t (*wall)(void);     /* seconds since 1970, for TSIG; NULL: 0 */
     bool client_subnet;         /* heed RFC 7871; else the option is unknown */
 };
 
@@ -52,6 +53,7 @@ enum query_course {
     QUERY_DROP,   /* nothing is sent */
     QUERY_HEADER, /* an error with the header only: there is no question to repeat */
     QUERY_ERROR,  /* an error with the question */
+    QUERY_KEYED,  /* signed, or for a transfer: keyed.h */
     QUERY_GO,
 };
 
@@ -63,6 +65,7 @@ struct query {
     const struct query_client *client;
     enum query_course course;
     enum dns_rcode rcode; /* QUERY_HEADER, QUERY_ERROR */
+    bool is_signed;       /* has a TSIG record */
     uint16_t type, class;
     uint16_t name_length;  /* with the root label */
     uint16_t question_end; /* header and question, in bytes */

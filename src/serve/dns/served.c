@@ -18,6 +18,7 @@ struct served_file {
     const struct served_source *source;
     struct zone zone;
     struct netmap netmap;
+    struct access *access;
 };
 
 struct build {
@@ -59,11 +60,18 @@ static void file_release(struct served_file *f)
     if (--f->references)
         return;
     f->source->release(f->source->context, f->data, f->size);
+    access_free(f->access);
     free(f);
 }
 
 static int file_open(struct served_file *f)
 {
+    if (f->kind == PLAN_FILE_HISTORY)
+        return 0; /* transfers open it themselves; nothing is answered from it */
+    if (f->kind == PLAN_FILE_ACCESS) {
+        int err = access_decode(f->data, f->size, &f->access);
+        return err ? err : f->access->hash == f->hash ? 0 : ERR_CHECKSUM;
+    }
     if (f->kind == PLAN_FILE_NETMAP) {
         int err = netmap_open(f->data, f->size, &f->netmap);
         return err ? err : f->netmap.hash == f->hash ? 0 : ERR_CHECKSUM;
@@ -111,7 +119,9 @@ static int files_build(struct build *b)
         }
         if (!err && file->kind == PLAN_FILE_NETMAP)
             s->maps[i] = &s->files[i]->netmap;
-        else if (!err)
+        else if (!err && file->kind == PLAN_FILE_ACCESS)
+            s->access = s->files[i]->access;
+        else if (!err && file->kind == PLAN_FILE_ZONE)
             s->zone_count++;
     }
     map_done(&known);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "model/access.h"
 #include "model/zone.h"
 #include "serve/dns/steer.h"
 #include "wire/dns.h"
@@ -54,7 +55,8 @@ struct served {
     uint32_t zone_count;
     uint32_t origin_mask; /* slots - 1 */
     uint64_t *origins;    /* slots as in a zone: high half of the hash, index + 1 in the low half */
-    uint64_t label_counts[2]; /* bit n: some origin has n labels */
+    uint64_t label_counts[2];    /* bit n: some origin has n labels */
+    const struct access *access; /* NULL: nobody may do more than ask */
     struct served_face *faces;
     struct served_records *records_of; /* by choice */
     uint8_t *records;

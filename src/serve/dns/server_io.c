@@ -112,6 +112,11 @@ static void wake(int signal)
     (void)signal; /* only there to interrupt a system call */
 }
 
+static uint64_t wall_seconds(void)
+{
+    return (uint64_t)(clock_wall() / USEC_PER_SEC);
+}
+
 static void worker_init(struct server *s, const int *fds, unsigned fd_count)
 {
     const struct dns_server_options *o = s->options;
@@ -125,6 +130,7 @@ static void worker_init(struct server *s, const int *fds, unsigned fd_count)
         .fd_count = fd_count,
         .ctx = {.random = random_init(entropy_u64()),
                 .stats = &o->stats->threads[slot],
+                .wall = wall_seconds,
                 .udp_size = (uint16_t)(o->udp_size ? o->udp_size : QUERY_UDP_SIZE),
                 .client_subnet = o->client_subnet},
     };

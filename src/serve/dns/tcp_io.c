@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "seam/clock.h"
 #include "seam/net.h"
+#include "serve/dns/transfer_io.h"
 #include "serve/dns/worker_io.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -38,6 +39,8 @@ enum {
     TCP_WRITE = 16 << 10, /* so much gathered is sent before more is answered */
     TCP_WRITE_SIZE = TCP_WRITE + TCP_MESSAGE,
     TCP_PAUSE_MS = 10,
+    TCP_TRANSFERS = 32,        /* at once in one thread, with TRANSFER_BUFFER each */
+    TCP_TRANSFER_MESSAGES = 4, /* of one transfer in a turn, so that others are served too */
 };
 
 struct connection {
@@ -51,6 +54,7 @@ struct connection {
     uint8_t *in,
         *out; /* a query that is not whole; responses not yet taken. NULL where there are none */
     size_t in_length, in_size, out_length, out_sent;
+    struct transfer_stream *transfer; /* a zone on its way; queries behind it wait */
 };
 
 struct tcp_worker {
@@ -59,6 +63,7 @@ struct tcp_worker {
     unsigned count;
     struct connection list;    /* head; list.newer is the oldest */
     struct connection *closed; /* through `older` */
+    unsigned transfers;        /* on their way */
     usec_t now;
     uint8_t *read, *write; /* TCP_READ_SIZE, TCP_WRITE_SIZE */
 };
@@ -99,6 +104,16 @@ static void connection_close(struct tcp_worker *t, struct connection *c)
     t->count--;
 }
 
+static void transfer_end(struct tcp_worker *t, struct connection *c)
+{
+    if (!c->transfer)
+        return;
+    invariant(t->transfers > 0);
+    transfer_stream_close(c->transfer);
+    c->transfer = NULL;
+    t->transfers--;
+}
+
 static void closed_free(struct tcp_worker *t)
 {
     while (t->closed) {
@@ -106,6 +121,7 @@ static void closed_free(struct tcp_worker *t)
         t->closed = c->older;
         free(c->in);
         free(c->out);
+        transfer_end(t, c);
         free(c);
     }
     stats_set(t->w->ctx.stats, DNS_TCP_CLIENTS, t->count);
@@ -228,21 +244,54 @@ static void rest_keep(struct connection *c, const uint8_t *data, size_t length)
     c->in_length = length;
 }
 
+/* Begins a transfer, or gives the length of a response that says why not. */
+static size_t transfer_begin(struct tcp_worker *t, struct connection *c, struct query *q,
+                             uint8_t *response)
+{
+    struct query_context *ctx = &t->w->ctx;
+    struct transfer_wish wish;
+    size_t length = keyed_transfer(q, ctx, response, DNS_MESSAGE_MAX, &wish);
+    if (length)
+        return length;
+    int err = t->transfers < TCP_TRANSFERS
+                  ? transfer_stream_open(t->w->options->data, q, ctx, &wish, &c->transfer)
+                  : ERR_LIMIT;
+    if (err) {
+        log_event(LOG_WARN, "dns.transfer", {"reason", LOG_S(err_text(err))});
+        return keyed_fail(q, ctx, &wish, DNS_SERVFAIL, response, DNS_MESSAGE_MAX);
+    }
+    t->transfers++;
+    stats_add(ctx->stats, DNS_TRANSFERS, 1);
+    return 0;
+}
+
+/* One query; 0: nothing is sent, or a transfer began. */
+static size_t query_run(struct tcp_worker *t, struct connection *c, const struct served *s,
+                        const struct bytes *wire, uint8_t *response)
+{
+    struct query_client client = {c->address, c->family, true};
+    struct query q;
+    query_prepare(&q, &t->w->ctx, s, wire->data, wire->length, &client);
+    query_locate(&q);
+    if (unlikely(keyed_is_transfer(&q)))
+        return transfer_begin(t, c, &q, response);
+    return query_finish(&q, &t->w->ctx, response, DNS_MESSAGE_MAX);
+}
+
 /* Answers whole queries at `data` while there is room; returns the bytes consumed. */
 static size_t queries_answer(struct tcp_worker *t, struct connection *c, const uint8_t *data,
                              size_t length, size_t *ret_out, unsigned *ret_count)
 {
-    struct query_client client = {c->address, c->family, true};
     const struct served *s = worker_enter(t->w);
     size_t at = 0, out = 0;
     unsigned count = 0;
-    while (length - at >= TCP_FRAME && out <= TCP_WRITE) {
+    while (length - at >= TCP_FRAME && out <= TCP_WRITE && !c->transfer) {
         size_t size = (size_t)(data[at] << 8 | data[at + 1]);
         if (length - at - TCP_FRAME < size)
             break;
         uint8_t *to = t->write + out;
-        size_t n = query_answer(&t->w->ctx, s, data + at + TCP_FRAME, size, &client, to + TCP_FRAME,
-                                DNS_MESSAGE_MAX);
+        struct bytes wire = {data + at + TCP_FRAME, size};
+        size_t n = query_run(t, c, s, &wire, to + TCP_FRAME);
         at += TCP_FRAME + size;
         count++;
         if (!n)
@@ -261,7 +310,7 @@ static size_t queries_answer(struct tcp_worker *t, struct connection *c, const u
 static void connection_work(struct tcp_worker *t, struct connection *c, size_t length)
 {
     const uint8_t *data = t->read;
-    while (!c->closed && !c->out) {
+    while (!c->closed && !c->out && !c->transfer) {
         size_t out = 0;
         unsigned count = 0;
         size_t used = queries_answer(t, c, data, length, &out, &count);
@@ -277,8 +326,47 @@ static void connection_work(struct tcp_worker *t, struct connection *c, size_t l
     if (c->closed)
         return;
     rest_keep(c, data, length);
-    if (c->ended && !c->out)
+    if (c->transfer && !c->out)
+        connection_want(t, c, EPOLLOUT);
+    else if (c->ended && !c->out)
         connection_close(t, c);
+}
+
+/* Sends some messages of the transfer; true when it is over. */
+static bool transfer_pump(struct tcp_worker *t, struct connection *c)
+{
+    struct transfer_stream *s = c->transfer;
+    for (unsigned i = 0; i < TCP_TRANSFER_MESSAGES; i++) {
+        size_t sent;
+        if (!s->ready.length) {
+            enum transfer_state state = transfer_step(s->transfer, t->w->ctx.wall(), &s->ready);
+            if (state == TRANSFER_END)
+                return true;
+            if (state == TRANSFER_WORKING)
+                return false;
+        }
+        if (!connection_send(c, s->ready.data, s->ready.length, &sent)) {
+            connection_close(t, c);
+            return false;
+        }
+        if (sent)
+            connection_touch(t, c);
+        s->ready = (struct bytes){s->ready.data + sent, s->ready.length - sent};
+        if (s->ready.length)
+            return false;
+    }
+    return false;
+}
+
+/* What waited until there was room for its answer. */
+static void connection_resume(struct tcp_worker *t, struct connection *c)
+{
+    connection_want(t, c, EPOLLIN);
+    if (c->closed)
+        return;
+    size_t kept = c->in_length;
+    memcpy(t->read, c->in ? c->in : t->read, kept);
+    connection_work(t, c, kept);
 }
 
 static void connection_read(struct tcp_worker *t, struct connection *c)
@@ -300,7 +388,14 @@ static void connection_read(struct tcp_worker *t, struct connection *c)
 static void connection_flush(struct tcp_worker *t, struct connection *c)
 {
     size_t sent;
-    invariant(c->out);
+    invariant(c->out || c->transfer);
+    if (!c->out) {
+        if (transfer_pump(t, c)) {
+            transfer_end(t, c);
+            connection_resume(t, c);
+        }
+        return;
+    }
     if (!connection_send(c, c->out + c->out_sent, c->out_length - c->out_sent, &sent)) {
         connection_close(t, c);
         return;
@@ -311,12 +406,8 @@ static void connection_flush(struct tcp_worker *t, struct connection *c)
     free(c->out);
     c->out = NULL;
     connection_touch(t, c);
-    connection_want(t, c, EPOLLIN);
-    if (c->closed)
-        return;
-    size_t kept = c->in_length; /* queries that waited until there was room for their answers */
-    memcpy(t->read, c->in ? c->in : t->read, kept);
-    connection_work(t, c, kept);
+    if (!c->transfer)
+        connection_resume(t, c);
 }
 
 /* ---- the loop ---- */

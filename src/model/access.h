@@ -1,0 +1,56 @@
+/* Who may do what with a zone over DNS: TSIG keys and rules, in one file of the store.
+ *
+ * The configuration is read by control alone; the name server learns the rules as it learns zones:
+ * a file that the plan names by its hash, so a plan and its rules come and go together (L2). As it
+ * holds secrets it is readable by the roles' user only (mode 0600), and nothing of it is logged.
+ *
+ *   "HFACCESS" | version u32 | count of keys u32, of zones u32 | hash u64 over what follows | keys
+ * | zones
+ *
+ * All big-endian; names in lower wire form. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/ip.h"
+#include "model/config.h"
+#include "wire/tsig.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ACCESS_VERSION = 1, ACCESS_ITEMS_MAX = 65535 };
+
+struct access_zone {
+    const uint8_t *origin; /* lower wire form */
+    uint16_t origin_length;
+    const struct ip_prefix *allow;   /* AXFR and IXFR: from these networks; none: from anywhere */
+    const uint32_t *keys;            /* signed with one of these; none: unsigned too */
+    uint32_t allow_count, key_count; /* both 0: nobody */
+};
+
+/* Immutable; owns what it points to. */
+struct access {
+    struct arena arena;
+    struct tsig_key *keys;
+    uint32_t key_count;
+    struct access_zone *zones; /* in canonical order */
+    uint32_t zone_count;
+    uint64_t hash;
+};
+
+/* The bytes of the file (free()) for what a configuration says. keys: one for each of the config's,
+ * with its secret. */
+uint8_t *access_encode(const struct config *config, const struct tsig_key *keys, size_t *ret_size,
+                       uint64_t *ret_hash) __attribute__((returns_nonnull));
+/* ERR_MAGIC, ERR_VERSION, ERR_TRUNCATED, ERR_CHECKSUM, ERR_BOUNDS. */
+must_check int access_decode(const uint8_t *data, size_t size, struct access **ret);
+void access_free(struct access *a); /* secrets are wiped */
+
+/* NULL where nothing was said about it. */
+pure_function const struct access_zone *access_zone_find(const struct access *a,
+                                                         const uint8_t *origin, size_t length);
+/* By its name; *ret_index is its number. NULL: unknown. */
+const struct tsig_key *access_key_find(const struct access *a, const uint8_t *name,
+                                       uint32_t *ret_index);
+/* May this client have the zone? key: number of the key that its request was signed with, or -1. */
+pure_function bool access_transfer(const struct access_zone *z, const struct ip *client,
+                                   int64_t key);

@@ -1,0 +1,143 @@
+#include "prog/load_transfer.h"
+#include "base/err.h"
+#include "base/memory.h"
+#include "model/access.h"
+#include "seam/disk.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECRET_FILE_MAX = 4096 };
+
+bool zone_is_transferred(const struct config_zone *z)
+{
+    return z->transfer.allow_count || z->transfer.key_count;
+}
+
+/* ---- keys and rules ---- */
+
+static int secret_read(const struct config_key *k, struct tsig_key *key)
+{
+    char *text;
+    size_t length;
+    int err = disk_read(k->file, SECRET_FILE_MAX, &text, &length);
+    if (err)
+        return err;
+    while (length && isspace((unsigned char)text[length - 1]))
+        text[--length] = 0;
+    err = tsig_secret_parse(text, key);
+    explicit_bzero(text, length);
+    free(text);
+    return err;
+}
+
+static int keys_read(const struct loaded *l, const struct load_request *r, struct tsig_key *keys,
+                     struct text *problems)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < l->config->key_count; i++) {
+        const struct config_key *k = &l->config->keys[i];
+        keys[i].algorithm = k->algorithm;
+        int err = dname_parse(k->name, strlen(k->name), NULL, keys[i].name);
+        if (err > 0)
+            err = k->secret ? tsig_secret_parse(k->secret, &keys[i]) : secret_read(k, &keys[i]);
+        if (!err)
+            continue;
+        text_appendf(problems, "%s:%u:%u: the secret of the key %s cannot be read%s%s: %s\n",
+                     r->path, k->place.line, k->place.column, k->name, k->file ? " from " : "",
+                     k->file ? k->file : "",
+                     err == ERR_SYNTAX ? "it is not base64; write the key in base64"
+                                       : err_text(err));
+        result = ERR_INVALID;
+    }
+    return result;
+}
+
+static int access_store(struct loaded *l, const struct load_request *r, const struct tsig_key *keys,
+                        struct text *problems)
+{
+    size_t size;
+    uint64_t hash;
+    uint8_t *data = access_encode(l->config, keys, &size, &hash);
+    int err = r->data ? store_put(r->data, PLAN_FILE_ACCESS, hash, data, size) : 0;
+    explicit_bzero(data, size);
+    free(data);
+    if (err) {
+        text_appendf(problems, "%s: cannot store the keys: %s\n", r->path, err_text(err));
+        return err;
+    }
+    l->names[l->file_count] = "access";
+    l->files[l->file_count] =
+        (struct plan_file){.kind = PLAN_FILE_ACCESS, .name = l->file_count, .hash = hash};
+    l->file_count++;
+    return 0;
+}
+
+int access_load(struct loaded *l, const struct load_request *r, struct text *problems)
+{
+    bool wanted = l->config->key_count > 0;
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        wanted |= zone_is_transferred(&l->config->zones[i]);
+    if (!wanted)
+        return 0;
+    size_t size = (l->config->key_count + (size_t)1) * sizeof(struct tsig_key);
+    struct tsig_key *keys = mem_new(1, size);
+    int err = keys_read(l, r, keys, problems);
+    if (!err)
+        err = access_store(l, r, keys, problems);
+    explicit_bzero(keys, size);
+    free(keys);
+    return err;
+}
+
+/* ---- earlier versions ---- */
+
+static bool file_is_version(const struct load_request *r, const struct plan_file *f,
+                            const char *name)
+{
+    struct mapped file;
+    if ((f->kind != PLAN_FILE_HISTORY && f->kind != PLAN_FILE_ZONE) ||
+        strcmp(plan_text(r->served, f->name), name) != 0)
+        return false;
+    if (store_map(r->data, PLAN_FILE_ZONE, f->hash, &file))
+        return false;
+    mapped_close(&file);
+    return true;
+}
+
+static void version_add(struct loaded *l, uint32_t zone, const struct plan_file *f)
+{
+    l->names[l->file_count] = l->config->zones[zone].name;
+    l->files[l->file_count] = (struct plan_file){
+        .kind = PLAN_FILE_HISTORY, .name = l->file_count, .serial = f->serial, .hash = f->hash};
+    l->file_count++;
+}
+
+/* The versions of one zone, oldest first: its history, then what was served until now. Where
+ * answers come from the plan the history alone has them filled in. */
+static void versions_add(struct loaded *l, const struct load_request *r, uint32_t zone)
+{
+    const struct plan_file *versions[2 * HISTORY_KEEP];
+    const struct config_zone *z = &l->config->zones[zone];
+    unsigned count = 0;
+    bool steered = false;
+    for (uint32_t i = 0; i < l->config->service_count; i++)
+        steered |= l->config->services[i].zone == (int)zone;
+    for (unsigned pass = PLAN_FILE_HISTORY + 1; pass-- > PLAN_FILE_ZONE;)
+        for (uint32_t i = 0; i < r->served->file_count && count < 2 * HISTORY_KEEP; i++) {
+            const struct plan_file *f = &r->served->files[i];
+            bool wanted = f->kind == pass && pass != PLAN_FILE_NETMAP &&
+                          (pass == PLAN_FILE_HISTORY || !steered);
+            if (wanted && f->hash != l->files[zone].hash && file_is_version(r, f, z->name))
+                versions[count++] = f;
+        }
+    for (unsigned i = count > HISTORY_KEEP ? count - HISTORY_KEEP : 0; i < count; i++)
+        version_add(l, zone, versions[i]);
+}
+
+void history_load(struct loaded *l, const struct load_request *r)
+{
+    for (uint32_t i = 0; r->served && r->data && i < l->config->zone_count; i++)
+        if (zone_is_transferred(&l->config->zones[i]))
+            versions_add(l, r, i);
+}
