@@ -37,6 +37,12 @@
       "Responses sent.")                                                                       \
     X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter,     \
       "Responses sent.")                                                                       \
+    X(DNS_RESPONSES_BADCOOKIE, "holdfast_dns_responses_total", "rcode=\"BADCOOKIE\"", counter, \
+      "Responses sent.")                                                                       \
+    X(DNS_LIMITED_DROPPED, "holdfast_dns_limited_total", "action=\"dropped\"", counter,        \
+      "Responses held back by rate limiting.")                                                 \
+    X(DNS_LIMITED_SLIPPED, "holdfast_dns_limited_total", "action=\"truncated\"", counter,      \
+      "Responses held back by rate limiting.")                                                 \
     X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter,                              \
       "UDP responses sent with TC set.")                                                       \
     X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.") \

@@ -38,6 +38,7 @@ enum dns_rcode {
     DNS_REFUSED = 5,
     DNS_YXDOMAIN = 6,
     DNS_BADVERS = 16,
+    DNS_BADCOOKIE = 23,
 };
 enum {
     DNS_HEADER_SIZE = 12,

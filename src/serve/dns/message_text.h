@@ -163,9 +163,12 @@ static inline void message_options(struct message *m, size_t end)
                 ip.bytes[i] = (uint8_t)message_u8(m);
             text_appendf(m->out, " subnet %u/%u/%u %s", family, source, scope,
                          ip_format(&ip, buffer));
+        } else if (code == DNS_OPTION_EDE && size == 2) {
+            text_appendf(m->out, " ede %u", message_u16(m));
         } else {
-            text_appendf(m->out, " option %u", code);
-            m->at = option_end;
+            text_appendf(m->out, " option %u ", code);
+            while (m->at < option_end && m->at < end && !m->wrong)
+                text_appendf(m->out, "%02x", message_u8(m));
         }
         if (m->at != option_end || option_end > end)
             m->wrong = "an option does not fill its length";

@@ -1,6 +1,7 @@
 #include "serve/dns/parse.h"
 #include "base/bytes.h"
 #include "base/invariant.h"
+#include "serve/dns/extra.h"
 #include "wire/tsig.h"
 
 enum {
@@ -112,7 +113,9 @@ static bool options_parse(struct query_edns *e, bool client_subnet, const uint8_
         const uint8_t *value = reader_take(&r, size);
         if (!value)
             return false;
-        if (code == DNS_OPTION_CLIENT_SUBNET && client_subnet && !subnet_parse(e, value, size))
+        if (code != DNS_OPTION_CLIENT_SUBNET)
+            extra_option(e, code, value, size);
+        else if (client_subnet && !subnet_parse(e, value, size))
             return false;
     }
     return true;
@@ -209,6 +212,8 @@ void query_parse(struct query *q, const struct query_context *ctx)
     q->edns.present = false;
     q->edns.dnssec_ok = false;
     q->edns.subnet_given = false;
+    q->edns.extras = 0;
+    q->cookie_good = false;
     if (unlikely(q->length < DNS_HEADER_SIZE || q->wire[2] & (DNS_FLAG_QR >> 8))) {
         q->course = QUERY_DROP;
         return;
@@ -221,8 +226,9 @@ void query_parse(struct query *q, const struct query_context *ctx)
         query_fail(q, QUERY_HEADER, DNS_FORMERR);
         return;
     }
-    if (unlikely(!edns_parse(q, ctx))) {
+    if (unlikely(!edns_parse(q, ctx) || (q->edns.extras && !extra_admit(q, ctx)))) {
         q->edns.subnet_given = false;
+        q->edns.extras = 0;
         query_fail(q, QUERY_ERROR, DNS_FORMERR);
         return;
     }

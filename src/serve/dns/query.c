@@ -1,6 +1,7 @@
 #include "serve/dns/query.h"
 #include "base/invariant.h"
 #include "serve/dns/answer.h"
+#include "serve/dns/extra.h"
 #include "serve/dns/keyed.h"
 #include "serve/dns/parse.h"
 #include "serve/dns/secure.h"
@@ -20,12 +21,14 @@ static void zone_prepare(struct query *q)
     if (unlikely(!q->served)) {
         q->course = QUERY_ERROR;
         q->rcode = DNS_SERVFAIL;
+        extra_explain(q, EDE_NOT_READY);
         return;
     }
     q->zone = served_zone_for(q->served, q->name, q->name_length, q->labels, q->type);
     if (unlikely(!q->zone)) {
         q->course = QUERY_ERROR;
         q->rcode = DNS_REFUSED;
+        extra_explain(q, EDE_NOT_AUTHORITATIVE);
         return;
     }
     q->hash = served_hash(q->name, q->name_length);
@@ -159,22 +162,12 @@ static void answer_referral(const struct query *q, struct answer *a, const struc
 
 /* ---- answers from the plan ---- */
 
-/* A v4 address that reached us over a v6 socket is a v4 address (RFC 4291 2.5.5.2). */
 static struct ip client_ip(const struct query *q)
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    struct ip ip = {.family = IP_V4};
-    if (q->edns.subnet_given && q->edns.subnet_source) {
-        ip.family = q->edns.subnet_family == 2 ? IP_V6 : IP_V4;
-        memcpy(ip.bytes, q->edns.subnet_bytes, ip_size(&ip));
-    } else if (q->client->family == IP_V4) {
-        memcpy(ip.bytes, q->client->address, 4);
-    } else if (memcmp(q->client->address, mapped, sizeof mapped) == 0) {
-        memcpy(ip.bytes, q->client->address + sizeof mapped, 4);
-    } else {
-        ip.family = IP_V6;
-        memcpy(ip.bytes, q->client->address, 16);
-    }
+    struct ip ip = {.family = q->edns.subnet_family == 2 ? IP_V6 : IP_V4};
+    if (!q->edns.subnet_given || !q->edns.subnet_source)
+        return extra_client(q->client);
+    memcpy(ip.bytes, q->edns.subnet_bytes, ip_size(&ip));
     return ip;
 }
 
@@ -280,11 +273,22 @@ static void answer_node(struct query *q, struct query_context *ctx, struct answe
         answer_negative(q, a, m, DNS_NOERROR);
 }
 
+/* What a limit counts together: a name; all names of a wildcard, a delegation or a redirection; all
+ * that are not in the zone. */
+static uint64_t answer_account(const struct query *q, const struct match *m)
+{
+    if (m->kind == MATCH_NODE && !m->encloser)
+        return q->hash;
+    return m->node ? (uintptr_t)m->node : (uintptr_t)q->zone;
+}
+
 static void answer_name(struct query *q, struct query_context *ctx, struct answer *a)
 {
     struct match m =
         match_find(&q->zone->zone, q->name, q->name_length, q->labels, q->hash, q->type);
     a->flags = DNS_FLAG_AA;
+    if (unlikely(ctx->limit))
+        q->account = answer_account(q, &m);
     if (likely(m.kind == MATCH_NODE))
         answer_node(q, ctx, a, &m);
     else if (m.kind == MATCH_CUT)
@@ -297,19 +301,24 @@ static void answer_name(struct query *q, struct query_context *ctx, struct answe
 
 /* ---- the message ---- */
 
-static size_t opt_size(const struct query *q)
+static size_t subnet_size(const struct query_edns *e)
+{
+    return e->subnet_given ? OPTION_SIZE + SUBNET_SIZE + (e->subnet_source + 7u) / 8 : 0;
+}
+
+static size_t opt_size(const struct query *q, const struct query_context *ctx)
 {
     if (!q->edns.present)
         return 0;
-    if (!q->edns.subnet_given)
+    if (likely(!q->edns.subnet_given && !q->edns.extras))
         return OPT_SIZE;
-    return OPT_SIZE + OPTION_SIZE + SUBNET_SIZE + (q->edns.subnet_source + 7u) / 8;
+    return OPT_SIZE + subnet_size(&q->edns) + extra_size(q, ctx);
 }
 
 static void opt_write(const struct query *q, const struct query_context *ctx, struct answer *a)
 {
     const struct query_edns *e = &q->edns;
-    size_t size = opt_size(q);
+    size_t size = opt_size(q, ctx);
     uint8_t *p = a->data + a->position;
     memset(p, 0, OPT_SIZE);
     p[2] = DNS_OPT;
@@ -319,12 +328,14 @@ static void opt_write(const struct query *q, const struct query_context *ctx, st
     store_u16(p + 9, size - OPT_SIZE);
     if (e->subnet_given) {
         store_u16(p + 11, DNS_OPTION_CLIENT_SUBNET);
-        store_u16(p + 13, size - OPT_SIZE - OPTION_SIZE);
+        store_u16(p + 13, subnet_size(e) - OPTION_SIZE);
         store_u16(p + 15, e->subnet_family);
         p[17] = e->subnet_source;
         p[18] = e->subnet_scope;
         memcpy(p + 19, e->subnet_bytes, (e->subnet_source + 7u) / 8);
     }
+    if (unlikely(e->extras))
+        extra_write(q, ctx, p + OPT_SIZE + subnet_size(e));
     a->position += size;
     a->additionals++;
 }
@@ -345,10 +356,11 @@ static void header_write(const struct query *q, const struct answer *a, uint16_t
 static void answer_count(struct query_context *ctx, const struct answer *a)
 {
     static const uint8_t counters[] = {
-        [DNS_NOERROR] = DNS_RESPONSES_NOERROR,   [DNS_FORMERR] = DNS_RESPONSES_FORMERR,
-        [DNS_SERVFAIL] = DNS_RESPONSES_SERVFAIL, [DNS_NXDOMAIN] = DNS_RESPONSES_NXDOMAIN,
-        [DNS_NOTIMP] = DNS_RESPONSES_NOTIMP,     [DNS_REFUSED] = DNS_RESPONSES_REFUSED,
-        [DNS_BADVERS] = DNS_RESPONSES_BADVERS,   [DNS_YXDOMAIN] = DNS_RESPONSES_YXDOMAIN,
+        [DNS_NOERROR] = DNS_RESPONSES_NOERROR,     [DNS_FORMERR] = DNS_RESPONSES_FORMERR,
+        [DNS_SERVFAIL] = DNS_RESPONSES_SERVFAIL,   [DNS_NXDOMAIN] = DNS_RESPONSES_NXDOMAIN,
+        [DNS_NOTIMP] = DNS_RESPONSES_NOTIMP,       [DNS_REFUSED] = DNS_RESPONSES_REFUSED,
+        [DNS_BADVERS] = DNS_RESPONSES_BADVERS,     [DNS_YXDOMAIN] = DNS_RESPONSES_YXDOMAIN,
+        [DNS_BADCOOKIE] = DNS_RESPONSES_BADCOOKIE,
     };
     invariant(a->rcode < array_length(counters));
     stats_add(ctx->stats, (enum stat_id)counters[a->rcode], 1);
@@ -367,6 +379,22 @@ static size_t size_limit(const struct query *q, const struct query_context *ctx,
             most = ctx->udp_size;
     }
     return most < size ? most : size;
+}
+
+static void answer_error(const struct query *q, const struct query_context *ctx, struct answer *a)
+{
+    a->rcode = q->rcode;
+    if (q->class == DNS_CH && q->rcode == DNS_REFUSED)
+        extra_chaos(q, ctx, a);
+}
+
+/* False: nothing is sent. */
+static bool answer_granted(const struct query *q, struct query_context *ctx, struct answer *a)
+{
+    enum limit_verdict v = extra_limit(q, ctx, a);
+    if (v == LIMIT_SLIP)
+        answer_truncate(q, a);
+    return v != LIMIT_DROP;
 }
 
 size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *response,
@@ -389,11 +417,15 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         return keyed_answer(q, ctx, response, response_size);
     memcpy(response, q->wire, q->question_end); /* the name as it was asked: 0x20 */
     a.position = q->question_end;
-    a.limit = size_limit(q, ctx, response_size) - opt_size(q);
-    if (likely(q->course == QUERY_GO))
+    a.limit = size_limit(q, ctx, response_size) - opt_size(q, ctx);
+    if (unlikely(q->edns.extras & EXTRA_COOKIE) && extra_cookie_bad(q, ctx))
+        a.rcode = DNS_BADCOOKIE;
+    else if (likely(q->course == QUERY_GO))
         answer_name(q, ctx, &a);
     else
-        a.rcode = q->rcode;
+        answer_error(q, ctx, &a);
+    if (unlikely(ctx->limit) && !answer_granted(q, ctx, &a))
+        return 0;
     if (q->edns.present)
         opt_write(q, ctx, &a);
     header_write(q, &a, 1);

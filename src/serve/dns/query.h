@@ -13,7 +13,10 @@
 #pragma once
 
 #include "base/random.h"
+#include "base/time.h"
 #include "model/stats.h"
+#include "serve/dns/limit.h"
+#include "serve/dns/policy.h"
 #include "serve/dns/served.h"
 #include "wire/dns.h"
 
@@ -32,10 +35,13 @@ struct query_client {
 /* One thread's. */
 struct query_context {
     struct random random;
-    struct stats_thread *stats; /* that thread's counters */
-    uint16_t udp_size;          /* EDNS size offered, and the most sent over UDP; >= 512 */
-    uint64_t (*wall)(void);     /* seconds since 1970, for TSIG; NULL: 0 */
-    bool client_subnet;         /* heed RFC 7871; else the option is unknown */
+    struct stats_thread *stats;        /* that thread's counters */
+    uint16_t udp_size;                 /* EDNS size offered, and the most sent over UDP; >= 512 */
+    uint64_t (*wall)(void);            /* seconds since 1970, for TSIG; NULL: 0 */
+    bool client_subnet;                /* heed RFC 7871; else the option is unknown */
+    const struct query_policy *policy; /* may be NULL: nothing is granted */
+    struct limit *limit;               /* NULL: no limit */
+    usec_t now;                        /* where there is a limit: clock_now() of the batch */
 };
 
 /* EDNS of a query (RFC 6891), and its client subnet (RFC 7871). */
@@ -47,6 +53,9 @@ struct query_edns {
     uint8_t subnet_source;  /* prefix length that the client told */
     uint8_t subnet_scope;   /* prefix length that the answer holds for: ours */
     uint8_t subnet_bytes[16];
+    uint8_t extras; /* enum query_extra */
+    uint8_t cookie_length;
+    const uint8_t *cookie; /* in the query */
 };
 
 enum query_course {
@@ -71,7 +80,10 @@ struct query {
     uint16_t question_end; /* header and question, in bytes */
     uint8_t labels;        /* without the root label */
     const struct served_zone *zone;
-    uint64_t hash; /* of `name` */
+    uint64_t hash;    /* of `name` */
+    uint64_t account; /* where there is a limit: what is answered */
+    uint16_t ede;     /* RFC 8914: EXTRA_EDE */
+    bool cookie_good; /* the client is where it says it is */
     struct query_edns edns;
     uint8_t name[DNAME_MAX + 9]; /* lower, then zeros (served_hash) */
 };

@@ -20,22 +20,30 @@ static void response_check(const struct rig *r, const uint8_t *wire, size_t leng
     size_t end = DNS_HEADER_SIZE + dname_length(a + DNS_HEADER_SIZE) + 4;
     invariant(end <= length &&
               memcmp(a + DNS_HEADER_SIZE, wire + DNS_HEADER_SIZE, end - DNS_HEADER_SIZE) == 0);
-    invariant(!(a[2] & 2) || r->length <= end + 11 + 4 + 4 + 16 ||
+    invariant(!(a[2] & 2) || r->length <= end + 11 + 24 + 8 + 28 + 6 ||
               !(a[6] | a[7])); /* TC: no part of an answer */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct rig *r;
+    static struct limit *limit;
+    static const struct query_policy policy = {
+        .nsid = "node", .nsid_length = 4, .version = "v", .id = "i", .secret_count = 2};
     static const char *const from[2] = {"10.20.30.40", "::ffff:10.1.2.3"};
-    if (!r)
+    if (!r) {
         r = rig_new();
+        limit = limit_new(2, 2, 64);
+    }
     if (!size)
         return 0;
     bool tcp = data[0] & 1;
     r->ctx.random = random_init(data[0]);
     r->ctx.udp_size = data[0] & 4 ? DNS_UDP_MIN : QUERY_UDP_SIZE;
     r->ctx.client_subnet = !(data[0] & 8);
+    r->ctx.policy = data[0] & 16 ? &policy : NULL;
+    r->ctx.limit = data[0] & 32 ? limit : NULL;
+    r->ctx.now += USEC_PER_SEC / 4;
     size_t length = size - 1;
     uint8_t *wire = mem_new(1, length + !length); /* its own block: reads past it are seen */
     memcpy(wire, data + 1, length);

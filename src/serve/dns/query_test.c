@@ -412,7 +412,7 @@ START_TEST(test_no_plan)
     struct served *s = r->served;
     r->served = NULL;
     expect(r, "SERVFAIL qr\nqd www.example.com A\n", "www.example.com", DNS_A);
-    expect(r, "SERVFAIL qr\nqd www.example.org A\nopt 1232\n", "www.example.org", DNS_A,
+    expect(r, "SERVFAIL qr\nqd www.example.org A\nopt 1232 ede 14\n", "www.example.org", DNS_A,
            .size = 512);
     ck_assert_uint_eq(atomic_load(&r->stats->values[DNS_RESPONSES_SERVFAIL]), 2);
     r->served = s;

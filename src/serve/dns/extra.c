@@ -1,0 +1,175 @@
+#include "serve/dns/extra.h"
+#include "base/bytes.h"
+#include "base/invariant.h"
+#include "serve/dns/cookie.h"
+
+enum { OPTION_HEAD = 4, EDE_SIZE = 2, RECORD_HEAD = 12, ERROR_ACCOUNT = 16 };
+
+static uint8_t *option_head(uint8_t *to, unsigned code, size_t size)
+{
+    to[0] = (uint8_t)(code >> 8);
+    to[1] = (uint8_t)code;
+    to[2] = (uint8_t)(size >> 8);
+    to[3] = (uint8_t)size;
+    return to + OPTION_HEAD;
+}
+
+/* ---- reading ---- */
+
+void extra_option(struct query_edns *e, uint16_t code, const uint8_t *value, size_t size)
+{
+    if (code == DNS_OPTION_NSID) {
+        e->extras |= EXTRA_NSID;
+    } else if (code == DNS_OPTION_COOKIE && !(e->extras & EXTRA_COOKIE)) {
+        e->extras |= EXTRA_COOKIE; /* RFC 7873 5.2: only the first counts */
+        e->cookie = value;
+        e->cookie_length = size <= COOKIE_SIZE_MAX ? (uint8_t)size : 0;
+    }
+}
+
+bool extra_admit(struct query *q, const struct query_context *ctx)
+{
+    const struct query_policy *p = ctx->policy;
+    struct query_edns *e = &q->edns;
+    if (!p || !p->nsid_length)
+        e->extras &= (uint8_t)~EXTRA_NSID;
+    if (!p || !p->secret_count)
+        e->extras &= (uint8_t)~EXTRA_COOKIE;
+    if (!(e->extras & EXTRA_COOKIE) || cookie_well_formed(e->cookie_length))
+        return true;
+    e->extras &= (uint8_t)~EXTRA_COOKIE;
+    return false;
+}
+
+struct ip extra_client(const struct query_client *client)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    struct ip ip = {.family = IP_V4};
+    if (client->family == IP_V4) {
+        memcpy(ip.bytes, client->address, 4);
+    } else if (memcmp(client->address, mapped, sizeof mapped) == 0) {
+        memcpy(ip.bytes, client->address + sizeof mapped, 4);
+    } else {
+        ip.family = IP_V6;
+        memcpy(ip.bytes, client->address, 16);
+    }
+    return ip;
+}
+
+/* ---- cookies ---- */
+
+static uint32_t wall_now(const struct query_context *ctx)
+{
+    return ctx->wall ? (uint32_t)ctx->wall() : 0;
+}
+
+bool extra_cookie_bad(struct query *q, const struct query_context *ctx)
+{
+    struct ip client = extra_client(q->client);
+    invariant(q->edns.extras & EXTRA_COOKIE && ctx->policy);
+    q->cookie_good =
+        cookie_good(ctx->policy, q->edns.cookie, q->edns.cookie_length, &client, wall_now(ctx));
+    return !q->cookie_good && ctx->policy->cookie_required && !q->client->tcp;
+}
+
+/* ---- writing ---- */
+
+size_t extra_size(const struct query *q, const struct query_context *ctx)
+{
+    unsigned extras = q->edns.extras;
+    size_t size = 0;
+    if (extras & EXTRA_NSID)
+        size += OPTION_HEAD + ctx->policy->nsid_length;
+    if (extras & EXTRA_COOKIE)
+        size += OPTION_HEAD + COOKIE_SIZE;
+    if (extras & EXTRA_EDE)
+        size += OPTION_HEAD + EDE_SIZE;
+    return size;
+}
+
+void extra_write(const struct query *q, const struct query_context *ctx, uint8_t *to)
+{
+    const struct query_edns *e = &q->edns;
+    const struct query_policy *p = ctx->policy;
+    if (e->extras & EXTRA_NSID) {
+        to = option_head(to, DNS_OPTION_NSID, p->nsid_length);
+        memcpy(to, p->nsid, p->nsid_length);
+        to += p->nsid_length;
+    }
+    if (e->extras & EXTRA_COOKIE) {
+        struct ip client = extra_client(q->client);
+        to = option_head(to, DNS_OPTION_COOKIE, COOKIE_SIZE);
+        cookie_answer(p, e->cookie, e->cookie_length, &client, wall_now(ctx), to);
+        to += COOKIE_SIZE;
+    }
+    if (e->extras & EXTRA_EDE) {
+        to = option_head(to, DNS_OPTION_EDE, EDE_SIZE);
+        to[0] = (uint8_t)(q->ede >> 8);
+        to[1] = (uint8_t)q->ede;
+    }
+}
+
+/* ---- CHAOS ---- */
+
+static const char *chaos_text(const struct query *q, const struct query_policy *p)
+{
+    static const struct {
+        uint8_t length;
+        bool version;
+        const char *name;
+    } names[] = {{14, true, "\7version\4bind"},
+                 {16, true, "\7version\6server"},
+                 {15, false, "\10hostname\4bind"},
+                 {11, false, "\2id\6server"}};
+    if (q->type != DNS_TXT && q->type != DNS_ANY)
+        return "";
+    for (size_t i = 0; i < array_length(names); i++)
+        if (dname_equal(q->name, q->name_length, (const uint8_t *)names[i].name, names[i].length))
+            return names[i].version ? p->version : p->id;
+    return "";
+}
+
+void extra_chaos(const struct query *q, const struct query_context *ctx, struct answer *a)
+{
+    const char *text = ctx->policy ? chaos_text(q, ctx->policy) : "";
+    size_t length = strlen(text);
+    if (!length || RECORD_HEAD + 1 + length > a->limit - a->position)
+        return;
+    struct writer w = writer_init(a->data, a->limit);
+    w.position = a->position;
+    writer_u16(&w, 0xc000 + DNS_HEADER_SIZE);
+    writer_u16(&w, DNS_TXT);
+    writer_u16(&w, DNS_CH);
+    writer_u32(&w, 0);
+    writer_u16(&w, (uint16_t)(1 + length));
+    writer_u8(&w, (uint8_t)length);
+    writer_bytes(&w, text, length);
+    invariant(!w.failed && length <= POLICY_TEXT_MAX);
+    a->position = w.position;
+    a->answers = 1;
+    a->flags = DNS_FLAG_AA;
+    a->rcode = DNS_NOERROR;
+}
+
+/* ---- rate limiting ---- */
+
+/* What is counted together: a name that is there; all names that a wildcard makes; all that are not
+ * in a zone; all errors of a kind. */
+static uint64_t account_of(const struct query *q, const struct answer *a)
+{
+    if (q->course != QUERY_GO || a->rcode == DNS_BADCOOKIE)
+        return ERROR_ACCOUNT + (uint64_t)a->rcode;
+    return q->account;
+}
+
+enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
+                               const struct answer *a)
+{
+    if (q->client->tcp || q->cookie_good)
+        return LIMIT_PASS;
+    struct ip client = extra_client(q->client);
+    enum limit_verdict v = limit_take(ctx->limit, limit_key(&client, account_of(q, a)), ctx->now);
+    if (v != LIMIT_PASS)
+        stats_add(ctx->stats, v == LIMIT_SLIP ? DNS_LIMITED_SLIPPED : DNS_LIMITED_DROPPED, 1);
+    return v;
+}

@@ -1,0 +1,40 @@
+/* What a response says beside the answer: EDNS options (NSID, cookies, extended errors) and the
+ * CHAOS class. Nothing of it costs a query that does not ask for it. */
+#pragma once
+
+#include "serve/dns/answer.h"
+
+/* Bits of query_edns.extras. */
+enum query_extra { EXTRA_NSID = 1, EXTRA_COOKIE = 2, EXTRA_EDE = 4 };
+
+/* RFC 8914 4: why, for who asked with EDNS. */
+enum extended_error { EDE_NOT_READY = 14, EDE_NOT_AUTHORITATIVE = 20, EDE_NOT_SUPPORTED = 21 };
+
+/* An option of a query. */
+void extra_option(struct query_edns *e, uint16_t code, const uint8_t *value, size_t size);
+/* Keeps what the policy grants; false: malformed (RFC 7873 5.2.2). */
+bool extra_admit(struct query *q, const struct query_context *ctx);
+static inline void extra_explain(struct query *q, enum extended_error why)
+{
+    if (q->edns.present) {
+        q->edns.extras |= EXTRA_EDE;
+        q->ede = (uint16_t)why;
+    }
+}
+
+/* Is the client's cookie to be answered with BADCOOKIE? Notes whether it is good. */
+bool extra_cookie_bad(struct query *q, const struct query_context *ctx);
+
+/* Bytes of all of them in the OPT record, and the writing of them. */
+size_t extra_size(const struct query *q, const struct query_context *ctx);
+void extra_write(const struct query *q, const struct query_context *ctx, uint8_t *to);
+
+/* A refused query of class CH: answered where the operator wants that (RFC 4892). */
+void extra_chaos(const struct query *q, const struct query_context *ctx, struct answer *a);
+
+/* May a response that is all but written be sent? Streams and good cookies are never limited. */
+enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
+                               const struct answer *a);
+
+/* Who asked, a v4 address that came over a v6 socket as what it is (RFC 4291 2.5.5.2). */
+struct ip extra_client(const struct query_client *client);

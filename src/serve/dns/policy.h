@@ -1,0 +1,29 @@
+/* What the operator lets the name server say of itself, and what it grants to whom: constant while
+ * the process lives. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    POLICY_NSID_MAX = 128,
+    POLICY_TEXT_MAX = 255,   /* one character-string */
+    POLICY_SECRETS_MAX = 2,  /* the newest, and the one before */
+    POLICY_SECRET_SIZE = 16, /* a SipHash key */
+};
+
+struct query_policy {
+    uint8_t nsid[POLICY_NSID_MAX];     /* RFC 5001 */
+    uint8_t nsid_length;               /* 0: none */
+    char version[POLICY_TEXT_MAX + 1]; /* CHAOS version.bind, version.server; "": refused */
+    char id[POLICY_TEXT_MAX + 1];      /* CHAOS hostname.bind, id.server (RFC 4892); "": refused */
+    /* RFC 7873, RFC 9018: cookies are made with the first secret and accepted with each; no secret:
+     * no cookies. */
+    uint8_t secrets[POLICY_SECRETS_MAX][POLICY_SECRET_SIZE];
+    uint8_t secret_count;
+    bool cookie_required; /* BADCOOKIE over UDP to who sends one that is not good */
+    /* Response rate limiting: responses a second to one network for one name, over all threads. */
+    uint32_t limit_rate; /* 0: off */
+    uint32_t limit_slip; /* one in so many that are held back is sent truncated; 0: none */
+    uint32_t limit_size; /* networks and names known at once, for each thread */
+};
