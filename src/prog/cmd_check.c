@@ -24,8 +24,8 @@ static const char zone_usage[] =
     "       holdfast zone show FILE ORIGIN\n"
     "       holdfast zone show COMPILED\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
-    "canonical form, one a line; of a compiled file (DATA/store/*.zone) as it is served, signatures\n"
-    "included.\n";
+    "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
+    "signatures.\n";
 
 int cmd_check(int argc, char **argv)
 {
