@@ -26,7 +26,7 @@ enum {
 struct dnssec_key {
     EVP_PKEY *pair;
     uint8_t algorithm;
-    uint16_t flags, tag;
+    uint16_t tag;
     size_t length;
     uint8_t rdata[DNSSEC_DNSKEY_MAX];
 };
@@ -47,11 +47,6 @@ static int algorithm_index(unsigned algorithm)
         if (algorithms[i].algorithm == algorithm)
             return (int)i;
     return -1;
-}
-
-bool dnssec_algorithm_known(unsigned algorithm)
-{
-    return algorithm_index(algorithm) >= 0;
 }
 
 const char *dnssec_algorithm_name(unsigned algorithm)
@@ -120,7 +115,6 @@ static int key_make(EVP_PKEY *pair, unsigned algorithm, uint16_t flags, struct d
     struct writer w = writer_init(key->rdata, sizeof key->rdata);
     key->pair = pair;
     key->algorithm = (uint8_t)algorithm;
-    key->flags = flags;
     writer_u16(&w, flags);
     writer_u8(&w, PROTOCOL_DNSSEC);
     writer_u8(&w, (uint8_t)algorithm);
@@ -196,11 +190,6 @@ void dnssec_key_free(struct dnssec_key *key)
 unsigned dnssec_key_algorithm(const struct dnssec_key *key)
 {
     return key->algorithm;
-}
-
-uint16_t dnssec_key_flags(const struct dnssec_key *key)
-{
-    return key->flags;
 }
 
 uint16_t dnssec_key_tag(const struct dnssec_key *key)

@@ -29,7 +29,6 @@ enum {
 
 struct dnssec_key; /* a key pair */
 
-const_function bool dnssec_algorithm_known(unsigned algorithm);
 const_function const char *dnssec_algorithm_name(unsigned algorithm); /* "ECDSAP256SHA256"; "?" */
 
 /* flags: DNSSEC_FLAG_*. Fresh randomness of OpenSSL. ERR_INVALID: unknown algorithm. */
@@ -42,7 +41,6 @@ must_check int dnssec_key_format(const struct dnssec_key *key, char ret_pem[stat
 void dnssec_key_free(struct dnssec_key *key); /* NULL is fine */
 
 unsigned dnssec_key_algorithm(const struct dnssec_key *key);
-uint16_t dnssec_key_flags(const struct dnssec_key *key);
 uint16_t dnssec_key_tag(const struct dnssec_key *key); /* RFC 4034 B */
 /* DNSKEY rdata; owned by the key. */
 const uint8_t *dnssec_key_rdata(const struct dnssec_key *key, size_t *ret_length);
