@@ -239,6 +239,26 @@ def test_steered_answers_change_signed(node, origins):  # noqa: F811
         dns.dnssec.validate(data, sigs, {ORIGIN: keys}, now=clock.now())
 
 
+def test_a_broken_zone_holds_up_nobody(nodes, origins, open_path, holdfast):  # noqa: F811
+    """Signatures are renewed whatever state the files of other zones are in (L3)."""
+    clock = Clock(open_path, holdfast)
+    config = signed_config(*origins(2), "on").replace(
+        "checks:", "  - {name: other.test, file: other.zone, dnssec: on}\nchecks:")
+    made = nodes(config, {"example.com.zone": ZONE, "other.zone": ZONE.replace("example.com", "other.test")},
+                 clock.env).start()
+    assert wait_for(lambda: "RRSIG" in made.dig("+dnssec", "api.example.com", "A")), made.log()
+    (made.folder / "other.zone").write_text("@ SOA broken")
+    caches = Caches(made, clock)
+    for _ in range(4):
+        clock.step(5 * DAY)
+        assert wait_for(lambda: all(
+            sig.expiration > clock.now() + DAY for name in ("static.example.com", "api.example.com")
+            for sig in rrset(ask(made, name, "A"), name, dns.rdatatype.A)[1])), made.log()[-3000:]
+        caches.look()
+    assert "going on with zone other.test as it was served" in made.log()
+    assert made.short("static.other.test") == ["192.0.2.80"]
+
+
 def test_delv_takes_it(node, open_path):  # noqa: F811
     made, _ = node("{algorithm: ed25519}")
     keys, _ = rrset(ask(made, "example.com", "DNSKEY"), "example.com", dns.rdatatype.DNSKEY)

@@ -87,6 +87,7 @@ static void renew(struct control *c)
         return;
     c->loaded->renew_at = wall + RETRY_S; /* where the reload is refused */
     log_event(LOG_INFO, "dnssec.renew");
+    c->renewing = true;
     control_reload(c, NULL, 0, NULL);
 }
 

@@ -51,6 +51,7 @@ struct look {
 struct reload {
     uv_work_t work;
     bool running, again;
+    bool keep_old; /* as in struct load_request */
     char **accept_shrink;
     unsigned accept_shrink_count;
     struct loaded *next;
@@ -85,6 +86,7 @@ struct control {
     struct sample *samples;
     size_t sample_count, sample_capacity;
     bool first_round; /* no plan was ever published: wait for verdicts */
+    bool renewing;    /* the next reload is for signatures: no zone may hold up the others */
     usec_t started, beat_due;
     uint64_t boot_id;
 

@@ -111,6 +111,7 @@ static void reload_work(uv_work_t *work)
         .served = has_served ? &served : NULL,
         .accept_shrink = (const char *const *)r->accept_shrink,
         .accept_shrink_count = r->accept_shrink_count,
+        .keep_old = r->keep_old,
     };
     r->err = load_new(&request, &r->problems, &r->next);
     if (has_served)
@@ -202,7 +203,9 @@ void control_reload(struct control *c, char **accept_shrink, unsigned accept_shr
                          .accept_shrink_count = accept_shrink_count,
                          .reply_to = reply_to,
                          .problems = text_init(LOAD_PROBLEMS_MAX),
+                         .keep_old = c->renewing,
                          .running = true};
+    c->renewing = false;
     r->work.data = r;
     int err = uv_queue_work(&c->loop, &r->work, reload_work, reload_done);
     invariant(err == 0);

@@ -129,6 +129,13 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
         if (l->keys[index].renew_at < l->renew_at)
             l->renew_at = l->keys[index].renew_at;
     }
+    if (err && r->keep_old && s.ring) {
+        enum { AGAIN_S = 3600 };
+        l->keys[index] = (struct loaded_keys){
+            .ring = dnssec_keyring_ref(s.ring), .renew_at = wall + AGAIN_S, .kept = true};
+        if (l->keys[index].renew_at < l->renew_at)
+            l->renew_at = l->keys[index].renew_at;
+    }
     load_sign_done(&s);
     free(data);
     arena_done(&a);

@@ -17,6 +17,8 @@ struct loaded_keys {
     struct dnssec_keyring *ring; /* counted; NULL = the zone is not signed */
     uint32_t ttl_max;            /* seconds: the longest in the zone file */
     int64_t renew_at;            /* seconds since 1970: load again then; KEY_NEVER */
+    bool
+        kept; /* the zone goes on as it was (keep_old): keys take no step, but sign steered names */
 };
 
 struct loaded {
