@@ -129,13 +129,6 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
         if (l->keys[index].renew_at < l->renew_at)
             l->renew_at = l->keys[index].renew_at;
     }
-    if (err && r->keep_old && s.ring) {
-        enum { AGAIN_S = 3600 };
-        l->keys[index] = (struct loaded_keys){
-            .ring = dnssec_keyring_ref(s.ring), .renew_at = wall + AGAIN_S, .kept = true};
-        if (l->keys[index].renew_at < l->renew_at)
-            l->renew_at = l->keys[index].renew_at;
-    }
     load_sign_done(&s);
     free(data);
     arena_done(&a);
@@ -236,6 +229,11 @@ void load_free(struct loaded *l)
 
 void load_commit(struct loaded *l)
 {
+    for (uint32_t i = 0; i < l->config->service_count; i++) {
+        const struct config_service *s = &l->config->services[i];
+        if (s->zone != CONFIG_NONE && s->ttl_max > l->keys[s->zone].ttl_max)
+            l->keys[s->zone].ttl_max = s->ttl_max;
+    }
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         bool changed = l->keys[i].ring && !l->keys[i].kept;
         int err = changed ? dnssec_keyring_commit(l->keys[i].ring, l->keys[i].ttl_max) : 0;
