@@ -14,7 +14,7 @@ A, AAAA = 1, 28
 MB, MX, AFSDB, RT, SRV, KX, SVCB, HTTPS = 7, 15, 18, 21, 33, 36, 64, 65
 NEGATIVE_ALIASES = (46, 47, 50)  # RRSIG, NSEC, NSEC3
 AA, TC, RD, RA, AD, CD = 0x400, 0x200, 0x100, 0x80, 0x20, 0x10
-NOERROR, NXDOMAIN, REFUSED = 0, 3, 5
+NOERROR, NXDOMAIN, REFUSED, YXDOMAIN = 0, 3, 5, 6
 UDP_SIZE = 1232  # what all three offer, and send at most
 OPT_SIZE = 11
 ALIASES_MAX = 64  # followed here, name by name, before an answer counts as endless
@@ -44,7 +44,7 @@ class Case:
     def __init__(self, servers, zones, question, answers, found):
         """zones: all that are served; answers: bytes, as `servers`; found: counts accepted differences, by rule."""
         self.servers, self.zones, self.question, self.answers, self.found = servers, zones, question, answers, found
-        self.unknown = None
+        self.unknown, self.full = None, None  # whom nobody can explain; the case over TCP
         self.said, self.malformed = {}, None
         for server, data in zip(servers, answers):
             try:
@@ -91,9 +91,12 @@ def faults(case):
     records = m.answer + m.authority + m.additional
     if len(records) != len(set(records)):
         yield "a record stands there twice"
-    aliases = [r for r in m.order if r[1] == CNAME]
-    if any(after[0] != alias[4] for alias, after in zip(aliases, m.order[1:])) and q.rtype != ANY:
+    chain = [r for r in m.order if r[1] != DNAME]
+    if q.rtype != ANY and any(r[1] == CNAME and r[4] != after[0] for r, after in zip(chain, chain[1:])):
         yield "the aliases do not follow one another"
+    for dname, alias in zip(m.order, m.order[1:]):
+        if dname[1] == DNAME and q.rtype != DNAME and not alias[0].endswith(dname[0]):
+            yield "a DNAME without its CNAME"
 
 
 def truncation_faults(case, full):
@@ -245,7 +248,7 @@ def one_datagram(case, record, zone):
     cut = cut_of(case)
     if cut is not None and zonegen.below(rawdns.labels(record[0]), cut):
         return False
-    size = max(sum(12 + len(r[4]) for r in m.additional if r[:2] == record[:2]) for m in case.said.values())
+    size = max(sum(10 + len(r[0]) + len(r[4]) for r in m.additional if r[:2] == record[:2]) for m in case.said.values())
     return case.question.tcp and len(case.ours.data) + size + OPT_SIZE > UDP_SIZE
 
 
@@ -318,6 +321,13 @@ def any_is_one_set(case, m, different):
     return all(a.answer == case.ours.answer for a in asked) and (not more or additional_left_out(case, asked[-1], more))
 
 
+def any_behind_dname(case, m, different):
+    """ANY below a DNAME is answered with it and the CNAME that it makes; the others look further"""
+    if case.question.rtype != ANY or [r[1] for r in case.ours.order] != [DNAME, CNAME]:
+        return False
+    return set(case.ours.answer) <= set(m.answer) and not case.ours.authority and m.order[0] == case.ours.order[0]
+
+
 def beside_an_alias(case, m, different):
     """RRSIG, NSEC and NSEC3 may stand beside a CNAME: Knot (and for NSEC3 NSD) does not follow the alias for them"""
     if case.question.rtype not in NEGATIVE_ALIASES or m.rcode != NOERROR or [r[1] for r in m.authority] != [SOA]:
@@ -325,9 +335,14 @@ def beside_an_alias(case, m, different):
     return not m.answer and case.ours.order and case.ours.order[0][1] == CNAME
 
 
+def knot_overlong(case, m, different):
+    """Knot says NXDOMAIN, and what follows from it, where a DNAME makes a name too long (YXDOMAIN: RFC 6672 2.2)"""
+    return case.ours.rcode == YXDOMAIN and different <= {"rcode", "authority", "additional"}
+
+
 # Those in EXACT account for every record; with the others one peer has to agree to the bit.
-EXACT = [additional_left_out, any_is_one_set, beside_an_alias]
-REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent], KNOT: EXACT}
+EXACT = [additional_left_out, any_is_one_set, any_behind_dname, beside_an_alias]
+REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent], KNOT: EXACT + [knot_overlong]}
 
 
 # ---- judging ----
@@ -338,8 +353,10 @@ def judge(case):
     if said:
         return said
     if not case.question.tcp and differs_in_room(case):
-        full = case.over_tcp()
-        return next(truncation_faults(case, full), None) or judge(full)
+        case.full = full = case.over_tcp()
+        said = next(truncation_faults(case, full), None) or judge(full)
+        case.unknown = full.unknown
+        return said
     for server in case.servers:
         m = case.said[server.label]
         for habit in HABITS[server.label]:

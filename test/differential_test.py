@@ -4,7 +4,7 @@ What is compared and which differences are accepted: doc/internals/differences.m
 
     DIFFERENTIAL_QUERIES=200000   questions in all (10,000)
     DIFFERENTIAL_SEED=1000        the first world's seed (1)
-    DIFFERENTIAL_DNAME=1          zones have DNAME records
+    DIFFERENTIAL_DEBUG=1          print, too, where one peer differs and nobody knows why
 """
 
 import collections
@@ -195,12 +195,13 @@ def judge(case):
 def shown(case, seed, said):
     """A failure, so that it can be looked at and asked again."""
     lines = [f"{said}: seed {seed}, {case.question.dig()}"]
-    for server, data in zip(case.servers, case.answers):
+    asked = [("", case), (" over TCP", case.full)] if case.full else [("", case)]
+    for server, how, data in ((s, how, c.answers[i]) for how, c in asked for i, s in enumerate(c.servers)):
         try:
             text = dns.message.from_wire(data).to_text()
         except dns.exception.DNSException:
             text = data.hex()
-        lines.append(f"--- {server.label}\n{text[:SHOWN_BYTES]}")
+        lines.append(f"--- {server.label}{how}\n{text[:SHOWN_BYTES]}")
     return "\n".join(lines)
 
 

@@ -7,15 +7,11 @@ hold many worlds side by side. The same seed gives the same world, on every mach
     zonegen.py SEED [FOLDER]     writes the master files of a world, as Holdfast gets them and plain
 """
 
-import os
 import pathlib
 import random
 import sys
 
 import zonerdata
-
-# What is not served yet is not generated, until the switch is thrown.
-DNAME = os.environ.get("DIFFERENTIAL_DNAME") == "1"
 
 COMMON = [b"a", b"b", b"c", b"d", b"www", b"mail", b"ns", b"x", b"_sip", b"_tcp", b"xn--bcher-kva", b"0", b"-"]
 ODD = [b"\0", b"\xff", b".", b"a.b", b"\\", b'"', b" ", b";", b"(", b"@", b"$", b"*x", b"x*", b"**", b"a\x80z", b"\t", b"\n",
@@ -289,7 +285,8 @@ class Maker:
 
     def dname(self):
         name = self.fresh()
-        if name in self.zone.nodes or self.zone.redirected(name):
+        # NSD takes what another of its zones has below it, occluded there, for its own.
+        if self.zone.redirected(name) or any(below(n, name) for z in self.world.zones for n in z.nodes):
             return
         self.zone.add(name, "DNAME", self.rng.choice(TTLS), [self.target()])
         if self.rng.random() < 0.5:
@@ -392,9 +389,7 @@ class Maker:
                   (5, lambda: self.cut_at(self.fresh())), (6, self.wildcard),
                   (4, lambda: self.pointers(self.keep(self.fresh()))), (4, lambda: self.mixed(self.keep(self.fresh()))),
                   (2, lambda: self.big(self.keep(self.fresh()))), (2, lambda: self.crowd(self.keep(self.fresh()))),
-                  (2, lambda: self.occluded(self.fresh(free_of_cuts=False))), (1, self.deep)]
-        if DNAME:
-            shapes.append((4, self.dname))
+                  (2, lambda: self.occluded(self.fresh(free_of_cuts=False))), (1, self.deep), (3, self.dname)]
         for _ in range(rng.choice([10, 25, 50])):
             rng.choices([s for _, s in shapes], [w for w, _ in shapes])[0]()
         self.repair()
