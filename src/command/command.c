@@ -46,8 +46,11 @@ void command_result_done(struct command_result *result)
     intent_done(&result->next);
     for (unsigned i = 0; i < result->accept_shrink_count; i++)
         free(result->accept_shrink[i]);
+    for (unsigned i = 0; i < result->zone_count; i++)
+        free(result->zones[i]);
     free(result->accept_shrink);
     free(result->zone);
+    free(result->zones);
     *result = (struct command_result){0};
 }
 
@@ -198,30 +201,41 @@ static void op_order(const struct command_input *input, const json_t *request,
 
 /* ---- the other operations ---- */
 
-static void op_reload(const struct command_input *input, const json_t *request,
-                      struct command_result *ret)
+/* A list of zones' names; false where it is none, and a reply was made. */
+static bool zones_take(const json_t *request, const char *key, char ***ret, unsigned *ret_count,
+                       struct command_result *result)
 {
-    const json_t *list = json_object_get(request, "accept_shrink");
+    const json_t *list = json_object_get(request, key);
     size_t count = json_array_size(list);
-    (void)input;
     if ((list && !json_is_array(list)) || count > COMMAND_SHRINKS_MAX) {
-        reply(ret, ERR_INVALID, "\"accept_shrink\" wants a list of at most %d zones",
+        reply(result, ERR_INVALID, "\"%s\" wants a list of at most %d zones", key,
               COMMAND_SHRINKS_MAX);
-        return;
+        return false;
     }
-    ret->accept_shrink = mem_new(count + 1, sizeof *ret->accept_shrink);
+    *ret = mem_new(count + 1, sizeof **ret);
     for (size_t i = 0; i < count; i++) {
         const char *name = json_string_value(json_array_get(list, i));
         uint8_t wire[DNAME_MAX];
         char text[DNAME_TEXT_MAX];
         if (!name || dname_parse(name, strlen(name), NULL, wire) < 0) {
-            reply(ret, ERR_INVALID,
-                  "\"accept_shrink\" holds %s%s%s, which is not the name of a zone",
+            reply(result, ERR_INVALID, "\"%s\" holds %s%s%s, which is not the name of a zone", key,
                   name ? "\"" : "", name ? name : "something", name ? "\"" : "");
-            return;
+            return false;
         }
-        ret->accept_shrink[ret->accept_shrink_count++] = mem_string(dname_format(wire, text));
+        (*ret)[(*ret_count)++] = mem_string(dname_format(wire, text));
     }
+    return true;
+}
+
+static void op_reload(const struct command_input *input, const json_t *request,
+                      struct command_result *ret)
+{
+    (void)input;
+    if (!zones_take(request, "accept_shrink", &ret->accept_shrink, &ret->accept_shrink_count,
+                    ret) ||
+        !zones_take(request, "zones", &ret->zones, &ret->zone_count, ret))
+        return;
+    ret->fresh = json_is_true(json_object_get(request, "fresh"));
     ret->effect = COMMAND_RELOAD;
 }
 

@@ -7,7 +7,7 @@
  *   {"op": "orders"}
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "force":
  * false}
- *   {"op": "reload", "accept_shrink": ["example.com"]}
+ *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
  *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
  *
  * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up;
@@ -52,6 +52,9 @@ struct command_result {
     char *zone; /* COMMAND_DNSSEC: one of the configuration's, lower case, no trailing dot */
     enum dnssec_order dnssec;
     enum key_use key;
+    char **zones; /* COMMAND_RELOAD: only these are made anew; none = those that changed */
+    unsigned zone_count;
+    bool fresh; /* COMMAND_RELOAD: every zone is made anew */
 };
 
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with

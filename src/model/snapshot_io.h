@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
+#include "seam/disk.h"
 
 /* A read-only mapping. */
 struct mapped {
@@ -25,11 +26,18 @@ struct mapped {
  * when it starts. */
 must_check int snapshot_folders_create(const char *data);
 
-/* Writes a file of the store if it is not there yet, whole and the same (aside, sync, rename). This
+/* Writes a file of the store if it is not there yet, whole and the same (aside, rename; it is on
+ * the disk after store_sync() or snapshot_publish(), before that plan gets its name). This
  * process's clean-up then keeps it until a published plan reaches it: what is made for the next
  * plan is not swept away under it. Safe from several threads. */
 must_check int store_put(const char *data, enum plan_file_kind kind, uint64_t hash,
                          const void *bytes, size_t size);
+/* Keeps a file that is there already from the clean-up in the same way, and says which it is.
+ * -ENOENT where there is none. */
+must_check int store_keep(const char *data, enum plan_file_kind kind, uint64_t hash,
+                          struct disk_identity *ret);
+/* Puts on the disk what store_put() wrote. */
+must_check int store_sync(const char *data);
 /* Maps the file itself. A negated errno; -ENOENT where there is none. */
 must_check int store_map(const char *data, enum plan_file_kind kind, uint64_t hash,
                          struct mapped *ret);

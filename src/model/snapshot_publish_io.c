@@ -68,6 +68,12 @@ static void set_done(struct map *set)
 static pthread_mutex_t publisher_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map pins;
 
+/* Of these, those that may not be on the disk yet. Above a handful one sync of the whole file
+ * system is cheaper than one for each file. */
+enum { UNSYNCED_MAX = 8 };
+static char *unsynced[UNSYNCED_MAX];
+static size_t unsynced_count;
+
 static uint64_t pin_key(const char *data, enum plan_file_kind kind, uint64_t hash)
 {
     return hash64_seeded(data, strlen(data), file_key(kind, hash));
@@ -130,6 +136,61 @@ static bool store_holds(const char *path, const void *bytes, size_t size)
     return same;
 }
 
+/* Under the lock. */
+static void unsynced_add(const char *path)
+{
+    if (unsynced_count < UNSYNCED_MAX)
+        unsynced[unsynced_count] = mem_string(path);
+    unsynced_count++;
+}
+
+/* Under the lock. Before a plan that reaches them gets its name, files are on the disk. */
+static int store_sync_locked(const char *data)
+{
+    path_buffer folder;
+    int r = 0;
+    if (unsynced_count > UNSYNCED_MAX) {
+        r = snapshot_path(folder, "%s/store", data);
+        if (!r)
+            r = disk_sync(folder);
+    }
+    for (size_t i = 0; i < unsynced_count && unsynced_count <= UNSYNCED_MAX && !r; i++) {
+        r = disk_sync_file(unsynced[i]);
+        if (r == -ENOENT) /* nobody wanted it */
+            r = 0;
+    }
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < unsynced_count && i < UNSYNCED_MAX; i++) {
+        free(unsynced[i]);
+        unsynced[i] = NULL;
+    }
+    unsynced_count = 0;
+    return 0;
+}
+
+int store_sync(const char *data)
+{
+    pthread_mutex_lock(&publisher_lock);
+    int r = store_sync_locked(data);
+    pthread_mutex_unlock(&publisher_lock);
+    return r;
+}
+
+int store_keep(const char *data, enum plan_file_kind kind, uint64_t hash, struct disk_identity *ret)
+{
+    path_buffer path;
+    int r = snapshot_store_path(path, data, kind, hash);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&publisher_lock);
+    r = disk_identify(path, ret);
+    if (!r)
+        set_add(&pins, pin_key(data, kind, hash));
+    pthread_mutex_unlock(&publisher_lock);
+    return r;
+}
+
 int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const void *bytes,
               size_t size)
 {
@@ -141,8 +202,10 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
     pthread_mutex_lock(&publisher_lock);
     set_add(&pins, pin_key(data, kind, hash));
     if (!store_holds(path, bytes, size))
-        r = disk_write_atomic(path, bytes, size,
-                              kind == PLAN_FILE_ACCESS ? SECRET_MODE : FILE_MODE);
+        r = disk_write_unsynced(path, bytes, size,
+                                kind == PLAN_FILE_ACCESS ? SECRET_MODE : FILE_MODE);
+    if (!r) /* one that is there may be of a process that died before its sync */
+        unsynced_add(path);
     pthread_mutex_unlock(&publisher_lock);
     return r;
 }
@@ -301,6 +364,8 @@ int snapshot_publish(const char *data, const struct plan *plan)
     if (r < 0)
         return r;
     r = publish_check(data, plan, bytes, size);
+    if (!r)
+        r = store_sync_locked(data);
     if (!r)
         r = publish_write(data, plan->generation, bytes, size);
     if (!r) {

@@ -2,12 +2,14 @@
 #include "base/err.h"
 #include "base/memory.h"
 #include "model/zone_compile.h"
+#include "seam/clock.h"
 #include "seam/disk.h"
 #include <stdlib.h>
 
 /* The text of included files is kept until the zone is done. */
 struct file_reader {
     const char *path; /* of the zone's file */
+    const struct zone_watch *watch;
     char **texts;
     size_t count, size;
 };
@@ -26,12 +28,24 @@ static char *path_resolve(const char *base, const char *path)
     return whole;
 }
 
+static int file_read(struct file_reader *r, const char *path, char **ret_data, size_t *ret_length)
+{
+    struct disk_identity identity;
+    int64_t now = clock_wall() * 1000;
+    int err = disk_identify(path, &identity);
+    if (!err)
+        err = disk_read(path, ZONE_FILE_MAX, ret_data, ret_length);
+    if (!err && r->watch)
+        r->watch->read(r->watch->context, path, &identity, now, *ret_data, *ret_length);
+    return err;
+}
+
 static int file_include(void *context, const char *path, const char **ret_data, size_t *ret_length)
 {
     struct file_reader *r = context;
     char *whole = path_resolve(r->path, path), *data;
 
-    int err = disk_read(whole, ZONE_FILE_MAX, &data, ret_length);
+    int err = file_read(r, whole, &data, ret_length);
     free(whole);
     if (err < 0)
         return err;
@@ -41,16 +55,16 @@ static int file_include(void *context, const char *path, const char **ret_data, 
     return 0;
 }
 
-int zone_compile_file_sealed(const char *origin_text, const char *path,
-                             const uint8_t *const *steered_names, unsigned steered_count,
-                             const struct zone_seal *seal, struct text *problems,
-                             uint8_t **ret_data, size_t *ret_size)
+int zone_compile_file_watched(const char *origin_text, const char *path,
+                              const uint8_t *const *steered_names, unsigned steered_count,
+                              const struct zone_seal *seal, const struct zone_watch *watch,
+                              struct text *problems, uint8_t **ret_data, size_t *ret_size)
 {
-    struct file_reader r = {.path = path};
+    struct file_reader r = {.path = path, .watch = watch};
     char *data;
     size_t length;
 
-    int err = disk_read(path, ZONE_FILE_MAX, &data, &length);
+    int err = file_read(&r, path, &data, &length);
     if (err < 0) {
         text_appendf(problems, "%s:1:1: cannot be read: %s\n", path, err_text(err));
         return err;
@@ -62,6 +76,15 @@ int zone_compile_file_sealed(const char *origin_text, const char *path,
     free(r.texts);
     free(data);
     return err;
+}
+
+int zone_compile_file_sealed(const char *origin_text, const char *path,
+                             const uint8_t *const *steered_names, unsigned steered_count,
+                             const struct zone_seal *seal, struct text *problems,
+                             uint8_t **ret_data, size_t *ret_size)
+{
+    return zone_compile_file_watched(origin_text, path, steered_names, steered_count, seal, NULL,
+                                     problems, ret_data, ret_size);
 }
 
 int zone_compile_file(const char *origin_text, const char *path,

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "model/zone.h"
+#include "seam/disk.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,17 @@ must_check int zone_compile_file_sealed(const char *origin_text, const char *pat
                                         const uint8_t *const *steered_names, unsigned steered_count,
                                         const struct zone_seal *seal, struct text *problems,
                                         uint8_t **ret_data, size_t *ret_size);
+
+/* Who wants to know what a zone was made from. */
+struct zone_watch {
+    /* A file was read; `identity` and the wall clock `read_ns` are of the moment before that. */
+    void (*read)(void *context, const char *path, const struct disk_identity *identity,
+                 int64_t read_ns, const char *data, size_t length);
+    void *context;
+};
+/* The same; `watch` may be NULL. */
+must_check int zone_compile_file_watched(const char *origin_text, const char *path,
+                                         const uint8_t *const *steered_names,
+                                         unsigned steered_count, const struct zone_seal *seal,
+                                         const struct zone_watch *watch, struct text *problems,
+                                         uint8_t **ret_data, size_t *ret_size);

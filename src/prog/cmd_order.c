@@ -25,11 +25,15 @@ static const char endpoint_usage[] =
     "service without any endpoint.\n";
 
 static const char reload_usage[] =
-    "usage: holdfast reload [--accept-shrink ZONE[,ZONE]] [--config FILE | --data DIR]\n\n"
-    "Has the running node read its configuration and zone files again. A bad file changes nothing. "
-    "A\n"
-    "zone that would lose a third of its names is refused until it is named with --accept-shrink.\n"
-    "Addresses to listen on and node.data need a restart.\n";
+    "usage: holdfast reload [--zone ZONE[,ZONE]] [--fresh] [--accept-shrink ZONE[,ZONE]]\n"
+    "                       [--config FILE | --data DIR]\n\n"
+    "Has the running node read its configuration again, and the zone files that changed. A bad "
+    "file\n"
+    "changes nothing.\n\n"
+    "  --zone    of the zone files, read only those of these zones, changed or not\n"
+    "  --fresh   compile every zone anew, changed or not\n\n"
+    "A zone that would lose a third of its names is refused until it is named with\n"
+    "--accept-shrink. Addresses to listen on and node.data need a restart.\n";
 
 int order_send(const char *data, json_t *request, unsigned wait_s)
 {
@@ -86,10 +90,26 @@ int cmd_endpoint(int argc, char **argv)
     return order_send(data, request, ORDER_WAIT_S);
 }
 
+/* "a,b" -> ["a", "b"] */
+static json_t *names_split(const char *names)
+{
+    json_t *list = json_array();
+    for (const char *at = names; *at;) {
+        size_t length = strcspn(at, ",");
+        if (length)
+            json_array_append_new(list, json_stringn(at, length));
+        at += length + (at[length] == ',');
+    }
+    return list;
+}
+
 int cmd_reload(int argc, char **argv)
 {
-    const char *shrink = "", *config = NULL, *folder = NULL;
+    const char *shrink = "", *only = "", *config = NULL, *folder = NULL;
+    bool fresh = false;
     const struct option_spec specs[] = {{.name = "accept-shrink", .value = &shrink},
+                                        {.name = "zone", .letter = 'z', .value = &only},
+                                        {.name = "fresh", .flag = &fresh},
                                         {.name = "config", .letter = 'c', .value = &config},
                                         {.name = "data", .letter = 'd', .value = &folder}};
     struct words words;
@@ -102,13 +122,7 @@ int cmd_reload(int argc, char **argv)
     status = options_data(folder, config, data);
     if (status)
         return status;
-    json_t *zones = json_array();
-    for (const char *at = shrink; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length)
-            json_array_append_new(zones, json_stringn(at, length));
-        at += length + (at[length] == ',');
-    }
-    json_t *request = json_pack("{s:s,s:o}", "op", "reload", "accept_shrink", zones);
+    json_t *request = json_pack("{s:s,s:o,s:o,s:b}", "op", "reload", "accept_shrink",
+                                names_split(shrink), "zones", names_split(only), "fresh", fresh);
     return order_send(data, request, RELOAD_WAIT_S);
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/load_ledger.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
@@ -88,7 +89,7 @@ static void renew(struct control *c)
     c->loaded->renew_at = wall + RETRY_S; /* where the reload is refused */
     log_event(LOG_INFO, "dnssec.renew");
     c->renewing = true;
-    control_reload(c, NULL, 0, NULL);
+    control_reload(c, (struct reload_order){0}, NULL);
 }
 
 static void beat(uv_timer_t *timer)
@@ -127,7 +128,7 @@ static void stop(uv_poll_t *poll, int status, int events)
 static void hangup(uv_signal_t *handle, int signal_number)
 {
     (void)signal_number;
-    control_reload(handle->data, NULL, 0, NULL);
+    control_reload(handle->data, (struct reload_order){0}, NULL);
 }
 
 /* The plan of the process before this one is where this one goes on: verdicts, hold-downs,
@@ -157,9 +158,12 @@ static int loaded_start(struct control *c)
         .path = c->options->config,
         .data = c->options->data,
         .served = c->plan.generation ? &c->plan : NULL,
+        .ledger = &c->ledger,
         .keep_old = true,
     };
+    c->ledger = load_ledger_read(c->options->data);
     int err = load_new(&request, &problems, &loaded);
+    load_ledger_write(c->options->data, &c->ledger);
     problems_log("load.problem", &problems);
     text_done(&problems);
     if (!err)

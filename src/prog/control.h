@@ -48,12 +48,20 @@ struct look {
     bool plan_lost, file_lost;
 };
 
+/* What an operator wants of a reload; owns the lists. */
+struct reload_order {
+    char **accept_shrink;
+    unsigned accept_shrink_count;
+    char **zones; /* only these are made anew */
+    unsigned zone_count;
+    bool fresh; /* every zone is, changed or not */
+};
+
 struct reload {
     uv_work_t work;
     bool running, again;
     bool keep_old; /* as in struct load_request */
-    char **accept_shrink;
-    unsigned accept_shrink_count;
+    struct reload_order order;
     struct loaded *next;
     struct text problems;
     int err;
@@ -73,6 +81,8 @@ struct control {
     int stop_fd;
 
     struct loaded *loaded;
+    struct zone_ledger
+        ledger;     /* whoever loads has it alone: the start, then one reload at a time */
     uint32_t epoch; /* of the list of targets */
     struct intent intent;
     struct observer *observer;
@@ -103,8 +113,8 @@ struct control {
 void control_take(struct control *c, struct loaded *next);
 /* Orders change what is probed (disabled endpoints are not). */
 void control_targets(struct control *c);
-/* Loads in a worker thread; reply_to may be NULL. */
-void control_reload(struct control *c, char **accept_shrink, unsigned accept_shrink_count,
+/* Loads in a worker thread; takes the order's lists over; reply_to may be NULL. */
+void control_reload(struct control *c, struct reload_order order,
                     struct command_reply_to *reply_to);
 /* control_publish.c: publishes what is newest, one at a time, in a worker thread. */
 void control_publish(struct control *c, usec_t now);

@@ -34,7 +34,7 @@ void control_dnssec(struct control *c, const struct command_result *wish, const 
     } else {
         log_event(LOG_WARN, "dnssec.order", {"zone", LOG_S(zone->name)}, {"author", LOG_S(author)},
                   {"reply", LOG_S(text_string(&out))});
-        control_reload(c, NULL, 0, to);
+        control_reload(c, (struct reload_order){0}, to);
         c->reload.note = mem_string(text_string(&out));
     }
     text_done(&out);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "model/intent.h"
 #include "prog/control.h"
+#include "prog/load_ledger.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
 #include <stdlib.h>
@@ -109,11 +110,16 @@ static void reload_work(uv_work_t *work)
         .path = c->options->config,
         .data = c->options->data,
         .served = has_served ? &served : NULL,
-        .accept_shrink = (const char *const *)r->accept_shrink,
-        .accept_shrink_count = r->accept_shrink_count,
+        .accept_shrink = (const char *const *)r->order.accept_shrink,
+        .accept_shrink_count = r->order.accept_shrink_count,
+        .ledger = &c->ledger,
+        .only = (const char *const *)r->order.zones,
+        .only_count = r->order.zone_count,
+        .fresh = r->order.fresh,
         .keep_old = r->keep_old,
     };
     r->err = load_new(&request, &r->problems, &r->next);
+    load_ledger_write(c->options->data, &c->ledger);
     if (has_served)
         mapped_close(&file);
 }
@@ -159,6 +165,17 @@ static void reload_answer(struct control *c, struct reload *r)
     text_done(&message);
 }
 
+static void order_done(struct reload_order *o)
+{
+    for (unsigned i = 0; i < o->accept_shrink_count; i++)
+        free(o->accept_shrink[i]);
+    for (unsigned i = 0; i < o->zone_count; i++)
+        free(o->zones[i]);
+    free(o->accept_shrink);
+    free(o->zones);
+    *o = (struct reload_order){0};
+}
+
 static void reload_done(uv_work_t *work, int status)
 {
     struct reload *r = work->data;
@@ -178,29 +195,23 @@ static void reload_done(uv_work_t *work, int status)
     }
     reload_answer(c, r);
     text_done(&r->problems);
-    for (unsigned i = 0; i < r->accept_shrink_count; i++)
-        free(r->accept_shrink[i]);
-    free(r->accept_shrink);
-    r->accept_shrink = NULL;
-    r->accept_shrink_count = 0;
+    order_done(&r->order);
     if (r->again) {
         r->again = false;
-        control_reload(c, NULL, 0, NULL);
+        control_reload(c, (struct reload_order){0}, NULL);
     }
 }
 
-void control_reload(struct control *c, char **accept_shrink, unsigned accept_shrink_count,
-                    struct command_reply_to *reply_to)
+void control_reload(struct control *c, struct reload_order order, struct command_reply_to *reply_to)
 {
     struct reload *r = &c->reload;
     if (r->running) {
         /* A signal meanwhile: the file may have changed again since it was read. */
-        invariant(!reply_to && !accept_shrink_count);
+        invariant(!reply_to && !order.accept_shrink_count && !order.zone_count);
         r->again = true;
         return;
     }
-    *r = (struct reload){.accept_shrink = accept_shrink,
-                         .accept_shrink_count = accept_shrink_count,
+    *r = (struct reload){.order = order,
                          .reply_to = reply_to,
                          .problems = text_init(LOAD_PROBLEMS_MAX),
                          .keep_old = c->renewing,

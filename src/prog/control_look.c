@@ -37,7 +37,7 @@ static void look_done(uv_work_t *work, int status)
               {"what", LOG_S(l->file_lost ? "a file that it reaches" : "the plan itself")},
               {"consequence", LOG_S("it is made again")});
     if (l->file_lost && !c->reload.running)
-        control_reload(c, NULL, 0, NULL);
+        control_reload(c, (struct reload_order){0}, NULL);
     c->publication.wanted = true;
     if (!l->plan_lost && c->plan.generation <= l->generation)
         c->plan.generation =

@@ -55,9 +55,14 @@ static void request(void *context, const char *line, size_t length, const char *
         control_reply(to, ERR_CONFLICT, "a reload is under way; ask again when it has ended");
     } else {
         log_event(LOG_INFO, "reload.asked", {"author", LOG_S(author)});
-        control_reload(c, result.accept_shrink, result.accept_shrink_count, to);
-        result.accept_shrink = NULL;
-        result.accept_shrink_count = 0;
+        struct reload_order order = {.accept_shrink = result.accept_shrink,
+                                     .accept_shrink_count = result.accept_shrink_count,
+                                     .zones = result.zones,
+                                     .zone_count = result.zone_count,
+                                     .fresh = result.fresh};
+        result.accept_shrink = result.zones = NULL;
+        result.accept_shrink_count = result.zone_count = 0;
+        control_reload(c, order, to);
     }
     command_result_done(&result);
 }

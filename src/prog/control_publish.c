@@ -96,7 +96,7 @@ static void publish_done(uv_work_t *work, int status)
     if (p->err == ERR_MISSING && !c->reload.running) {
         log_event(LOG_ERROR, "plan.publish", {"reason", LOG_S("a file of the store is gone")},
                   {"consequence", LOG_S("everything is compiled again")});
-        control_reload(c, NULL, 0, NULL);
+        control_reload(c, (struct reload_order){0}, NULL);
     }
     if (p->err == ERR_OLDER && generation_raise(c)) {
         control_publish(c, now);

@@ -6,6 +6,7 @@
 #include "model/zone.h"
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
+#include "prog/load_ledger.h"
 #include "prog/load_sign.h"
 #include "prog/load_transfer.h"
 #include "seam/clock.h"
@@ -88,6 +89,27 @@ static const uint8_t **steered_names(struct arena *a, const struct config *c, ui
     return names;
 }
 
+static bool zone_named(const struct load_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->only_count; i++)
+        if (!strcmp(r->only[i], name))
+            return true;
+    return false;
+}
+
+/* Zones that would come out as they are in the store are not made again. What a signed one is made
+ * from is also the time. */
+static bool zone_reuse(struct loaded *l, const struct load_request *r, uint32_t index,
+                       uint64_t inputs)
+{
+    const struct config_zone *z = &l->config->zones[index];
+    struct plan_file *f = &l->files[index];
+    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name))
+        return false;
+    return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0, &f->hash,
+                             &f->serial);
+}
+
 static int zone_compile_one(struct loaded *l, const struct load_request *r, uint32_t index,
                             struct text *problems)
 {
@@ -95,16 +117,23 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     struct arena a = arena_init();
     unsigned steered_count;
     const uint8_t **steered = steered_names(&a, l->config, index, &steered_count);
+    uint64_t inputs = load_ledger_inputs(z->name, z->file, steered, steered_count);
     uint8_t *data = NULL;
     size_t size;
+    if (zone_reuse(l, r, index, inputs)) {
+        arena_done(&a);
+        return 0;
+    }
+    struct load_note note;
+    load_note_open(&note);
     struct zone zone;
     struct load_sign s;
     int64_t wall = clock_wall() / USEC_PER_SEC;
     int err = load_sign_open(r, l->config, index, zone_served_hash(r->served, z->name), wall,
                              problems, &s);
     if (!err)
-        err = zone_compile_file_sealed(z->name, z->file, steered, steered_count, load_sign_seal(&s),
-                                       problems, &data, &size);
+        err = zone_compile_file_watched(z->name, z->file, steered, steered_count,
+                                        load_sign_seal(&s), &note.watch, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
     if (!err)
@@ -118,6 +147,9 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     if (!err) {
         l->files[index].hash = zone.header->checksum;
         l->files[index].serial = zone.header->serial;
+        if (r->ledger && r->data && !z->dnssec.on)
+            load_note_keep(&note, r->ledger, r->data, z->name, inputs, l->files[index].hash,
+                           l->files[index].serial);
         load_sign_keep(&s, &zone, wall, &l->keys[index]);
         if (l->keys[index].renew_at < l->renew_at)
             l->renew_at = l->keys[index].renew_at;
@@ -130,14 +162,31 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
             l->renew_at = l->keys[index].renew_at;
     }
     load_sign_done(&s);
+    load_note_done(&note);
     free(data);
     arena_done(&a);
     return err;
 }
 
+/* Zones that were named and are none of the configuration's. */
+static int only_check(const struct config *c, const struct load_request *r, struct text *problems)
+{
+    int err = 0;
+    for (unsigned i = 0; i < r->only_count; i++) {
+        uint32_t zone = 0;
+        while (zone < c->zone_count && strcmp(c->zones[zone].name, r->only[i]))
+            zone++;
+        if (zone < c->zone_count)
+            continue;
+        text_appendf(problems, "%s:1:1: it has no zone %s\n", r->path, r->only[i]);
+        err = ERR_MISSING;
+    }
+    return err;
+}
+
 static int zones_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
-    int result = 0;
+    int result = only_check(l->config, r, problems);
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         const char *name = l->config->zones[i].name;
         l->files[i] = (struct plan_file){.kind = PLAN_FILE_ZONE, .name = i};

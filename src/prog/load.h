@@ -8,6 +8,7 @@
 #include "model/netmap_io.h"
 #include "model/snapshot_io.h"
 #include "model/target.h"
+#include "model/zone_ledger.h"
 #include <stdio.h>
 
 enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30 };
@@ -41,6 +42,11 @@ struct load_request {
     const struct plan *served; /* newest plan, for what zones were like until now; NULL = none */
     const char *const *accept_shrink; /* zones that may lose a third of their names (L3) */
     unsigned accept_shrink_count;
+    struct zone_ledger *ledger; /* what was made before, and is noted now; NULL: all is made anew */
+    const char *const *only;    /* zones to be made anew; of the others not even the times of files
+                                   are looked at, if they are in the ledger */
+    unsigned only_count;        /* 0: every zone whose files changed */
+    bool fresh;                 /* every zone, changed or not */
     bool keep_old; /* at start: a zone that is refused goes on as it was, where there is a compiled
                       one (L1) */
 };

@@ -107,24 +107,23 @@ static int folder_sync(const char *folder)
     return err;
 }
 
-/* Fills and syncs the new file; closes it. */
-static int aside_write(int fd, const void *data, size_t length, mode_t mode)
+/* Fills the new file, and syncs it where it shall last; closes it. */
+static int aside_write(int fd, const void *data, size_t length, mode_t mode, bool lasting)
 {
     int err = write_all(fd, data, length);
     if (!err && fchmod(fd, mode))
         err = -errno;
-    if (!err && fsync(fd))
+    if (!err && lasting && fsync(fd))
         err = -errno;
     if (close(fd) && !err)
         err = -errno;
     return err;
 }
 
-int disk_write_atomic(const char *path, const void *data, size_t length, mode_t mode)
+static int file_replace(const char *path, const char *folder, const void *data, size_t length,
+                        mode_t mode, bool lasting)
 {
-    char folder[PATH_MAX], aside[PATH_MAX];
-    if (!folder_of(path, folder))
-        return -ENAMETOOLONG;
+    char aside[PATH_MAX];
     int n = snprintf(aside, sizeof aside, "%s/" DISK_ASIDE_PREFIX "%016llx", folder,
                      (unsigned long long)entropy_u64());
     if (n < 0 || (size_t)n >= sizeof aside)
@@ -132,14 +131,69 @@ int disk_write_atomic(const char *path, const void *data, size_t length, mode_t 
     int fd = open_retried(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fd;
-    int err = aside_write(fd, data, length, mode);
+    int err = aside_write(fd, data, length, mode, lasting);
     if (!err && rename(aside, path))
         err = -errno;
-    if (err) {
+    if (err)
         unlink(aside);
-        return err;
-    }
-    return folder_sync(folder);
+    return err;
+}
+
+int disk_write_atomic(const char *path, const void *data, size_t length, mode_t mode)
+{
+    char folder[PATH_MAX];
+    if (!folder_of(path, folder))
+        return -ENAMETOOLONG;
+    int err = file_replace(path, folder, data, length, mode, true);
+    return err ? err : folder_sync(folder);
+}
+
+int disk_write_unsynced(const char *path, const void *data, size_t length, mode_t mode)
+{
+    char folder[PATH_MAX];
+    return folder_of(path, folder) ? file_replace(path, folder, data, length, mode, false)
+                                   : -ENAMETOOLONG;
+}
+
+int disk_sync_file(const char *path)
+{
+    char folder[PATH_MAX];
+    if (!folder_of(path, folder))
+        return -ENAMETOOLONG;
+    int fd = open_retried(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return fd;
+    int err = fsync(fd) ? -errno : 0;
+    close(fd);
+    return err ? err : folder_sync(folder);
+}
+
+int disk_sync(const char *folder)
+{
+    int fd = open_retried(folder, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fd;
+    int err = syncfs(fd) ? -errno : 0;
+    close(fd);
+    return err;
+}
+
+static int64_t time_ns(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int disk_identify(const char *path, struct disk_identity *ret)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return -errno;
+    *ret = (struct disk_identity){.device = st.st_dev,
+                                  .inode = st.st_ino,
+                                  .size = (uint64_t)st.st_size,
+                                  .modified_ns = time_ns(st.st_mtim),
+                                  .changed_ns = time_ns(st.st_ctim)};
+    return 0;
 }
 
 static const uint8_t nothing[1];

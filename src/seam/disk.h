@@ -20,6 +20,23 @@ must_check int disk_read(const char *path, size_t max, char **ret_data, size_t *
  * file is already in place and may not survive a loss of power. */
 must_check int disk_write_atomic(const char *path, const void *data, size_t length, mode_t mode);
 
+/* The same without a sync: after a crash of the machine the file may be the old one, the new one,
+ * or the new one with part of what is in it. disk_sync() or disk_sync_file() make it last. */
+must_check int disk_write_unsynced(const char *path, const void *data, size_t length, mode_t mode);
+/* Puts the file and its place in the folder on the disk. */
+must_check int disk_sync_file(const char *path);
+/* Puts everything on the disk that the file system of this folder still holds in memory. */
+must_check int disk_sync(const char *folder);
+
+/* Which file this is, and which state of it: two that are equal are of the same content, unless the
+ * file was changed within the clock's tick in which it was looked at. No program can set
+ * `changed_ns`. All zero: none. */
+struct disk_identity {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns; /* since 1970 */
+};
+must_check int disk_identify(const char *path, struct disk_identity *ret);
+
 /* Maps a regular file read-only. An empty one gives size 0 and data that is not NULL. The file must
  * not be shortened while it is mapped (nothing here ever does: files are replaced, not edited). */
 must_check int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size);

@@ -54,7 +54,7 @@ static const char *const allowed_sockets[] = {
 
 static const char *const allowed_file_changes[] = {
     "chmod", "fchmod", "fchmodat", "fdatasync", "fsync", "link", "linkat", "mkdir", "mkdirat",
-    "rename", "renameat", "renameat2", "rmdir", "sendfile", "sync_file_range", "unlink",
+    "rename", "renameat", "renameat2", "rmdir", "sendfile", "sync_file_range", "syncfs", "unlink",
     "unlinkat", NULL,
 };
 
