@@ -11,8 +11,10 @@ import tempfile
 import time
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.query
 import dns.rcode
 import dns.rdatatype
@@ -243,7 +245,7 @@ key:
     def knot(self, zones, key):
         body = "".join(f"""  - domain: {z}
     master: {'signed' if k else 'plain'}
-    acl: notify
+    acl: [notify, notify_signed]
 """ for z, k in zones.items())
         path = f"{self.folder}/knot.conf"
         with open(path, "w") as f:
@@ -268,6 +270,10 @@ remote:
 acl:
   - id: notify
     address: 127.0.0.0/8
+    action: notify
+  - id: notify_signed
+    address: 127.0.0.0/8
+    key: {key}
     action: notify
 template:
   - id: default
@@ -329,3 +335,46 @@ def test_a_real_secondary_answers_the_same(nodes, secondaries, kind):  # noqa: F
             ours, theirs = dns.query.udp(q, node.address, port=DNS_PORT, timeout=3), s.ask(name + zone, rtype)
             assert ours.rcode() == theirs.rcode() and ours.answer == theirs.answer, (name, rtype)
             assert {x.to_text() for x in ours.authority} == {x.to_text() for x in theirs.authority} or ours.answer
+
+
+@pytest.mark.parametrize("kind", ["nsd", "knot"])
+def test_secondaries_are_told(nodes, secondaries, kind):  # noqa: F811
+    """The SOA's refresh is an hour: only NOTIFY can bring the change in seconds; then it comes as IXFR."""
+    zones = {"example.com.zone": zone_text(10), "open.zone": zone_text(1), "k2.secret": SECRET}
+    node = nodes(CONFIG, zones)
+    s = secondaries(kind, node, {"example.com": "k1", "open.example": None})
+    text = node.config_path.read_text().replace("keys: [k1, k2]", f'keys: [k1, k2], notify: "{s.address}:{DNS_PORT} key k1"')
+    node.config_path.write_text(text.replace("127.0.0.0/8", f'127.0.0.0/8, notify: ["{s.address}:{DNS_PORT}"]'))
+    node.start()
+    assert wait_for(lambda: s.serial("example.com") == 10 and s.serial("open.example") == 1, 20)
+    (node.folder / "example.com.zone").write_text(zone_text(11, "new A 192.0.2.1"))
+    (node.folder / "open.zone").write_text(zone_text(2, "new A 192.0.2.2"))
+    node.cli("reload", "--data", str(node.data), check=True)
+    assert wait_for(lambda: s.serial("example.com") == 11 and s.serial("open.example") == 2, 10), node.log()
+    assert [r.address for r in s.ask("new.example.com", "A").answer[0]] == ["192.0.2.1"]
+    assert "notify.unanswered" not in node.log() and "notify.refused" not in node.log()
+
+
+def test_notify_is_said_again_until_answered(nodes):  # noqa: F811
+    address = loopback()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((address, DNS_PORT))
+        s.settimeout(8)
+        node = start(nodes, CONFIG.replace("keys: [k1, k2]", f'keys: [k1], notify: "{address}:{DNS_PORT} key k1"'))
+        first, _ = s.recvfrom(4096)
+        m = dns.message.from_wire(first, keyring=KEYRING)
+        assert m.opcode() == dns.opcode.NOTIFY and m.had_tsig and m.flags & dns.flags.AA
+        assert (m.question[0].name.to_text(), m.question[0].rdtype) == ("example.com.", dns.rdatatype.SOA)
+        began = time.monotonic()
+        second, at = s.recvfrom(4096)
+        assert 0.8 < time.monotonic() - began < 3
+        question = second[12:12 + len("example.com") + 6]
+        s.sendto(second[:2] + b"\xa4\0\0\1\0\0\0\0\0\0" + question, at)  # not signed: does not count
+        third, at = s.recvfrom(4096)
+        q = dns.message.from_wire(third, keyring=KEYRING)
+        reply = dns.message.make_response(q)
+        s.sendto(reply.to_wire(), at)
+        s.settimeout(6)
+        with pytest.raises(socket.timeout):
+            s.recvfrom(4096)
+        assert SECRET not in node.log()

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "prog/control.h"
+#include "prog/control_transfer.h"
 #include "seam/clock.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -111,6 +112,7 @@ static void publish_done(uv_work_t *work, int status)
         p->retry_at = now + PUBLISH_RETRY_MS * USEC_PER_MSEC;
         return;
     }
+    control_transfer_published(c);
     stats_add(c->stats.threads, CONTROL_PUBLISHED, 1);
     stats_set(c->stats.threads, PLAN_GENERATION, p->generation);
     log_event(LOG_DEBUG, "plan.published", {"generation", LOG_U(p->generation)},
@@ -134,6 +136,7 @@ void control_publish(struct control *c, usec_t now)
     p->wall = clock_wall() / USEC_PER_SEC;
     p->bytes = snapshot_encode(&c->plan, &p->size);
     p->generation = c->plan.generation;
+    control_transfer_begin(c);
     p->wanted = false;
     p->running = true;
     p->work.data = p;

@@ -6,42 +6,20 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <strings.h>
 
 enum { TIME_BYTES = 6, ADDITIONAL_COUNT = 10, ID_BYTES = 2 };
 
 static const struct {
-    const char *name;
     const char *digest; /* OpenSSL's name */
     const char *wire;
     uint8_t mac_length;
 } algorithms[TSIG_ALGORITHMS] = {
-    [TSIG_SHA224] = {"hmac-sha224", "SHA224", "\013hmac-sha224", 28},
-    [TSIG_SHA256] = {"hmac-sha256", "SHA256", "\013hmac-sha256", 32},
-    [TSIG_SHA384] = {"hmac-sha384", "SHA384", "\013hmac-sha384", 48},
-    [TSIG_SHA512] = {"hmac-sha512", "SHA512", "\013hmac-sha512", 64},
+    [TSIG_SHA224] = {"SHA224", "\013hmac-sha224", 28},
+    [TSIG_SHA256] = {"SHA256", "\013hmac-sha256", 32},
+    [TSIG_SHA384] = {"SHA384", "\013hmac-sha384", 48},
+    [TSIG_SHA512] = {"SHA512", "\013hmac-sha512", 64},
 };
 enum { ALGORITHM_WIRE_LENGTH = 13 };
-
-const char *tsig_algorithm_name(enum tsig_algorithm algorithm)
-{
-    invariant((unsigned)algorithm < TSIG_ALGORITHMS);
-    return algorithms[algorithm].name;
-}
-
-int tsig_algorithm_parse(const char *name, enum tsig_algorithm *ret)
-{
-    size_t length = strlen(name);
-    if (length && name[length - 1] == '.')
-        length--;
-    for (unsigned i = 0; i < TSIG_ALGORITHMS; i++)
-        if (length == strlen(algorithms[i].name) &&
-            !strncasecmp(name, algorithms[i].name, length)) {
-            *ret = (enum tsig_algorithm)i;
-            return 0;
-        }
-    return ERR_INVALID;
-}
 
 static int base64_digit(char c)
 {

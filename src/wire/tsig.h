@@ -37,9 +37,6 @@ struct tsig_key {
     uint8_t secret[TSIG_SECRET_MAX];
 };
 
-/* "hmac-sha256", in any case, with or without a dot at the end: 0 or ERR_INVALID. */
-must_check int tsig_algorithm_parse(const char *name, enum tsig_algorithm *ret);
-const_function const char *tsig_algorithm_name(enum tsig_algorithm algorithm);
 /* Base64 -> secret: 0, ERR_SYNTAX, ERR_LIMIT (none, or over TSIG_SECRET_MAX bytes). */
 must_check int tsig_secret_parse(const char *text, struct tsig_key *key);
 

@@ -176,13 +176,9 @@ START_TEST(test_stream)
 }
 END_TEST
 
-START_TEST(test_words)
+START_TEST(test_secrets)
 {
     struct tsig_key key = {0};
-    enum tsig_algorithm a;
-    ck_assert_int_eq(tsig_algorithm_parse("HMAC-SHA512.", &a), 0);
-    ck_assert_int_eq(a, TSIG_SHA512);
-    ck_assert_int_eq(tsig_algorithm_parse("hmac-md5", &a), ERR_INVALID);
     ck_assert_int_eq(tsig_secret_parse("QUI=", &key), 0);
     ck_assert_uint_eq(key.secret_length, 2);
     ck_assert_mem_eq(key.secret, "AB", 2);
@@ -197,4 +193,4 @@ START_TEST(test_words)
 }
 END_TEST
 
-CHECK_MAIN("tsig", test_as_dnspython, test_tampered, test_refusals, test_stream, test_words)
+CHECK_MAIN("tsig", test_as_dnspython, test_tampered, test_refusals, test_stream, test_secrets)
