@@ -55,7 +55,7 @@ apt_get install -y --no-install-recommends "${missing[@]}"
 if command -v systemctl >/dev/null; then
     for package in "${missing[@]}"; do
         case $package in
-        nsd | knot | gdnsd | prometheus) "${as_root[@]}" systemctl disable -q "$package" 2>/dev/null || true ;;
+        nsd | knot | gdnsd | unbound | prometheus) "${as_root[@]}" systemctl disable -q "$package" 2>/dev/null || true ;;
         pdns-server) "${as_root[@]}" systemctl disable -q pdns 2>/dev/null || true ;;
         esac
     done
