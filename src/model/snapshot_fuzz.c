@@ -59,6 +59,21 @@ static void service_walk(const struct plan *p, const struct plan_service *s)
     }
 }
 
+/* Every signature is found from what it signs, and its last byte can be read. */
+static size_t signatures_walk(const struct plan *p, uint32_t service)
+{
+    const struct plan_service *s = &p->services[service];
+    size_t sum = 0;
+    for (uint32_t i = 0; i < s->signature_count; i++) {
+        const struct plan_signature *g = &p->signatures[s->signature_first + i];
+        uint16_t length = 0;
+        const uint8_t *rdata = plan_signature(p, service, g->choice, g->windows - 1u, &length);
+        invariant(rdata && length == g->length);
+        sum += rdata[length - 1];
+    }
+    return sum;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t *copy = mem_new(size + 1, 1);
@@ -72,8 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         h->checksum = snapshot_checksum(copy, size);
     }
     if (snapshot_decode(copy, size, &p, &where) == 0) {
-        for (uint32_t i = 0; i < p.service_count; i++)
+        for (uint32_t i = 0; i < p.service_count; i++) {
             service_walk(&p, &p.services[i]);
+            invariant(signatures_walk(&p, i) <= 255u * (size_t)p.services[i].signature_count);
+        }
         struct plan next = p;
         invariant(snapshot_succeeds(&p, &next, NULL) == ERR_OLDER);
         if (p.generation < UINT64_MAX) {
