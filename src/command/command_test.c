@@ -155,6 +155,15 @@ START_TEST(test_reload)
     ck_assert_uint_eq(result.accept_shrink_count, 2);
     ck_assert_str_eq(result.accept_shrink[0], "example.com");
     ck_assert_str_eq(result.accept_shrink[1], "b.example");
+    ck_assert_uint_eq(result.zone_count, 0);
+    ck_assert(!result.fresh);
+    run("{\"op\":\"reload\",\"zones\":[\"B.example.\"],\"fresh\":true}");
+    ck_assert_int_eq(result.effect, COMMAND_RELOAD);
+    ck_assert_uint_eq(result.zone_count, 1);
+    ck_assert_str_eq(result.zones[0], "b.example");
+    ck_assert(result.fresh);
+    run("{\"op\":\"reload\",\"zones\":[\"a..b\"]}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
     run("{\"op\":\"reload\",\"accept_shrink\":[\"a.example\",\"a..b\"]}");
     ck_assert_int_eq(result.effect, COMMAND_NOTHING);
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"accept_shrink\\\" holds "

@@ -153,8 +153,8 @@ static void reload_answer(struct control *c, struct reload *r)
     else if (r->err)
         text_appendf(&message, "refused, nothing was changed:\n%s", text_string(&r->problems));
     else
-        text_appendf(&message, "reloaded: %u zones, %u services, %u targets", l->config->zone_count,
-                     l->config->service_count, l->target_count);
+        text_appendf(&message, "reloaded: %u zones (%u made anew), %u services, %u targets",
+                     l->config->zone_count, l->made, l->config->service_count, l->target_count);
     if (!r->err && !r->note)
         waiting_append(l->config, &message);
     if (r->reply_to)

@@ -147,6 +147,7 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
     if (!err) {
         l->files[index].hash = zone.header->checksum;
         l->files[index].serial = zone.header->serial;
+        l->made++;
         if (r->ledger && r->data && !z->dnssec.on)
             load_note_keep(&note, r->ledger, r->data, z->name, inputs, l->files[index].hash,
                            l->files[index].serial);

@@ -1,0 +1,86 @@
+"""Many zones: what costs nothing when one of them changes, and when the process that compiles them starts again."""
+
+import os
+import time
+
+from node import nodes, open_path, wait_for  # noqa: F401 (fixtures)
+
+ZONES = 2000
+ZONE = """$TTL 300
+@ SOA ns1 hostmaster 1 3600 600 86400 60
+@ NS ns1
+ns1 A 192.0.2.53
+www A 192.0.2.%d
+"""
+
+
+def config():
+    zones = "".join(f"  - {{name: z{i}.example, file: z{i}.zone}}\n" for i in range(ZONES))
+    return f"""node: {{name: n1, site: here, network: AS64500, data: "%DATA%"}}
+dns:  {{listen: ["%DNS%"], threads: 1}}
+tell: {{listen: ["%TELL%"]}}
+zones:
+{zones}services:
+  - name: api.z0.example
+    policy: simple
+    ttl: 5s
+    endpoints:
+      - {{name: a, address: 192.0.2.1, region: r, provider: p}}
+"""
+
+
+def store(node):
+    return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (node.data / "store").glob("*.zone")}
+
+
+def reload(node, *args):
+    out = node.cli("reload", "--data", str(node.data), *args, timeout=60)
+    return out.stdout + out.stderr
+
+
+def test_one_zone_among_thousands(nodes):
+    node = nodes(config(), zones={f"z{i}.zone": ZONE % (i % 250) for i in range(ZONES)})
+    old = time.time() - 3600  # files that were changed a moment ago are read again to be sure
+    for i in range(ZONES):
+        os.utime(node.folder / f"z{i}.zone", (old, old))
+    node.start()
+    assert wait_for(lambda: node.short("www.z1999.example") == ["192.0.2.249"], 60), node.log()[-2000:]
+    assert node.short("api.z0.example") == ["192.0.2.1"]
+    before = store(node)
+    assert len(before) == ZONES
+
+    (node.folder / "z77.zone").write_text(ZONE % 251)
+    assert f"reloaded: {ZONES} zones (1 made anew)" in reload(node)
+    assert wait_for(lambda: node.short("www.z77.example") == ["192.0.2.251"])
+    after = store(node)
+    assert len(after) == ZONES + 1 and all(after[f] == before[f] for f in before)
+
+    # Of the zone files only the one that is named is read; then the others.
+    (node.folder / "z78.zone").write_text(ZONE % 252)
+    (node.folder / "z79.zone").write_text("this is no zone\n")
+    assert "(1 made anew)" in reload(node, "--zone", "z78.example")
+    assert wait_for(lambda: node.short("www.z78.example") == ["192.0.2.252"])
+    assert "z79.zone:1:" in reload(node)
+    (node.folder / "z79.zone").write_text(ZONE % 79)
+    assert "it has no zone nowhere.example" in reload(node, "--zone", "nowhere.example")
+    assert "(2 made anew)" in reload(node, "--zone", "z1.example,z2.example")
+    assert node.short("www.z79.example") == ["192.0.2.79"]
+
+    # Whoever starts again goes on with what is there.
+    made = store(node)
+    node.wait_restart("control", node.kill("control"))
+    assert wait_for(lambda: node.log().count("event=control.started") == 2, 30), node.log()[-2000:]
+    assert wait_for(lambda: "(0 made anew)" in reload(node), 30)
+    assert {f: s for f, s in store(node).items() if f in made} == made
+
+    # A compiled file that somebody damaged is made again; a ledger that somebody damaged is none.
+    victim = sorted(made)[0]
+    (node.data / "store" / victim).write_bytes(b"damaged")
+    assert "(1 made anew)" in reload(node)
+    (node.data / "zones.ledger").write_bytes(b"damaged")
+    node.wait_restart("control", node.kill("control"))
+    assert wait_for(lambda: "event=ledger.read" in node.log(), 30)
+    assert node.short("www.z78.example") == ["192.0.2.252"]
+
+    lines = node.cli("status", "--data", str(node.data)).stdout.splitlines()
+    assert len(lines) < 30, "status names services, not zones"
