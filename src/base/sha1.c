@@ -8,40 +8,41 @@ static uint32_t rotate(uint32_t v, unsigned by)
     return v << by | v >> (32 - by);
 }
 
-static uint32_t mix(unsigned round, const uint32_t *s)
-{
-    switch (round / 20) {
-    case 0:
-        return ((s[1] & s[2]) | (~s[1] & s[3])) + 0x5a827999u;
-    case 1:
-        return (s[1] ^ s[2] ^ s[3]) + 0x6ed9eba1u;
-    case 2:
-        return ((s[1] & s[2]) | (s[1] & s[3]) | (s[2] & s[3])) + 0x8f1bbcdcu;
-    default:
-        return (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6u;
-    }
-}
+/* Twenty rounds of one kind each; the state goes round by renaming. */
+#define ROUND(f, k, w)                                      \
+    do {                                                    \
+        uint32_t next = rotate(a, 5) + (f) + e + (k) + (w); \
+        e = d;                                              \
+        d = c;                                              \
+        c = rotate(b, 30);                                  \
+        b = a;                                              \
+        a = next;                                           \
+    } while (0)
 
 static void block_take(uint32_t state[static 5], const uint8_t *block)
 {
-    uint32_t w[ROUNDS], s[5];
+    uint32_t w[ROUNDS], a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
 
-    for (unsigned i = 0; i < 16; i++)
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+    for (unsigned i = 0; i < 16; i++) {
+        uint32_t v;
+        memcpy(&v, block + 4 * i, sizeof v);
+        w[i] = __builtin_bswap32(v);
+    }
     for (unsigned i = 16; i < ROUNDS; i++)
         w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    memcpy(s, state, sizeof s);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        uint32_t next = rotate(s[0], 5) + mix(i, s) + s[4] + w[i];
-        s[4] = s[3];
-        s[3] = s[2];
-        s[2] = rotate(s[1], 30);
-        s[1] = s[0];
-        s[0] = next;
-    }
-    for (unsigned i = 0; i < 5; i++)
-        state[i] += s[i];
+    for (unsigned i = 0; i < 20; i++)
+        ROUND(d ^ (b & (c ^ d)), 0x5a827999u, w[i]);
+    for (unsigned i = 20; i < 40; i++)
+        ROUND(b ^ c ^ d, 0x6ed9eba1u, w[i]);
+    for (unsigned i = 40; i < 60; i++)
+        ROUND((b & c) | (d & (b | c)), 0x8f1bbcdcu, w[i]);
+    for (unsigned i = 60; i < 80; i++)
+        ROUND(b ^ c ^ d, 0xca62c1d6u, w[i]);
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
 }
 
 void sha1(const void *data, size_t length, uint8_t ret_hash[static SHA1_SIZE])

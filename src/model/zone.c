@@ -92,14 +92,35 @@ const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *nam
     return zone_node_at(z, (uint64_t)chain[low] * 8);
 }
 
+/* Hashes are spread evenly, so the place of one can be guessed; from the guess the range grows
+ * until it holds the place. A few cache lines instead of the whole way down. */
+static void range_guess(const struct zone_link *links, uint32_t count, const uint8_t *hash,
+                        uint32_t *low, uint32_t *high)
+{
+    uint64_t prefix;
+
+    memcpy(&prefix, hash, sizeof prefix);
+    prefix = __builtin_bswap64(prefix);
+    uint32_t at = (uint32_t)((prefix >> 32) * count >> 32), step = 32;
+    *low = *high = at;
+    while (*low && memcmp(links[*low].hash, hash, ZONE_HASH_SIZE) > 0) {
+        *low = *low > step ? *low - step : 0;
+        step *= 2;
+    }
+    for (step = 32; *high < count && memcmp(links[*high].hash, hash, ZONE_HASH_SIZE) <= 0;
+         step *= 2)
+        *high = count - *high > step ? *high + step : count;
+}
+
 const struct zone_link *zone_link_find(const struct zone *z,
                                        const uint8_t hash[static ZONE_HASH_SIZE])
 {
     const struct zone_link *links = (const struct zone_link *)(z->base + z->header->chain);
-    uint32_t low = 0, high = z->header->chain_count;
+    uint32_t low, high;
 
     if (!(z->header->flags & ZONE_NSEC3))
         return NULL;
+    range_guess(links, z->header->chain_count, hash, &low, &high);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (memcmp(links[middle].hash, hash, ZONE_HASH_SIZE) <= 0)

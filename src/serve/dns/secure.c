@@ -161,6 +161,17 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
                       link_records(l, nsec->records));
 }
 
+/* The record of a name that is there. NSEC: its own, but for an empty non-terminal. */
+static uint16_t link_of(const struct secure_place *p, struct links *l, const struct zone_node *n)
+{
+    const struct zone_header *h = p->z->header;
+    const struct zone_set *nsec = h->flags & ZONE_NSEC3 ? NULL : zone_node_set(n, DNS_NSEC);
+
+    return nsec ? link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length,
+                             DNS_NSEC, link_records(l, nsec->records))
+                : link_add(p, l, zone_node_name(n), n->name_length);
+}
+
 /* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
  * next closer name, the wildcard at the encloser. */
 uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
@@ -173,7 +184,7 @@ uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t
     if (!positive)
         links_vary(p, &links, m);
     if (!m->encloser)
-        return link_add(p, &links, zone_node_name(m->node), m->node->name_length);
+        return link_of(p, &links, m->node);
     const uint8_t *encloser = zone_node_name(m->encloser);
     size_t encloser_length = m->encloser->name_length;
     invariant(encloser_length < length);
