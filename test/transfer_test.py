@@ -378,3 +378,17 @@ def test_notify_is_said_again_until_answered(nodes):  # noqa: F811
         with pytest.raises(socket.timeout):
             s.recvfrom(4096)
         assert SECRET not in node.log()
+
+
+def test_zones_with_steered_names_are_refused_and_told(nodes):  # noqa: F811
+    """Without a form of their own for steered names a secondary would serve a zone with holes (L3)."""
+    services = """services:
+  - {name: api.example.com, endpoints: [{name: a, address: 192.0.2.1}]}
+"""
+    node = start(nodes, CONFIG + services)
+    out = node.cli("check", str(node.config_path))
+    assert out.returncode == 0 and "transfers of the zone example.com will fail" in out.stdout + out.stderr, out
+    with pytest.raises(dns.exception.DNSException):
+        axfr(node, "example.com", "k1")
+    assert same_as_file(axfr(node, "open.example"), "open.example", zone_text(1))
+    assert node.short("api.example.com") == ["192.0.2.1"]

@@ -73,11 +73,32 @@ static int access_store(struct loaded *l, const struct load_request *r, const st
     return 0;
 }
 
+/* Told, but no reason not to serve the zone. */
+static void steered_warn(const struct loaded *l, const struct load_request *r,
+                         struct text *problems)
+{
+    const struct config *c = l->config;
+    bool *told = mem_new(c->zone_count + (size_t)1, sizeof *told);
+    for (uint32_t i = 0; i < c->service_count; i++) {
+        int zone = c->services[i].zone;
+        const struct config_zone *z = zone < 0 ? NULL : &c->zones[zone];
+        if (!z || told[zone] || !zone_is_transferred(z))
+            continue;
+        told[zone] = true;
+        text_appendf(problems,
+                     "%s:%u:%u: transfers of the zone %s will fail, because %s in it is "
+                     "steered; give secondaries zones without services\n",
+                     r->path, z->place.line, z->place.column, z->name, c->services[i].name);
+    }
+    free(told);
+}
+
 int access_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
     bool wanted = l->config->key_count > 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++)
         wanted |= zone_is_transferred(&l->config->zones[i]);
+    steered_warn(l, r, problems);
     if (!wanted)
         return 0;
     size_t size = (l->config->key_count + (size_t)1) * sizeof(struct tsig_key);

@@ -69,13 +69,20 @@ static const struct plan_file *current_file(const struct query *q, const struct 
     return found;
 }
 
+/* The one version with this serial. Where a zone was changed without a new serial nobody can say
+ * which of the two a client has: NULL, and it gets the whole. */
 static const struct plan_file *version_find(const struct plan *p, const struct plan_file *zone,
                                             uint32_t serial)
 {
-    for (uint32_t i = 0; i < p->file_count; i++)
-        if (file_is_history(p, &p->files[i], zone) && p->files[i].serial == serial)
-            return &p->files[i];
-    return NULL;
+    const struct plan_file *found = NULL;
+    for (uint32_t i = 0; i < p->file_count; i++) {
+        if (!file_is_history(p, &p->files[i], zone) || p->files[i].serial != serial)
+            continue;
+        if (found)
+            return NULL;
+        found = &p->files[i];
+    }
+    return found;
 }
 
 static void wish_refuse(struct transfer_wish *w, enum dns_rcode rcode)
