@@ -95,6 +95,8 @@ static int file_get(struct build *b, const struct plan_file *file, struct served
         file_release(f);
         return wrong(b, err, err_text(err), plan_text(b->plan, file->name));
     }
+    if (b->source->checked)
+        b->source->checked(b->source->context, f->data, f->size);
     *ret = f;
     return 0;
 }

@@ -19,6 +19,8 @@ struct served_source {
                size_t *ret_size);
     void (*release)(void *context, const void *data, size_t size);
     void *context; /* outlives every `served` made with it */
+    /* NULL, or: every byte was looked at just now; few will be looked at soon. */
+    void (*checked)(void *context, const void *data, size_t size);
 };
 
 /* Root of the steering of one family at one steered name. */
