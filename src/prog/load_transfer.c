@@ -9,7 +9,7 @@
 
 enum { SECRET_FILE_MAX = 4096 };
 
-bool zone_is_transferred(const struct config_zone *z)
+static bool zone_is_transferred(const struct config_zone *z)
 {
     return z->transfer.allow_count || z->transfer.key_count;
 }

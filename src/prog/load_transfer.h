@@ -6,9 +6,6 @@
 
 enum { HISTORY_KEEP = 8 /* versions of a zone that IXFR can begin from */ };
 
-/* Does anybody transfer this zone? */
-bool zone_is_transferred(const struct config_zone *z);
-
 /* Reads the secrets, and puts keys and rules into the store and the list of files. Problems get a
  * line each. */
 must_check int access_load(struct loaded *l, const struct load_request *r, struct text *problems);
