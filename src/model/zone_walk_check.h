@@ -42,6 +42,28 @@ static inline void walk_node(const struct zone *z, const struct zone_node *n)
             walk_image(zone_set_image(n, &n->sets[s]), 100);
 }
 
+/* What proves that a name is there or not, and every signature. */
+static inline void walk_chain(const struct zone *z, const struct zone_node *n)
+{
+    uint8_t hash[ZONE_HASH_SIZE] = {(uint8_t)n->name_length, zone_node_name(n)[0]};
+    struct zone_record r;
+
+    if (!(z->header->flags & ZONE_SIGNED))
+        return;
+    if (z->header->flags & ZONE_NSEC3)
+        invariant(zone_records_signature_first(z, zone_link_find(z, hash)->records, &r));
+    else
+        invariant(zone_node_set(zone_named_find(z, zone_node_name(n)), DNS_NSEC));
+    for (unsigned f = 0; n->flags & NODE_STEERED && f < 2; f++) {
+        uint32_t variant = zone_variant(z, n->steered, f);
+        invariant(!variant || zone_records_signature_first(z, variant, &r));
+    }
+    for (unsigned s = 0; s < n->set_count; s++)
+        if (zone_signature_first(z, &n->sets[s], &r))
+            while (zone_record_next(&r))
+                ;
+}
+
 static inline void walk_zone(const struct zone *z)
 {
     struct text out = text_init(1 << 24);
@@ -50,6 +72,7 @@ static inline void walk_zone(const struct zone *z)
     walk_image((const struct zone_image *)(z->base + z->header->negative), 7);
     for (const struct zone_node *n = zone_node_at(z, z->header->apex); n; nodes++) {
         walk_node(z, n);
+        walk_chain(z, n);
         n = zone_node_next(z, n);
     }
     invariant(nodes == z->header->node_count);
