@@ -52,7 +52,8 @@ START_TEST(what_is_encoded_is_decoded)
     ck_assert_str_eq(plan_text(&p, p.site), "");
 #define X(id, field, count)                   \
     ck_assert_uint_eq(p.count, m.plan.count); \
-    ck_assert_mem_eq(p.field, m.plan.field, sizeof *p.field *p.count);
+    if (p.count)                              \
+        ck_assert_mem_eq(p.field, m.plan.field, sizeof *p.field *p.count);
     SNAPSHOT_SECTION_LIST(X)
 #undef X
     free(data);
