@@ -62,6 +62,15 @@ struct config_dnssec {
     usec_t zsk_lifetime; /* split: the ZSK is rolled after this; default 90 d */
 };
 
+/* What the name server says of itself, and what it grants (doc/config.md). NULL: not said. */
+struct config_answers {
+    const char *nsid; /* text, or 0x and hexadecimal digits; up to 128 bytes */
+    const char *version, *id;
+    bool cookies, cookies_required;
+    const char *cookie_secret, *cookie_previous; /* 32 hexadecimal digits */
+    unsigned rrl_rate, rrl_slip, rrl_table;      /* rate 0: off */
+};
+
 /* A key that signs messages between name servers (RFC 8945). */
 struct config_key {
     const char *name;   /* lower case, no trailing dot */
@@ -222,6 +231,7 @@ struct config {
     bool dns_client_subnet;   /* RFC 7871; default true */
     unsigned dns_tcp_clients; /* most TCP connections at once; default 1000 */
     usec_t dns_tcp_idle;      /* default 10 s */
+    struct config_answers dns_answers;
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;
     uint32_t zone_count;

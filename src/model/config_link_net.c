@@ -153,6 +153,7 @@ void link_networks(struct linking *l)
     c->dns_client_subnet = root->dns.client_subnet;
     c->dns_tcp_clients = root->dns.tcp.clients;
     c->dns_tcp_idle = root->dns.tcp.idle;
+    c->dns_answers = root->dns.answers;
     c->geo_database = root->geo.database;
     c->log_format = root->log.format;
     c->log_level = root->log.level;

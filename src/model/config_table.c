@@ -59,6 +59,15 @@ static const struct key dns_keys[] = {
     {"client_subnet", &type_bool, AT(draft_root, dns.client_subnet), .standard = "true",
      .help = "use the client's network where the resolver tells it (RFC 7871)"},
     {"tcp", &type_mapping, 0, .detail = &shape_tcp, .standard = "{}", .help = "limits over TCP"},
+    {"nsid", &type_nsid, AT(draft_root, dns.answers.nsid),
+     .help = "what this node calls itself to clients that ask with NSID (RFC 5001); nothing "
+             "without"},
+    {"chaos", &type_mapping, 0, .detail = &shape_chaos, .standard = "{}",
+     .help = "what it says of itself in the class CHAOS"},
+    {"cookies", &type_mapping, 0, .detail = &shape_cookies, .standard = "{}",
+     .help = "DNS cookies"},
+    {"rrl", &type_mapping, 0, .detail = &shape_rrl, .standard = "{}",
+     .help = "response rate limiting"},
 };
 
 static const struct shape shape_dns = {"dns", "dns", dns_keys, LENGTH(dns_keys),
@@ -369,5 +378,6 @@ const struct shape *const config_shapes[] = {
     &shape_node,   &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
     &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
     &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
-    &shape_dnssec, &shape_transfer, &shape_tsig};
+    &shape_dnssec, &shape_transfer, &shape_tsig,     &shape_chaos,     &shape_cookies,
+    &shape_rrl};
 const size_t config_shape_count = LENGTH(config_shapes);

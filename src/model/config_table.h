@@ -144,6 +144,7 @@ struct draft_root {
             unsigned clients;
             usec_t idle;
         } tcp;
+        struct config_answers answers;
     } dns;
     struct {
         struct list listen;
@@ -158,7 +159,7 @@ struct draft_root {
 };
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
-    shape_dnssec, shape_transfer, shape_tsig;
+    shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl;
 extern const struct names_of tsigs;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];

@@ -47,6 +47,11 @@ static void listens_append(struct text *out, const char *key, const struct confi
     text_append(out, "\n");
 }
 
+static const char *word(const char *text)
+{
+    return text ? text : "-";
+}
+
 /* What the roles were started with and no reload can change: a line for each key. */
 static void settings_append(struct text *out, const struct config *c)
 {
@@ -56,6 +61,12 @@ static void settings_append(struct text *out, const struct config *c)
                  c->dns_udp_size, c->dns_client_subnet);
     text_appendf(out, "dns.tcp_clients %u\ndns.tcp_idle %lld\n", c->dns_tcp_clients,
                  (long long)c->dns_tcp_idle);
+    const struct config_answers *a = &c->dns_answers;
+    text_appendf(out, "dns.nsid %s\ndns.chaos %s %s\n", word(a->nsid), word(a->version),
+                 word(a->id));
+    text_appendf(out, "dns.cookies %d %d %s %s\ndns.rrl %u %u %u\n", a->cookies,
+                 a->cookies_required, word(a->cookie_secret), word(a->cookie_previous), a->rrl_rate,
+                 a->rrl_slip, a->rrl_table);
     text_appendf(out, "log.level %d\nlog.format %d\n", c->log_level, (int)c->log_format);
     text_appendf(out, "node.user %s\nnode.data %s\n", c->user ? c->user : "-", c->data);
 }

@@ -98,6 +98,9 @@ static void option_apply(struct role_options *o, int option, const char *value)
     case 'S':
         o->client_subnet = number_parse(value);
         break;
+    case 'P':
+        o->policy_fd = (int)number_parse(value);
+        break;
     case 'x':
         xdp_parse(value, o);
         break;
@@ -113,21 +116,14 @@ static void option_apply(struct role_options *o, int option, const char *value)
 }
 
 static const struct option role_option_list[] = {
-    {"data", required_argument, NULL, 'd'},
-    {"config", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},
-    {"ready-fd", required_argument, NULL, 'r'},
-    {"udp-fds", required_argument, NULL, 'U'},
-    {"tcp-fds", required_argument, NULL, 'T'},
-    {"threads", required_argument, NULL, 't'},
-    {"udp-size", required_argument, NULL, 's'},
-    {"tcp-clients", required_argument, NULL, 'C'},
-    {"tcp-idle-ms", required_argument, NULL, 'i'},
-    {"client-subnet", required_argument, NULL, 'S'},
-    {"log-level", required_argument, NULL, 'l'},
-    {"log-format", required_argument, NULL, 'f'},
-    {"xdp", required_argument, NULL, 'x'},
-    {NULL, 0, NULL, 0},
+    {"data", required_argument, NULL, 'd'},          {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},          {"ready-fd", required_argument, NULL, 'r'},
+    {"udp-fds", required_argument, NULL, 'U'},       {"tcp-fds", required_argument, NULL, 'T'},
+    {"threads", required_argument, NULL, 't'},       {"udp-size", required_argument, NULL, 's'},
+    {"tcp-clients", required_argument, NULL, 'C'},   {"tcp-idle-ms", required_argument, NULL, 'i'},
+    {"client-subnet", required_argument, NULL, 'S'}, {"policy-fd", required_argument, NULL, 'P'},
+    {"log-level", required_argument, NULL, 'l'},     {"log-format", required_argument, NULL, 'f'},
+    {"xdp", required_argument, NULL, 'x'},           {NULL, 0, NULL, 0},
 };
 
 int cmd_role(int argc, char **argv)
@@ -137,7 +133,8 @@ int cmd_role(int argc, char **argv)
         enum process_profile profile;
     } roles[ROLES] = {
         {role_control, PROFILE_CONTROL}, {role_dns, PROFILE_DNS}, {role_tell, PROFILE_TELL}};
-    struct role_options o = {.ready_fd = -1, .xdp_release_fd = -1, .log_level = LOG_INFO};
+    struct role_options o = {
+        .ready_fd = -1, .policy_fd = -1, .xdp_release_fd = -1, .log_level = LOG_INFO};
     unsigned role = 0;
     while (argc > 1 && role < ROLES && strcmp(argv[1], role_names[role]))
         role++;

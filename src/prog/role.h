@@ -20,6 +20,7 @@ struct role_options {
     unsigned threads, udp_size, tcp_clients;
     usec_t tcp_idle;
     bool client_subnet;
+    int policy_fd;                                /* dns only: prog/policy.h; -1 = none */
     struct xdp_interface xdp[XDP_INTERFACES_MAX]; /* dns only */
     unsigned xdp_count;
     int xdp_release_fd; /* an event: leave the queues, a new program wants them; -1 = none */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "model/stats.h"
+#include "prog/policy.h"
 #include "prog/role.h"
 #include "serve/dns/server_io.h"
 
@@ -22,6 +23,11 @@ int role_dns(const struct role_options *o)
                   {"consequence", LOG_S("this role's counters are not seen by others")});
         stats_private("dns", threads, &stats);
     }
+    struct query_policy policy = {.nsid_length = 0};
+    err = policy_read(o->policy_fd, &policy);
+    if (err)
+        log_event(LOG_ERROR, "policy.read", {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("no cookies, no NSID, no rate limit")});
     struct dns_server_options server = {
         .data = o->data,
         .udp_fds = o->udp_fds,
@@ -34,6 +40,7 @@ int role_dns(const struct role_options *o)
         .threads = o->threads,
         .udp_size = o->udp_size,
         .client_subnet = o->client_subnet,
+        .policy = &policy,
         .tcp_clients = o->tcp_clients,
         .tcp_idle = o->tcp_idle,
         .stats = &stats,

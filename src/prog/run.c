@@ -9,6 +9,7 @@
 #include "prog/handover.h"
 #include "prog/load.h"
 #include "prog/options.h"
+#include "prog/policy.h"
 #include "prog/sockets.h"
 #include "prog/supervise.h"
 #include "prog/xdp.h"
@@ -147,6 +148,15 @@ static unsigned threads_choose(const struct config *c)
     return threads > most ? most : threads;
 }
 
+/* Answers do not wait for it (L1). */
+static void policy_begin(const struct config *c, struct role_options *dns)
+{
+    int err = policy_open(c, &dns->policy_fd);
+    if (err)
+        log_event(LOG_ERROR, "policy.open", {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("no cookies, no NSID, no rate limit")});
+}
+
 static int node_run(const struct config *c, const char *path)
 {
     const char *user;
@@ -168,6 +178,7 @@ static int node_run(const struct config *c, const char *path)
         o.roles[i] = (struct role_options){.data = c->data,
                                            .user = user,
                                            .ready_fd = -1,
+                                           .policy_fd = -1,
                                            .log_level = c->log_level,
                                            .log_format = (int)c->log_format,
                                            .threads = threads,
@@ -181,6 +192,7 @@ static int node_run(const struct config *c, const char *path)
     if (config && !sockets_dns(c, threads, &before, &o.roles[ROLE_DNS]) &&
         !sockets_tell(c, &before, &o.roles[ROLE_TELL])) {
         handover_close(&before);
+        policy_begin(c, &o.roles[ROLE_DNS]);
         xdp_begin(c, upgrade ? before.xdp_release_fd : -1, &o.roles[ROLE_DNS]);
         memcpy(o.running, before.pids, sizeof o.running);
         status = supervise(&o);

@@ -102,6 +102,8 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--tcp-clients", o->tcp_clients);
     argument_add_number(a, "--tcp-idle-ms", o->tcp_idle / USEC_PER_MSEC);
     argument_add_number(a, "--client-subnet", o->client_subnet);
+    if (o->policy_fd >= 0)
+        argument_add_number(a, "--policy-fd", o->policy_fd);
     if (o->xdp_count) {
         struct text t = text_init(1 << 12);
         xdp_format(o, &t);
@@ -119,7 +121,7 @@ static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid
     struct arguments a = {.arena = arena_init()};
     arguments_make(&a, role, c);
     const struct role_options *o = c->options;
-    int keep[2 * ROLE_FDS_MAX + XDP_INTERFACES_MAX + 3];
+    int keep[2 * ROLE_FDS_MAX + XDP_INTERFACES_MAX + 4];
     unsigned count = 0;
     for (unsigned i = 0; i < o->udp_count; i++)
         keep[count++] = o->udp_fds[i];
@@ -129,6 +131,8 @@ static int child_spawn(struct supervisor *s, enum role_kind role, pid_t *ret_pid
         keep[count++] = o->xdp[i].map_fd;
     if (o->xdp_count && o->xdp_release_fd >= 0)
         keep[count++] = o->xdp_release_fd;
+    if (o->policy_fd >= 0)
+        keep[count++] = o->policy_fd;
     keep[count++] = c->ready_write;
     keep[count++] = s->options->lock_fd;
     int err = process_spawn("/proc/self/exe", a.list, keep, count, ret_pid);

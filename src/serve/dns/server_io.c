@@ -132,9 +132,21 @@ static void worker_init(struct server *s, const int *fds, unsigned fd_count)
                 .stats = &o->stats->threads[slot],
                 .wall = wall_seconds,
                 .udp_size = (uint16_t)(o->udp_size ? o->udp_size : QUERY_UDP_SIZE),
-                .client_subnet = o->client_subnet},
+                .client_subnet = o->client_subnet,
+                .policy = o->policy},
     };
     reclaim_leave(&s->reclaim, slot);
+}
+
+/* Senders' ports are random, so that a flood, and what is not one, comes to all threads alike: each
+ * has its part of the rate. */
+static void limits_init(struct server *s)
+{
+    const struct query_policy *p = s->options->policy;
+    unsigned threads = s->worker_count;
+    for (unsigned i = 0; p && p->limit_rate && i < threads; i++)
+        s->workers[i].ctx.limit =
+            limit_new((p->limit_rate + threads - 1) / threads, p->limit_slip, p->limit_size);
 }
 
 /* Listeners in equal runs over the TCP threads; each thread has its share of the connections. */
@@ -209,6 +221,7 @@ static int server_open(struct server *s)
         worker_init(s, NULL, 0);
         s->workers[s->worker_count - 1].xdp = o->xdp[i];
     }
+    limits_init(s);
     tcp_workers_init(s);
     s->reclaim.slot_count = s->worker_count;
     plans_init(&s->plans, o->data, s->stats);
@@ -222,6 +235,8 @@ static void server_close(struct server *s)
     if (s->watch_fd >= 0)
         close(s->watch_fd);
     plans_free(s->current);
+    for (unsigned i = 0; i < s->worker_count; i++)
+        limit_free(s->workers[i].ctx.limit);
     free(s->workers);
     free(s->reclaim.slots);
 }

@@ -14,12 +14,13 @@ struct dns_server_options {
     unsigned tcp_count;
     struct xdp_socket *const *xdp; /* queues with raw packets; may be none */
     unsigned xdp_count;
-    int xdp_release_fd;   /* readable: leave the queues, go on with the sockets */
-    unsigned threads;     /* at most this many for TCP; UDP has one a socket */
-    unsigned udp_size;    /* EDNS size, 512..4096; 0 = 1232 */
-    bool client_subnet;   /* heed RFC 7871 */
-    unsigned tcp_clients; /* most connections at once, over all threads */
-    usec_t tcp_idle;      /* a connection without a whole query for so long is closed */
+    int xdp_release_fd;                /* readable: leave the queues, go on with the sockets */
+    unsigned threads;                  /* at most this many for TCP; UDP has one a socket */
+    unsigned udp_size;                 /* EDNS size, 512..4096; 0 = 1232 */
+    bool client_subnet;                /* heed RFC 7871 */
+    const struct query_policy *policy; /* may be NULL; outlives the server */
+    unsigned tcp_clients;              /* most connections at once, over all threads */
+    usec_t tcp_idle; /* a connection without a whole query for so long is closed */
     /* udp_count + xdp_count + tcp_count + 1 threads: UDP workers, XDP workers, TCP workers, and
      * last the main thread, which alone sets PLAN_GENERATION: the generation that every worker has
      * reached, the sleeping ones included. */

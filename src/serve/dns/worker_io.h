@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/reclaim.h"
+#include "seam/clock.h"
 #include "serve/dns/query.h"
 #include "serve/dns/server_io.h"
 #include <pthread.h>
@@ -28,6 +29,8 @@ void *tcp_worker_run(void *worker);
 
 static inline const struct served *worker_enter(struct worker *w)
 {
+    if (unlikely(w->ctx.limit))
+        w->ctx.now = clock_now();
     return reclaim_enter(w->reclaim, w->slot, served_generation);
 }
 static inline void worker_leave(struct worker *w)
