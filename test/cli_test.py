@@ -64,6 +64,36 @@ def test_zone_check_and_show(holdfast, tmp_path):
     assert out.returncode == 1 and f"{zone}:4:" in out.stderr
 
 
+def test_zone_served_diff_and_reload(nodes, origins):  # noqa: F811
+    node = nodes(failover_config(*origins(2))).start()
+    data = ["--data", str(node.data)]
+    zone = node.folder / "example.com.zone"
+    assert wait_for(lambda: node.cli("zone", "served", "Example.com.", *data).returncode == 0)
+    served = node.cli("zone", "served", "example.com", *data).stdout
+    assert "static.example.com." in served and "192.0.2.80" in served
+    assert node.cli("zone", "diff", str(zone), "example.com", *data).returncode == 0
+
+    (node.folder / "canonical").write_text(served)  # what is printed compiles to the same zone
+    out = node.cli("zone", "diff", str(node.folder / "canonical"), "example.com", *data)
+    assert out.returncode == 0 and not out.stdout, out
+
+    zone.write_text(ZONE.replace("192.0.2.80", "192.0.2.81"))
+    out = node.cli("zone", "diff", str(zone), "example.com", *data)
+    lines = out.stdout.splitlines()
+    assert out.returncode == 1 and len(lines) == 2, out
+    assert lines[0].startswith("- static.example.com.") and lines[0].endswith("192.0.2.80")
+    assert lines[1].startswith("+ static.example.com.") and lines[1].endswith("192.0.2.81")
+    assert "(1 made anew)" in node.cli("zone", "reload", "example.com", *data).stdout
+    assert wait_for(lambda: node.short("static.example.com") == ["192.0.2.81"])
+    assert wait_for(lambda: node.cli("zone", "diff", str(zone), "example.com", *data).returncode == 0)
+
+    zone.write_text("nonsense\n")
+    out = node.cli("zone", "diff", str(zone), "example.com", *data)
+    assert out.returncode == 2 and f"{zone}:1:" in out.stderr, out
+    assert node.cli("zone", "served", "nowhere.example", *data).returncode == 1
+    assert node.cli("zone", "reload", "nowhere.example", *data).returncode == 1
+
+
 def test_run_with_a_bad_file_says_where(holdfast, tmp_path):
     config = tmp_path / "holdfast.yaml"
     config.write_text("node: {name: n1}\nsurprise: 1\n")

@@ -52,7 +52,7 @@ struct ledger_record *ledger_find(const struct zone_ledger *l, const char *name)
     return map_get(&l->records, name, strlen(name));
 }
 
-void ledger_remove(struct zone_ledger *l, const char *name)
+static void record_remove(struct zone_ledger *l, const char *name)
 {
     struct ledger_record *old = map_remove(&l->records, name, strlen(name));
     l->changed |= old != NULL;
@@ -62,7 +62,7 @@ void ledger_remove(struct zone_ledger *l, const char *name)
 void ledger_put(struct zone_ledger *l, struct ledger_record record)
 {
     struct ledger_record *r = mem_new(1, sizeof *r);
-    ledger_remove(l, record.name); /* the map's key is the record's own name */
+    record_remove(l, record.name); /* the map's key is the record's own name */
     *r = record;
     const void *old = map_put(&l->records, r->name, strlen(r->name), r);
     invariant(!old);

@@ -49,7 +49,6 @@ void ledger_done(struct zone_ledger *l);
 struct ledger_record *ledger_find(const struct zone_ledger *l, const char *name);
 /* Takes over what the record points to; replaces the one of this name. */
 void ledger_put(struct zone_ledger *l, struct ledger_record record);
-void ledger_remove(struct zone_ledger *l, const char *name);
 /* Removes the records that were not seen since the last time. */
 void ledger_sweep(struct zone_ledger *l);
 void ledger_record_done(struct ledger_record *record);

@@ -6,6 +6,7 @@
 #include "prog/commands.h"
 #include "prog/load.h"
 #include "prog/options.h"
+#include "prog/zone_served.h"
 #include "seam/disk.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,16 @@ static const char schema_usage[] =
 static const char zone_usage[] =
     "usage: holdfast zone check FILE ORIGIN\n"
     "       holdfast zone show FILE ORIGIN\n"
-    "       holdfast zone show COMPILED\n\n"
+    "       holdfast zone show COMPILED\n"
+    "       holdfast zone served ZONE [--config FILE | --data DIR]\n"
+    "       holdfast zone diff FILE ZONE [--config FILE | --data DIR]\n"
+    "       holdfast zone reload ZONE [--config FILE | --data DIR]\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
     "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
-    "signatures.\n";
+    "signatures. served: the same of a zone of the node. diff: what the file would change in what "
+    "the\n"
+    "node serves; exit status 0: nothing, 1: something, 2: trouble. reload: has the node read the\n"
+    "files of this zone alone.\n";
 
 int cmd_check(int argc, char **argv)
 {
@@ -94,10 +101,34 @@ static int compiled_print(const char *path)
     return err;
 }
 
+/* What is asked of a node; -1: none of these. */
+static int zone_of_node(const struct words *words, const char *folder, const char *config)
+{
+    const char *const *word = words->list;
+    char data[PATH_MAX];
+    bool served = words->count == 2 && !strcmp(word[0], "served");
+    bool reload = words->count == 2 && !strcmp(word[0], "reload");
+    bool diff = words->count == 3 && !strcmp(word[0], "diff");
+    if (!served && !reload && !diff)
+        return -1;
+    int status = options_data(folder, config, data);
+    if (status)
+        return status;
+    return served   ? zone_served_show(data, word[1])
+           : reload ? zone_served_reload(data, word[1])
+                    : zone_served_diff(data, word[1], word[2]);
+}
+
 int cmd_zone(int argc, char **argv)
 {
+    const char *config = NULL, *folder = NULL;
+    const struct option_spec specs[] = {{.name = "config", .letter = 'c', .value = &config},
+                                        {.name = "data", .letter = 'd', .value = &folder}};
     struct words words;
-    int status = options_parse(argc, argv, zone_usage, NULL, 0, &words);
+    int status = options_parse(argc, argv, zone_usage, specs, array_length(specs), &words);
+    if (status >= 0)
+        return status;
+    status = zone_of_node(&words, folder, config);
     if (status >= 0)
         return status;
     const char *const *word = words.list;
@@ -105,7 +136,7 @@ int cmd_zone(int argc, char **argv)
     if (show && words.count == 2)
         return compiled_print(word[1]);
     if (words.count != 3 || (!show && strcmp(word[0], "check")))
-        return options_wrong(zone_usage, "say check or show, a file and the zone's name");
+        return options_wrong(zone_usage, "say what is to be done, a file and the zone's name");
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
     uint8_t *data = NULL;
     size_t size;
