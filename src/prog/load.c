@@ -39,13 +39,19 @@ int load_config(const char *path, FILE *out, struct config **ret)
 }
 
 /* The compiled file that this zone was served from until now, or 0. */
-static uint64_t zone_served_hash(const struct plan *served, const char *name)
+static const struct plan_file *zone_served(const struct plan *served, const char *name)
 {
     for (uint32_t i = 0; served && i < served->file_count; i++)
         if (served->files[i].kind == PLAN_FILE_ZONE &&
             !strcmp(plan_text(served, served->files[i].name), name))
-            return served->files[i].hash;
-    return 0;
+            return &served->files[i];
+    return NULL;
+}
+
+static uint64_t zone_served_hash(const struct plan *served, const char *name)
+{
+    const struct plan_file *file = zone_served(served, name);
+    return file ? file->hash : 0;
 }
 
 static bool shrink_accepted(const struct load_request *r, const char *name)
@@ -193,11 +199,12 @@ static int zones_load(struct loaded *l, const struct load_request *r, struct tex
         l->files[i] = (struct plan_file){.kind = PLAN_FILE_ZONE, .name = i};
         l->names[i] = name;
         int err = zone_compile_one(l, r, i, problems);
-        uint64_t old = err && r->keep_old ? zone_served_hash(r->served, name) : 0;
+        const struct plan_file *old = err && r->keep_old ? zone_served(r->served, name) : NULL;
         if (old) {
             text_appendf(problems, "%s: going on with zone %s as it was served before\n",
                          l->config->zones[i].file, name);
-            l->files[i].hash = old;
+            l->files[i].hash = old->hash;
+            l->files[i].serial = old->serial;
         } else if (err) {
             result = err;
         }
