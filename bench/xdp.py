@@ -260,9 +260,9 @@ def main():
     results = {n: [] for n in o.only.split(",")}
     print(f"{o.names} names, {o.rounds} rounds of {o.seconds} s; load {os.getloadavg()[0]:.1f}, "
           f"server on core {SERVER_CORE}, client on core {CLIENT_CORE}", flush=True)
-    wire_make()
     server = None
     try:
+        wire_make()
         for round_number in range(o.rounds):
             for name in results:
                 run = f"{name}-{round_number}"
