@@ -181,7 +181,16 @@ static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type
         c->w = before;
         return false;
     }
+    before = c->w;
     c->a->additionals = (uint16_t)(c->a->additionals + count);
+    struct secure_place p = chain_place(c, c->zone);
+    count = secure_wanted(c->q, p.z) ? secure_signatures(&p, s->records, s->ttl, owner,
+                                                         zone_node_name(n), n->name_length)
+                                     : 0;
+    if (c->w.failed)
+        c->w = before; /* RFC 4035 3.1.1: the set may go without */
+    else
+        c->a->additionals = (uint16_t)(c->a->additionals + count);
     return true;
 }
 
@@ -334,6 +343,22 @@ static bool chain_steered(struct chain *c, const struct match *m)
     return alias_follow(c, written, target, length);
 }
 
+/* No rule says what the answer to RRSIG is. NODATA would contradict its own proof, so it is as for
+ * ANY: the signatures of one set stand for all (RFC 8482 7). */
+static bool chain_rrsig(struct chain *c, const struct match *m)
+{
+    const struct zone_node *n = m->node;
+    struct secure_place p = chain_place(c, c->zone);
+    uint16_t count = 0;
+    for (unsigned i = 0; i < n->set_count && !count; i++)
+        count =
+            secure_signatures(&p, n->sets[i].records, n->sets[i].ttl, c->owner, c->name, c->length);
+    if (count)
+        expansion_note(c, m);
+    c->a->answers = (uint16_t)(c->a->answers + count);
+    return count;
+}
+
 /* One name of the chain; true where it leads on to another. */
 static bool chain_node(struct chain *c, const struct match *m)
 {
@@ -342,6 +367,8 @@ static bool chain_node(struct chain *c, const struct match *m)
     if (m->kind == MATCH_DNAME)
         return chain_redirect(c, node);
     const struct zone_set *set = zone_node_set(node, type);
+    if (type == DNS_RRSIG && !set && chain_rrsig(c, m))
+        return false;
     if (node->flags & NODE_CNAME && !set) {
         expansion_note(c, m);
         return chain_alias(c, node);

@@ -267,7 +267,7 @@ static void answer_node(struct query *q, struct query_context *ctx, struct answe
     const struct zone_set *set = zone_node_set(node, q->type);
     if (likely(set))
         answer_set(q, a, m, set);
-    else if (node->flags & NODE_CNAME)
+    else if (node->flags & NODE_CNAME || q->type == DNS_RRSIG)
         chain_answer(q, ctx, a, *m);
     else
         answer_negative(q, a, m, DNS_NOERROR);

@@ -310,6 +310,53 @@ void secure_negative(const struct query *q, struct answer *a, const struct match
     answer_end(q, a, &w);
 }
 
+/* The node in the zone that a name server's addresses stand at; NULL where it has none. */
+static const struct zone_node *server_node(const struct zone *z, const struct zone_record *r)
+{
+    const struct zone_header *h = z->header;
+    return dname_below(r->rdata, r->length, h->origin, h->origin_length)
+               ? zone_find(z, r->rdata, r->length, dname_hash(r->rdata, r->length))
+               : NULL;
+}
+
+/* Addresses beside the referral that are no glue are signed, while there is room (RFC 4035 3.1.1).
+ * Where the image holds some addresses only, there is none. */
+static void referral_signatures(const struct secure_place *p, struct answer *a,
+                                const struct zone_set *ns)
+{
+    static const uint16_t types[] = {DNS_A, DNS_AAAA};
+    struct zone_record r = zone_record_first(p->z, ns);
+    unsigned held = 0;
+    bool one_signed = false;
+
+    do {
+        const struct zone_node *n = server_node(p->z, &r);
+        for (unsigned i = 0; n && i < array_length(types); i++) {
+            const struct zone_set *set = zone_node_set(n, types[i]);
+            held += set ? set->record_count : 0;
+            one_signed |= set && !(n->flags & (NODE_CUT | NODE_BELOW_CUT));
+        }
+    } while (zone_record_next(&r));
+    if (held != a->additionals || !one_signed)
+        return;
+    r = zone_record_first(p->z, ns);
+    do {
+        const struct zone_node *n = server_node(p->z, &r);
+        for (unsigned i = 0; n && i < array_length(types); i++) {
+            const struct zone_set *set = zone_node_set(n, types[i]);
+            struct writer before = *p->w;
+            if (!set)
+                continue;
+            uint16_t count =
+                secure_signatures(p, set->records, set->ttl, 0, zone_node_name(n), n->name_length);
+            if (p->w->failed || p->w->position > ADDITIONAL_MAX)
+                *p->w = before;
+            else
+                a->additionals = (uint16_t)(a->additionals + count);
+        }
+    } while (zone_record_next(&r));
+}
+
 void secure_referral(const struct query *q, struct answer *a, const struct zone_node *cut)
 {
     const struct zone_image *image = zone_set_image(cut, zone_node_set(cut, DNS_NS));
@@ -324,8 +371,12 @@ void secure_referral(const struct query *q, struct answer *a, const struct zone_
     /* Pointers in the glue lead to the name servers' names, which have not moved. */
     if (image->length - image->required > (int)(a->limit - a->position))
         a->flags |= DNS_FLAG_TC; /* RFC 9471 3 */
-    else if (answer_part(q, a, image, image->required, image->length))
+    else if (answer_part(q, a, image, image->required, image->length)) {
         a->additionals = image->additionals;
+        w = answer_writer(a);
+        referral_signatures(&p, a, zone_node_set(cut, DNS_NS));
+        a->position = w.position;
+    }
 }
 
 void secure_picked(const struct query *q, struct answer *a, const struct match *m,

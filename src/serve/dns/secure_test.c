@@ -45,7 +45,10 @@ static const char other[] = "$ORIGIN other.\n"
                             "@ SOA ns1.example. host.example. 1 3600 300 3600000 600\n"
                             "@ NS ns1.example.\n"
                             "*.w MX 1 host\n"
-                            "host A 192.0.2.11\n";
+                            "host A 192.0.2.11\n"
+                            "tosub CNAME x.sub\n"
+                            "sub NS host\n"
+                            "redirected DNAME w\n";
 
 static struct rig_file file_signed(const char *origin, const char *text, bool nsec3)
 {
@@ -259,6 +262,41 @@ START_TEST(test_aliases)
 }
 END_TEST
 
+/* RFC 4035 3.1.1: what goes along and is no glue has its signature. */
+START_TEST(test_referral_to_a_host)
+{
+    struct rig *r = rig_signed(false);
+    expect(r, "x.sub.other", DNS_A,
+           "NOERROR qr; ns sub.other NS; ns sub.other NSEC+; ad host.other A+");
+    expect(r, "tosub.other", DNS_A,
+           "NOERROR qr aa; an tosub.other CNAME+; ns sub.other NS; ns sub.other NSEC+; "
+           "ad host.other A+");
+    rig_free(r);
+}
+END_TEST
+
+/* RRSIG is answered with the signatures of one set, of an alias too, and never denied. */
+START_TEST(test_signatures_asked_for)
+{
+    static const struct {
+        const char *name, *answer;
+    } questions[] = {{"x.w.example", "an x.w.example 3600 TYPE46 000f"},
+                     {"alias.example", "an alias.example 3600 TYPE46 0005"},
+                     {"q.w.example", "an q.w.example 3600 TYPE46 000f"},
+                     {"q.redirected.other", "an q.w.other 3600 TYPE46 000f"}};
+    struct rig *r = rig_signed(false);
+    for (unsigned i = 0; i < array_length(questions); i++)
+        for (unsigned dnssec_ok = 0; dnssec_ok < 2; dnssec_ok++) {
+            struct ask a = {questions[i].name, DNS_RRSIG, .size = 1232, .dnssec_ok = dnssec_ok};
+            const char *text = rig_ask(r, a);
+            ck_assert_msg(strstr(text, questions[i].answer) && !strstr(text, " SOA "), "%s", text);
+            bool wildcard = questions[i].name[0] == 'q';
+            ck_assert_int_eq(strstr(text, " TYPE47 ") != NULL, wildcard && dnssec_ok);
+        }
+    rig_free(r);
+}
+END_TEST
+
 /* Without DO there is nothing of it. */
 START_TEST(test_without_do)
 {
@@ -324,5 +362,5 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-CHECK_MAIN("secure", test_nsec, test_nsec3, test_aliases, test_without_do, test_without_edns,
-           test_sizes)
+CHECK_MAIN("secure", test_nsec, test_nsec3, test_aliases, test_referral_to_a_host,
+           test_signatures_asked_for, test_without_do, test_without_edns, test_sizes)
