@@ -69,17 +69,14 @@ static bool dnssec_read(struct reading *r, const struct tree *node, const struct
 {
     static const struct tree nothing = {.kind = TREE_MAPPING};
     struct draft_dnssec d = {0};
-    bool on = is_word(node, "on", "true");
-    if (is_word(node, "off", "false")) {
-        *(struct draft_dnssec *)slot = d;
-        return true;
-    }
-    if (node->kind != TREE_MAPPING && !on)
+    bool off = is_word(node, "off", "false"), word = off || is_word(node, "on", "true");
+    if (node->kind != TREE_MAPPING && !word)
         return reading_refuse(r, node, key, type_dnssec.wanted);
-    const struct tree *said = on ? &nothing : node;
+    /* Defaults also where it is off: a zone that was signed goes on being so for a while. */
+    const struct tree *said = word ? &nothing : node;
     if (!shape_read(r, said, &shape_dnssec, &d) || !bounds_check(r, said, &d.dnssec))
         return false;
-    d.dnssec.on = true;
+    d.dnssec.on = !off;
     d.dnssec.algorithm = (uint8_t)d.algorithm;
     d.dnssec.split = d.split;
     d.dnssec.nsec3 = d.nsec3;

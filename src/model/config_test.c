@@ -551,6 +551,9 @@ START_TEST(test_dnssec)
              "  - {name: d.example, file: d, dnssec: off}\n");
     const struct config_dnssec *on = &c->zones[1].dnssec, *own = &c->zones[2].dnssec;
     ck_assert(!c->zones[0].dnssec.on && !c->zones[3].dnssec.on);
+    ck_assert_int_eq(c->zones[0].dnssec.lifetime,
+                     14 * USEC_PER_DAY); /* signed until it may not be */
+    ck_assert_int_eq(c->zones[3].dnssec.ds_ttl, USEC_PER_DAY);
     ck_assert(on->on && !on->split && !on->nsec3 && on->algorithm == 13);
     ck_assert_int_eq(on->lifetime, 14 * USEC_PER_DAY);
     ck_assert_int_eq(on->refresh, 14 * USEC_PER_DAY / 4);

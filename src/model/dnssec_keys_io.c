@@ -132,6 +132,12 @@ static int state_load(const char *folder, struct text *problems, struct key_stat
     return err;
 }
 
+bool dnssec_keys_exist(const char *data, const char *zone)
+{
+    struct path folder;
+    return !folder_path(data, zone, &folder) && !access(folder.text, F_OK);
+}
+
 static int state_save(const char *folder, const struct key_state *s)
 {
     struct path path;
@@ -244,6 +250,7 @@ static void ring_fill(struct dnssec_keyring *r, const struct config_dnssec *d)
     k->lifetime = (uint32_t)(d->lifetime / USEC_PER_SEC);
     k->refresh = (uint32_t)(d->refresh / USEC_PER_SEC);
     k->jitter = k->lifetime / JITTER_PART;
+    invariant(k->lifetime > k->refresh + k->jitter);
     invariant(k->zone_signer_count == 1 && k->key_signer_count >= 1); /* L3: never unsigned */
     invariant(k->published_count >= k->key_signer_count);
 }

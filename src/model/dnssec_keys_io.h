@@ -41,6 +41,8 @@ struct dnssec_keys_request {
  */
 must_check int dnssec_keys_load(const struct dnssec_keys_request *r, struct text *problems,
                                 struct dnssec_keyring **ret);
+/* Has the zone ever been signed here? */
+bool dnssec_keys_exist(const char *data, const char *zone);
 /* The zone signed with these keys is in service; its longest TTL is ttl_max seconds. Keys that left
  * the zone are deleted. On failure the state on disk stays as it was. */
 must_check int dnssec_keyring_commit(struct dnssec_keyring *ring, int64_t ttl_max);

@@ -110,7 +110,8 @@ static bool zone_reuse(struct loaded *l, const struct load_request *r, uint32_t 
 {
     const struct config_zone *z = &l->config->zones[index];
     struct plan_file *f = &l->files[index];
-    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name))
+    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name) ||
+        dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0, &f->hash,
                              &f->serial);
