@@ -155,7 +155,7 @@ static int zone_compile_one(struct loaded *l, const struct load_request *r, uint
         l->files[index].hash = zone.header->checksum;
         l->files[index].serial = zone.header->serial;
         l->made++;
-        if (r->ledger && r->data && !z->dnssec.on)
+        if (r->ledger && r->data && !s.ring)
             load_note_keep(&note, r->ledger, r->data, z->name, inputs, l->files[index].hash,
                            l->files[index].serial);
         load_sign_keep(&s, &zone, wall, &l->keys[index]);
