@@ -78,19 +78,10 @@ int zone_compile_file_watched(const char *origin_text, const char *path,
     return err;
 }
 
-int zone_compile_file_sealed(const char *origin_text, const char *path,
-                             const uint8_t *const *steered_names, unsigned steered_count,
-                             const struct zone_seal *seal, struct text *problems,
-                             uint8_t **ret_data, size_t *ret_size)
-{
-    return zone_compile_file_watched(origin_text, path, steered_names, steered_count, seal, NULL,
-                                     problems, ret_data, ret_size);
-}
-
 int zone_compile_file(const char *origin_text, const char *path,
                       const uint8_t *const *steered_names, unsigned steered_count,
                       struct text *problems, uint8_t **ret_data, size_t *ret_size)
 {
-    return zone_compile_file_sealed(origin_text, path, steered_names, steered_count, NULL, problems,
-                                    ret_data, ret_size);
+    return zone_compile_file_watched(origin_text, path, steered_names, steered_count, NULL, NULL,
+                                     problems, ret_data, ret_size);
 }

@@ -14,11 +14,6 @@ enum { ZONE_FILE_MAX = 1 << 30 }; /* bytes of one master file */
 must_check int zone_compile_file(const char *origin_text, const char *path,
                                  const uint8_t *const *steered_names, unsigned steered_count,
                                  struct text *problems, uint8_t **ret_data, size_t *ret_size);
-/* The same, with the zone signed on the way; `seal` may be NULL (model/zone_sign.h). */
-must_check int zone_compile_file_sealed(const char *origin_text, const char *path,
-                                        const uint8_t *const *steered_names, unsigned steered_count,
-                                        const struct zone_seal *seal, struct text *problems,
-                                        uint8_t **ret_data, size_t *ret_size);
 
 /* Who wants to know what a zone was made from. */
 struct zone_watch {
@@ -27,7 +22,7 @@ struct zone_watch {
                  int64_t read_ns, const char *data, size_t length);
     void *context;
 };
-/* The same; `watch` may be NULL. */
+/* The same, with the zone signed on the way; `seal` (model/zone_sign.h) and `watch` may be NULL. */
 must_check int zone_compile_file_watched(const char *origin_text, const char *path,
                                          const uint8_t *const *steered_names,
                                          unsigned steered_count, const struct zone_seal *seal,
