@@ -25,6 +25,7 @@ struct chain {
     struct bytes seen[QUERY_CHAIN_MAX + 1]; /* names passed, to cut loops */
     unsigned expansion_count;
     struct expansion expansions[QUERY_CHAIN_MAX + 1];
+    struct secure_links links;
 };
 
 static uint16_t pointer_to(size_t position)
@@ -99,7 +100,7 @@ static uint16_t chain_origin(const struct chain *c, const struct served_zone *zo
 
 static struct secure_place chain_place(struct chain *c, const struct served_zone *zone)
 {
-    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone), c->q->type};
+    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone), c->q->type, &c->links};
 }
 
 /* The signatures of a set at the name that the chain has reached. */
@@ -400,6 +401,7 @@ void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, 
     c.owner = 0xc00c;
     c.length = q->name_length;
     c.expansion_count = 0;
+    c.links.count = 0;
     c.seen_count = 1;
     memcpy(c.name, q->name, sizeof c.name);
     c.seen[0] = (struct bytes){q->name, q->name_length};

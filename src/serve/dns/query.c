@@ -245,7 +245,9 @@ static void answer_any(struct query *q, struct query_context *ctx, struct answer
                                                                                           : DNS_A;
         answer_steered(q, ctx, a, m);
     } else if (node->set_count) {
-        answer_set(q, a, m, &node->sets[0]);
+        /* Rather than the proof that goes with each name, what it goes with. */
+        bool proof = node->sets[0].type == DNS_NSEC && node->set_count > 1;
+        answer_set(q, a, m, &node->sets[proof]);
     } else {
         answer_negative(q, a, m, DNS_NOERROR);
     }

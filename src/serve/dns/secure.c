@@ -4,7 +4,7 @@
 #include "wire/nsec3.h"
 #include "wire/rdata.h"
 
-enum { LINKS_MAX = 3, POINTER_MAX = 0x3fff, ADDITIONAL_MAX = 1232 };
+enum { TARGETS_MAX = 32, POINTER_MAX = 0x3fff, ADDITIONAL_MAX = 1232 };
 
 static void record_write(struct writer *w, uint16_t type, uint32_t ttl, const struct zone_record *r)
 {
@@ -78,18 +78,28 @@ static uint16_t set_write(const struct secure_place *p, const struct zone_set *s
 
 /* Records of the chain that an answer needs, each once. */
 struct links {
-    uint32_t records[LINKS_MAX]; /* offset / 8 */
-    unsigned count;
+    struct secure_links *sent;
+    struct secure_links own;
     uint32_t plain, variant; /* `variant` stands in for `plain`; 0 = nothing does */
 };
 
-static bool link_is_new(struct links *l, uint32_t records)
+/* The array of what was sent is not cleared: most answers need two or three of it. */
+static void links_start(struct links *l, const struct secure_place *p)
 {
-    for (unsigned i = 0; i < l->count; i++)
-        if (l->records[i] == records)
+    l->own.count = 0;
+    l->sent = p->links ? p->links : &l->own;
+    l->plain = l->variant = 0;
+}
+
+static bool link_is_new(struct links *l, const struct zone *z, uint32_t records)
+{
+    const void *at = z->base + (uint64_t)records * 8;
+
+    for (unsigned i = 0; i < l->sent->count; i++)
+        if (l->sent->records[i] == at)
             return false;
-    invariant(l->count < LINKS_MAX);
-    l->records[l->count++] = records;
+    invariant(l->sent->count < SECURE_LINKS_MAX);
+    l->sent->records[l->sent->count++] = at;
     return true;
 }
 
@@ -147,7 +157,7 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
     if (h->flags & ZONE_NSEC3) {
         nsec3_hash(name, length, hash);
         const struct zone_link *link = zone_link_find(p->z, hash);
-        if (!link_is_new(l, link->records))
+        if (!link_is_new(l, p->z, link->records))
             return 0;
         nsec3_label(link->hash, label);
         return link_write(p, label, sizeof label, DNS_NSEC3, link_records(l, link->records));
@@ -155,7 +165,7 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
     const struct zone_node *n = zone_named_find(p->z, name);
     const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
     invariant(nsec);
-    if (!link_is_new(l, nsec->records))
+    if (!link_is_new(l, p->z, nsec->records))
         return 0;
     return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
                       link_records(l, nsec->records));
@@ -167,9 +177,12 @@ static uint16_t link_of(const struct secure_place *p, struct links *l, const str
     const struct zone_header *h = p->z->header;
     const struct zone_set *nsec = h->flags & ZONE_NSEC3 ? NULL : zone_node_set(n, DNS_NSEC);
 
-    return nsec ? link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length,
-                             DNS_NSEC, link_records(l, nsec->records))
-                : link_add(p, l, zone_node_name(n), n->name_length);
+    if (!nsec)
+        return link_add(p, l, zone_node_name(n), n->name_length);
+    if (!link_is_new(l, p->z, nsec->records))
+        return 0;
+    return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
+                      link_records(l, nsec->records));
 }
 
 /* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
@@ -177,10 +190,11 @@ static uint16_t link_of(const struct secure_place *p, struct links *l, const str
 uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
                        const struct match *m, bool positive)
 {
-    struct links links = {.count = 0};
+    struct links links;
     uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
     uint16_t count = 0;
 
+    links_start(&links, p);
     if (!positive)
         links_vary(p, &links, m);
     if (!m->encloser)
@@ -251,12 +265,26 @@ static void address_write(const struct secure_place *p, struct answer *a, const 
         a->additionals = (uint16_t)(a->additionals + count);
 }
 
+/* Each target once, as in the images. */
+static bool target_is_new(const struct zone_node **added, unsigned *count,
+                          const struct zone_node *n)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (added[i] == n)
+            return false;
+    if (*count == TARGETS_MAX)
+        return false;
+    added[(*count)++] = n;
+    return true;
+}
+
 static void additional_write(const struct secure_place *p, struct answer *a,
                              const struct zone_set *set)
 {
     int offset = rdata_target_offset(set->type);
     struct zone_record r = zone_record_first(p->z, set);
-    const struct zone_node *last = NULL;
+    const struct zone_node *added[TARGETS_MAX];
+    unsigned count = 0;
 
     if (offset < 0)
         return;
@@ -264,9 +292,8 @@ static void additional_write(const struct secure_place *p, struct answer *a,
         const uint8_t *name = r.rdata + offset;
         size_t length = r.length - (size_t)offset;
         const struct zone_node *n = zone_find(p->z, name, length, dname_hash(name, length));
-        if (!n || n == last || n->flags & (NODE_CUT | NODE_BELOW_CUT))
+        if (!n || n->flags & (NODE_CUT | NODE_BELOW_CUT) || !target_is_new(added, &count, n))
             continue;
-        last = n;
         address_write(p, a, n, DNS_A);
         address_write(p, a, n, DNS_AAAA);
     } while (p->w->position < ADDITIONAL_MAX && zone_record_next(&r));

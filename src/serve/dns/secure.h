@@ -11,12 +11,20 @@ static inline bool secure_wanted(const struct query *q, const struct zone *z)
     return q->edns.dnssec_ok && z->header->flags & ZONE_SIGNED;
 }
 
+/* Records of proofs that the message holds already, of any zone: each is sent once. */
+enum { SECURE_LINKS_MAX = QUERY_CHAIN_MAX + 8 };
+struct secure_links {
+    unsigned count;
+    const void *records[SECURE_LINKS_MAX];
+};
+
 /* Where a writer puts records: owners are pointers where the message holds the name already. */
 struct secure_place {
     struct writer *w; /* over the whole message; fails where there is no room */
     const struct zone *z;
-    uint16_t origin; /* pointer word of the zone's origin; 0 = not in the message */
-    uint16_t type;   /* that is asked for */
+    uint16_t origin;            /* pointer word of the zone's origin; 0 = not in the message */
+    uint16_t type;              /* that is asked for */
+    struct secure_links *links; /* NULL: there is one proof only */
 };
 
 /* Each returns how many records it wrote. */

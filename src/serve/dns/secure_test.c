@@ -48,7 +48,13 @@ static const char other[] = "$ORIGIN other.\n"
                             "host A 192.0.2.11\n"
                             "tosub CNAME x.sub\n"
                             "sub NS host\n"
-                            "redirected DNAME w\n";
+                            "redirected DNAME w\n"
+                            "*.turn CNAME x.turn\n"
+                            "three MX 1 host\n"
+                            "three MX 2 ns.other.\n"
+                            "three MX 3 host\n"
+                            "ns A 192.0.2.12\n"
+                            "tlsa TLSA 3 1 1 00\n";
 
 static struct rig_file file_signed(const char *origin, const char *text, bool nsec3)
 {
@@ -275,6 +281,29 @@ START_TEST(test_referral_to_a_host)
 }
 END_TEST
 
+/* Neither a proof nor an address is sent twice. */
+START_TEST(test_each_record_once)
+{
+    struct rig *r = rig_signed(false);
+    expect(r, "q.turn.other", DNS_A,
+           "NOERROR qr aa; an q.turn.other CNAME+; an x.turn.other CNAME+; "
+           "ns *.turn.other NSEC+");
+    expect(r, "three.other", DNS_MX,
+           "NOERROR qr aa; an three.other MX+; ad host.other A+; ad ns.other A+");
+    rig_free(r);
+}
+END_TEST
+
+/* ANY is one set, and not the proof that stands at every name. */
+START_TEST(test_any_is_no_proof)
+{
+    struct rig *r = rig_signed(false);
+    expect(r, "tlsa.other", DNS_ANY, "NOERROR qr aa; an tlsa.other TLSA+");
+    expect(r, "host.other", DNS_ANY, "NOERROR qr aa; an host.other A+");
+    rig_free(r);
+}
+END_TEST
+
 /* RRSIG is answered with the signatures of one set, of an alias too, and never denied. */
 START_TEST(test_signatures_asked_for)
 {
@@ -363,4 +392,5 @@ START_TEST(test_sizes)
 END_TEST
 
 CHECK_MAIN("secure", test_nsec, test_nsec3, test_aliases, test_referral_to_a_host,
-           test_signatures_asked_for, test_without_do, test_without_edns, test_sizes)
+           test_each_record_once, test_any_is_no_proof, test_signatures_asked_for, test_without_do,
+           test_without_edns, test_sizes)
