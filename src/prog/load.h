@@ -27,7 +27,7 @@ struct loaded {
     struct arena arena;
     struct target *targets;
     uint32_t target_count;
-    uint32_t made; /* zones that were compiled; the others were in the store already */
+    uint32_t made;           /* zones that were compiled; the others were in the store already */
     struct plan_file *files; /* zones in the order of the config, then netmaps */
     const char **names;
     struct loaded_keys *keys; /* of the zones, in the same order */
