@@ -12,11 +12,13 @@ import zonegen
 NS, CNAME, SOA, DS, DNAME, ANY = 2, 5, 6, 43, 39, 255
 A, AAAA = 1, 28
 MB, MX, AFSDB, RT, SRV, KX, SVCB, HTTPS = 7, 15, 18, 21, 33, 36, 64, 65
-NEGATIVE_ALIASES = (46, 47, 50)  # RRSIG, NSEC, NSEC3
 AA, TC, RD, RA, AD, CD = 0x400, 0x200, 0x100, 0x80, 0x20, 0x10
 NOERROR, NXDOMAIN, REFUSED, YXDOMAIN = 0, 3, 5, 6
 UDP_SIZE = 1232  # what all three offer, and send at most
 OPT_SIZE = 11
+EXTENDED_ERROR = b"\0\x0f"
+RRSIG, NSEC, NSEC3 = 46, 47, 50
+PROOF = {RRSIG, NSEC, NSEC3}
 ALIASES_MAX = 64  # followed here, name by name, before an answer counts as endless
 OUR_ALIASES_MAX = 16
 OURS, NSD, KNOT = "holdfast", "nsd", "knot"
@@ -82,7 +84,8 @@ def faults(case):
         yield "the question is not repeated to the bit"
     if m.flags & (RA | AD | CD) or bool(m.flags & RD) != q.recurse or not m.flags & 0x8000:
         yield "flags"
-    if bool(m.opt) != bool(q.edns) or (m.opt and m.opt != (UDP_SIZE, 0, 0x8000 if q.dnssec else 0)) or m.options:
+    if bool(m.opt) != bool(q.edns) or (m.opt and m.opt != (UDP_SIZE, 0, 0x8000 if q.dnssec else 0)) or (
+            m.options and m.options[:2] != EXTENDED_ERROR):
         yield "EDNS"
     if m.miscompressed:
         yield "a name is compressed that must not be (RFC 3597 4)"
@@ -91,10 +94,11 @@ def faults(case):
     records = m.answer + m.authority + m.additional
     if len(records) != len(set(records)):
         yield "a record stands there twice"
-    chain = [r for r in m.order if r[1] != DNAME]
-    if q.rtype != ANY and any(r[1] == CNAME and r[4] != after[0] for r, after in zip(chain, chain[1:])):
+    chain = [r for r in m.order if r[1] not in (DNAME, RRSIG)]
+    if q.rtype not in (ANY, RRSIG) and any(r[1] == CNAME and r[4] != after[0] for r, after in zip(chain, chain[1:])):
         yield "the aliases do not follow one another"
-    for dname, alias in zip(m.order, m.order[1:]):
+    made = [r for r in m.order if r[1] != RRSIG]
+    for dname, alias in zip(made, made[1:]):
         if dname[1] == DNAME and q.rtype != DNAME and not alias[0].endswith(dname[0]):
             yield "a DNAME without its CNAME"
 
@@ -127,14 +131,20 @@ def referral_left_out():
 
 # ---- habits of the peers, taken off their answers before comparing ----
 
+def signature_of(record):
+    """The type that an RRSIG covers; else the record's own."""
+    return int.from_bytes(record[4][:2], "big") if record[1] == RRSIG else record[1]
+
+
 def nsd_adds_name_servers(case, server, m):
     """adds the zone's NS set and its addresses to every positive answer"""
-    targets = {r[4] for r in m.authority if r[1] == NS}
-    if not m.authoritative or not m.answer or not targets or len(targets) != len(m.authority):
+    courtesy = [r for r in m.authority if signature_of(r) == NS]
+    if not m.authoritative or not m.answer or not courtesy:
         return False
-    if all(zonegen.name_wire(z.origin).lower() != m.authority[0][0] for z in case.zones):
+    if all(zonegen.name_wire(z.origin).lower() != courtesy[0][0] for z in case.zones):
         return False
-    m.authority = []
+    targets = {r[4] for r in courtesy if r[1] == NS}
+    m.authority = [r for r in m.authority if r not in courtesy]
     m.additional = [r for r in m.additional if r[0] not in targets or r in case.ours.additional]
     return True
 
@@ -148,62 +158,50 @@ def repeats_itself(case, server, m):
     return changed
 
 
-def left_zone(case, m):
-    """How many records of the answer there are before the aliases first leave their zone; None where they do not."""
-    for i, record in enumerate(m.order):
-        if record[1] == CNAME:
-            here, there = (case.zone_for(rawdns.labels(name)) for name in (record[0], record[4]))
-            if there and there is not here:
-                return i + 1
-    return None
-
-
 def goes_on(case, m):
     """Does the chain of aliases lead on to a name that was not looked up?"""
-    return m.order and m.order[-1][1] == CNAME and m.rcode == NOERROR and not m.authority
-
-
-def follow(case, server, m):
-    """Asks for the last alias's target and adds that answer; False where there is nothing to add."""
-    seen, target = {case.question.wire_name.lower(), *(r[0] for r in m.order)}, m.order[-1][4]
-    more = None if target in seen else case.ask(server.label, target)
-    if not more or more.rcode == REFUSED or more.truncated:
-        return False
-    if server.label == KNOT:
-        knot_stays_in_zone(case, server, more)
-    for record in more.order:
-        if record[1] == CNAME and record[0] in seen:
-            break  # it turns in a circle
-        seen |= {record[0]} if record[1] == CNAME else set()
-        m.order.append(record)
-    m.answer, m.authority, m.additional, m.rcode = sorted(m.order), more.authority, more.additional, more.rcode
-    return True
+    chain = [r for r in m.order if r[1] != RRSIG]
+    return chain and chain[-1][1] == CNAME and m.rcode == NOERROR and {r[1] for r in m.authority} <= PROOF
 
 
 def stops_following(case, server, m):
-    """follows only so many aliases (Knot 5, Holdfast 16): asked on from there"""
-    if case.question.rtype in (CNAME, ANY) or (server.label == OURS and len(m.order) < OUR_ALIASES_MAX):
+    """follows only so many aliases (Knot 5, Holdfast 16), and not into another zone (Knot): asked alias by alias"""
+    aliases = [r for r in m.order if r[1] == CNAME]
+    if case.question.rtype in (CNAME, ANY) or not aliases or aliases[0][0] != case.question.wire_name.lower():
         return False
-    changed = False
-    while goes_on(case, m) and len(m.order) < ALIASES_MAX and follow(case, server, m):
-        changed = True
-    return changed
-
-
-def knot_stays_in_zone(case, server, m):
-    """looks an alias's target up in the zone of the alias, though it lies in another that it serves: asked there"""
-    if case.question.rtype in (CNAME, ANY):
+    if server.label == OURS and len(aliases) < OUR_ALIASES_MAX:
         return False
-    keep = left_zone(case, m)
-    if not keep:
+    different = differences(m, case.ours) & {"rcode", "answer", "authority", "additional"}
+    if server.label != OURS and not different and not goes_on(case, m):
         return False
-    m.order, m.rcode, m.authority, m.additional = m.order[:keep], NOERROR, [], []
-    m.answer = sorted(m.order)
-    return follow(case, server, m)
+    follow(case, server, m)
+    return True
 
 
-HABITS = {NSD: [nsd_adds_name_servers, repeats_itself, stops_following],
-          KNOT: [repeats_itself, knot_stays_in_zone, stops_following],
+def follow(case, server, m):
+    """Makes the answer anew from one question for each alias, and one for what they lead to."""
+    name, seen = case.question.wire_name.lower(), set()
+    order, authority = [], []
+    while name not in seen and len(seen) < ALIASES_MAX:
+        seen.add(name)
+        step = case.ask(server.label, name, CNAME)
+        alias = next((r for r in step.order if r[1] == CNAME), None)
+        if not alias:
+            step = case.ask(server.label, name)
+            if step.rcode != REFUSED:
+                order += step.order
+                authority += step.authority
+                m.rcode, m.additional = step.rcode, step.additional
+            break
+        order += step.order
+        authority += [r for r in step.authority if r[1] in PROOF and signature_of(r) not in (NS, SOA)]
+        m.rcode, m.additional = NOERROR, []
+        name = alias[4]
+    m.order, m.answer, m.authority = order, sorted(order), sorted(set(authority))
+
+
+HABITS = {NSD: [nsd_adds_name_servers, repeats_itself, stops_following, nsd_adds_name_servers],
+          KNOT: [repeats_itself, stops_following],
           OURS: [stops_following]}
 
 
@@ -214,12 +212,13 @@ HABITS = {NSD: [nsd_adds_name_servers, repeats_itself, stops_following],
 
 def cut_of(case):
     """The delegation that our answer refers to; None where it is no referral."""
-    return rawdns.labels(case.ours.authority[0][0]) if [r for r in case.ours.authority if r[1] == NS] else None
+    return next((rawdns.labels(r[0]) for r in case.ours.authority if r[1] == NS), None)
 
 
 def behind_alias(case, record, zone):
     """Holdfast adds nothing to what is found behind an alias"""
-    return not case.ours.authority and not case.ours.additional and any(r[1] == CNAME for r in case.ours.answer)
+    alias = any(r[1] == CNAME for r in case.ours.answer)
+    return alias and not case.ours.additional and not {r[1] for r in case.ours.authority} - PROOF
 
 
 def glue_is_for_referrals(case, record, zone):
@@ -235,12 +234,12 @@ def not_its_own(case, record, zone):
 
 def old_types(case, record, zone):
     """NSD adds addresses to MB, AFSDB, RT and KX, too"""
-    return {r[1] for r in case.ours.answer} <= {CNAME, MB, AFSDB, RT, KX} and cut_of(case) is None
+    return {r[1] for r in case.ours.answer} <= {RRSIG, CNAME, DNAME, MB, AFSDB, RT, KX} and cut_of(case) is None
 
 
 def services(case, record, zone):
     """Knot adds addresses to SVCB and HTTPS, too"""
-    return {r[1] for r in case.ours.answer} <= {CNAME, SVCB, HTTPS} and cut_of(case) is None
+    return {r[1] for r in case.ours.answer} <= {RRSIG, CNAME, DNAME, SVCB, HTTPS} and cut_of(case) is None
 
 
 def one_datagram(case, record, zone):
@@ -248,7 +247,9 @@ def one_datagram(case, record, zone):
     cut = cut_of(case)
     if cut is not None and zonegen.below(rawdns.labels(record[0]), cut):
         return False
-    size = max(sum(10 + len(r[0]) + len(r[4]) for r in m.additional if r[:2] == record[:2]) for m in case.said.values())
+    one = record[0], signature_of(record)  # the set with its signature
+    size = max(sum(10 + len(r[0]) + len(r[4]) for r in m.additional if (r[0], signature_of(r)) == one)
+               for m in case.said.values())
     return case.question.tcp and len(case.ours.data) + size + OPT_SIZE > UDP_SIZE
 
 
@@ -313,7 +314,7 @@ def any_is_one_set(case, m, different):
     """ANY is answered with one set (RFC 8482 4.1), and which one is everybody's own choice"""
     if case.question.rtype != ANY or different - {"answer", "additional"} or not m.answer or not case.ours.answer:
         return False
-    rtype, *more = {r[1] for r in case.ours.answer}
+    rtype, *more = {signature_of(r) for r in case.ours.answer}
     if more:
         return False
     asked = [case.ask(peer, rtype=rtype) for peer in (NSD, KNOT)]
@@ -323,35 +324,61 @@ def any_is_one_set(case, m, different):
 
 def any_behind_dname(case, m, different):
     """ANY below a DNAME is answered with it and the CNAME that it makes; the others look further"""
-    if case.question.rtype != ANY or [r[1] for r in case.ours.order] != [DNAME, CNAME]:
+    if case.question.rtype != ANY or [r[1] for r in case.ours.order if r[1] != RRSIG] != [DNAME, CNAME]:
         return False
     return set(case.ours.answer) <= set(m.answer) and not case.ours.authority and m.order[0] == case.ours.order[0]
 
 
 def beside_an_alias(case, m, different):
     """RRSIG, NSEC and NSEC3 may stand beside a CNAME: Knot (and for NSEC3 NSD) does not follow the alias for them"""
-    if case.question.rtype not in NEGATIVE_ALIASES or m.rcode != NOERROR or [r[1] for r in m.authority] != [SOA]:
+    if case.question.rtype not in PROOF or m.rcode != NOERROR or SOA not in {r[1] for r in m.authority}:
         return False
     return not m.answer and case.ours.order and case.ours.order[0][1] == CNAME
 
 
 def knot_overlong(case, m, different):
     """Knot says NXDOMAIN, and what follows from it, where a DNAME makes a name too long (YXDOMAIN: RFC 6672 2.2)"""
-    return case.ours.rcode == YXDOMAIN and different <= {"rcode", "authority", "additional"}
+    return case.ours.rcode == YXDOMAIN and different <= {"rcode", "answer", "authority", "additional"}
+
+
+def knot_asterisk(case, m, different):
+    """Knot takes a name with the label * that is not there for the wildcard that answers it, and leaves out proofs"""
+    zones = [(name, case.zone_for(name)) for name in names_passed(case) if b"*" in name]
+    star = any(zone and name not in zone.nodes for name, zone in zones)
+    more = set(case.ours.authority) - set(m.authority)
+    return different == {"authority"} and star and set(m.authority) < set(case.ours.authority) and (
+        {signature_of(r) for r in more} <= PROOF)
+
+
+def nsd_all_signatures(case, m, different):
+    """RRSIG is answered with the signatures of one set; NSD sends those of all"""
+    return case.question.rtype == RRSIG and different == {"answer"} and set(case.ours.answer) < set(m.answer)
+
+
+def nsd_proves_otherwise(case, m, different):
+    """NSD adds NSEC or NSEC3 records that a proof does not need, or takes the sibling's that stands before a wildcard"""
+    ours, theirs = ({r for r in x.authority if signature_of(r) not in PROOF} for x in (case.ours, m))
+    return different == {"authority"} and ours == theirs
 
 
 # Those in EXACT account for every record; with the others one peer has to agree to the bit.
-EXACT = [additional_left_out, any_is_one_set, any_behind_dname, beside_an_alias]
-REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent], KNOT: EXACT + [knot_overlong]}
+EXACT = [additional_left_out, any_is_one_set, any_behind_dname, beside_an_alias, knot_asterisk]
+REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent, nsd_proves_otherwise, nsd_all_signatures],
+           KNOT: EXACT + [knot_overlong]}
 
 
 # ---- judging ----
 
 def judge(case):
     """None, or what is wrong."""
-    said = case.malformed or next(faults(case), None)
+    if not case.ours:
+        return case.malformed
+    said = next(faults(case), None)
     if said:
         return said
+    if case.malformed:
+        case.found[case.malformed.split(":")[0]] += 1
+        return None
     if not case.question.tcp and differs_in_room(case):
         case.full = full = case.over_tcp()
         said = next(truncation_faults(case, full), None) or judge(full)

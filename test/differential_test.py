@@ -23,6 +23,7 @@ import pytest
 import differ
 import rawdns
 import zonegen
+import zonerdata
 from node import DNS_PORT, START_S, loopback, nodes, open_path, wait_for  # noqa: F401
 
 QUERIES = int(os.environ.get("DIFFERENTIAL_QUERIES", "10000"))
@@ -38,6 +39,7 @@ class Peer:
     """A name server in the foreground, in a folder of its own."""
 
     def __init__(self, folder, zones):
+        """zones: [(origin, path of its file)]"""
         self.folder, self.address, self.port = folder, loopback(), 5300
         folder.mkdir()
         (folder / "conf").write_text(self.config(zones))
@@ -83,7 +85,7 @@ class Nsd(Peer):
 remote-control:
   control-enable: no
 """
-        return head + "".join(f'zone:\n  name: "{origin}"\n  zonefile: "{path}plain"\n' for origin, path in zones)
+        return head + "".join(f'zone:\n  name: "{origin}"\n  zonefile: "{path}"\n' for origin, path in zones)
 
 
 class Knot(Peer):
@@ -110,7 +112,7 @@ template:
     journal-content: none
 zone:
 """
-        return head + "".join(f'  - domain: "{origin}"\n    file: "{path}plain"\n' for origin, path in zones)
+        return head + "".join(f'  - domain: "{origin}"\n    file: "{path}"\n' for origin, path in zones)
 
 
 CONFIG = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
@@ -136,8 +138,9 @@ def wait_ready(server, zones):
 
 
 @contextlib.contextmanager
-def rig(nodes, folder, worlds):
-    """The three servers with all zones of the worlds."""
+def rig(nodes, folder, worlds, signing=None):
+    """The three servers with all zones of the worlds. signing: Holdfast signs so, and the peers have the zones from it,
+    so that even signatures are the same."""
     folder.mkdir()
     zones = []
     for origin, texts in ((o, t) for w in worlds for o, t in w.files.items()):
@@ -145,15 +148,21 @@ def rig(nodes, folder, worlds):
         for end, text in zip(("zone", "plain"), texts):
             (folder / (name + end)).write_text(text)
         zones.append((name, f"{folder}/{name}"))
-    node = nodes(CONFIG + "".join(f'  - {{name: "{o}", file: "{p}zone"}}\n' for o, p in zones), {})
+    more = f", dnssec: {signing}, transfer: {{allow: 127.0.0.0/8}}" if signing else ""
+    node = nodes(CONFIG + "".join(f'  - {{name: "{o}", file: "{p}zone"{more}}}\n' for o, p in zones), {})
     peers, servers = [], []
     try:
-        peers += [Nsd(folder / "nsd", zones), Knot(folder / "knot", zones)]
-        node.start()
         all_zones = [z for w in worlds for z in w.zones]
         servers += [rawdns.Server(differ.OURS, node.address, DNS_PORT)]
+        node.start()
+        wait_ready(servers[0], all_zones)
+        if signing:
+            for zone in all_zones:
+                name = zonegen.name_text(zone.origin)
+                (folder / (name + "plain")).write_text(zonerdata.generic_file(servers[0].axfr(zone.origin)))
+        peers += [kind(folder / kind.label, [(o, p + "plain") for o, p in zones]) for kind in (Nsd, Knot)]
         servers += [rawdns.Server(p.label, p.address, p.port) for p in peers]
-        for server in servers:
+        for server in servers[1:]:
             wait_ready(server, all_zones)
         for server, peer in zip(servers[1:], peers):
             server.revive = lambda s=server, p=peer: (p.process.kill(), p.stop(), p.start(), wait_ready(s, all_zones))
@@ -169,8 +178,8 @@ def rig(nodes, folder, worlds):
         node.stop()
 
 
-def cases(servers, zones, world, count, found):
-    questions = zonegen.Questioner(world).questions(count)
+def cases(servers, zones, world, count, found, signed=False):
+    questions = zonegen.Questioner(world, signed).questions(count)
     for question, answers in zip(questions, rawdns.bulk(servers, questions)):
         if question.tcp:
             answers = [s.ask_tcp(question.wire(1)) for s in servers]
@@ -205,11 +214,11 @@ def shown(case, seed, said):
     return "\n".join(lines)
 
 
-def compare(servers, worlds, found, wrong):
+def compare(servers, worlds, found, wrong, signed=False):
     """Asks about every world; counts in `found` what was accepted, in `wrong` what was not. How many were asked."""
     asked, zones = 0, [z for w in worlds for z in w.zones]
     for world in worlds:
-        for case in cases(servers, zones, world, PER_WORLD, found):
+        for case in cases(servers, zones, world, PER_WORLD, found, signed):
             said = judge(case)
             asked += 1
             wrong[said] += said is not None
@@ -218,6 +227,13 @@ def compare(servers, worlds, found, wrong):
             elif DEBUG and case.unknown:
                 print(shown(case, world.seed, case.unknown))
     return asked
+
+
+def report(found, wrong, asked, last):
+    print(f"{asked} questions, seeds {SEED} to {last}")
+    for what, count in sorted(found.items()):
+        print(f"{count:8} {what}")
+    assert not +wrong, dict(+wrong)
 
 
 @pytest.mark.sanitize
@@ -229,11 +245,21 @@ def test_same_answers_as_nsd_and_knot(nodes, open_path):
         with rig(nodes, open_path / str(number), worlds) as servers:
             asked += compare(servers, worlds, found, wrong)
         seed += WORLDS
-    print(f"{asked} questions, seeds {SEED} to {seed - 1}")
-    for what, count in sorted(found.items()):
-        print(f"{count:8} {what}")
-    assert not +wrong, dict(+wrong)
+    report(found, wrong, asked, seed - 1)
     assert asked > QUERIES * 0.99
+
+
+@pytest.mark.parametrize("denial", ["nsec", "nsec3"])
+def test_same_signed_answers(nodes, open_path, denial):
+    # NSD 4.6 dies of NSEC3 where a name leaves no room for the wildcard below it.
+    longest = 250 if denial == "nsec3" else zonegen.NAME_MAX
+    found, wrong, asked, seed = collections.Counter(), collections.Counter(), 0, SEED
+    for number in range(max(1, QUERIES // (2 * WORLDS * PER_WORLD))):
+        worlds = [zonegen.World(seed + i, root=number % 2 == 1 and i == 0, longest=longest) for i in range(WORLDS)]
+        with rig(nodes, open_path / str(number), worlds, f"{{denial: {denial}}}") as servers:
+            asked += compare(servers, worlds, found, wrong, signed=True)
+        seed += WORLDS
+    report(found, wrong, asked, seed - 1)
 
 
 # ---- the judge is judged ----

@@ -153,8 +153,7 @@ class Server:
 
     def close(self):
         self.udp.close()
-        if self.tcp:
-            self.tcp.close()
+        self.close_tcp()
 
     def ask_tcp(self, wire, tries=2):
         for left in reversed(range(tries)):
@@ -164,11 +163,29 @@ class Server:
                 self.tcp.sendall(len(wire).to_bytes(2, "big") + wire)
                 return self.take(int.from_bytes(self.take(2), "big"))
             except OSError:  # an idle connection may have been closed
-                if self.tcp:
-                    self.tcp.close()
-                self.tcp = None
+                self.close_tcp()
                 if not left:
                     raise
+
+    def axfr(self, name):
+        """The zone whole, over a connection of its own: [(owner, type, class, ttl, data), ...] with the SOA once."""
+        wire = b"\0\1\0\0\0\1\0\0\0\0\0\0" + b"".join(bytes([len(x)]) + x for x in name) + b"\0\0\xfc\0\1"
+        self.close_tcp()
+        self.tcp = socket.create_connection((self.address, self.port), 5)
+        self.tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+        records = []
+        while len(records) < 2 or records[-1][1] != SOA:
+            m = Message(self.take(int.from_bytes(self.take(2), "big")))
+            if m.rcode or not m.order:
+                raise ValueError(f"AXFR: RCODE {m.rcode}")
+            records += m.order
+        self.close_tcp()
+        return records[:-1]
+
+    def close_tcp(self):
+        if self.tcp:
+            self.tcp.close()
+        self.tcp = None
 
     def take(self, size):
         data = b""

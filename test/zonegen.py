@@ -97,14 +97,6 @@ class Zone:
         node = self.answering(name) if below(name, self.origin) else None
         return self.types(node)["CNAME"][1][0][0] if node is not None and "CNAME" in self.types(node) else None
 
-    def circles(self, name):
-        """Does the name lead into a circle of aliases?"""
-        passed = set()
-        while name is not None and name not in passed:
-            passed.add(name)
-            name = self.alias(name)
-        return name is not None
-
     def text(self, rng):
         return zonerdata.MasterFile(self, rng).write()
 
@@ -113,8 +105,9 @@ class Zone:
 
 
 class World:
-    def __init__(self, seed, root=False):
-        self.seed = seed
+    def __init__(self, seed, root=False, longest=NAME_MAX):
+        """root: with the root zone; longest: bytes of the longest name in a zone."""
+        self.seed, self.longest = seed, longest
         self.rng = random.Random(f"world {seed}")
         self.top = (f"w{seed}".encode(),)
         rng, top = self.rng, self.top
@@ -399,15 +392,15 @@ class Maker:
         rng = self.rng
         name = self.zone.origin
         labels = rng.choice([[b"d"], [b"l" * LABEL_MAX], [b"a", b"\xfe" * 20]])
-        while length(name) + len(labels[0]) + 1 <= NAME_MAX:
+        while length(name) + len(labels[0]) + 1 <= self.world.longest:
             name = (rng.choice(labels),) + name
-            if length(name) > NAME_MAX:
+            if length(name) > self.world.longest:
                 return
         if not self.zone.types(name) and not self.zone.cut(name) and not self.zone.redirected(name):
             rng.choice([self.host, self.mixed])(name)
 
     def repair(self):
-        """What was added later may have made a name server an alias, or a target a circle (Knot 3.2 never ends then)."""
+        """What was added later may have made a name server an alias."""
         zone = self.zone
         spare = [(b"ns",) + zone.origin]
         for name in sorted(zone.records):
@@ -415,10 +408,6 @@ class Maker:
             if "NS" in types:
                 ttl, servers = types["NS"]
                 types["NS"] = (ttl, [s for s in servers if self.serves(name, s[0])] or [spare])
-            for rtype in {"MX", "SRV", "SVCB", "HTTPS"} & set(types):
-                ttl, rdatas = types[rtype]
-                kept = [r for r in rdatas if not any(isinstance(p, tuple) and zone.circles(p) for p in r)]
-                types[rtype] = (ttl, kept or [zonerdata.make(rtype, self.rng, lambda: spare[0])])
 
     def serves(self, owner, server):
         zone = self.zone
@@ -476,8 +465,8 @@ SELDOM = [65280, 10, 99, 46, 47, 48, 50, 51, 39, 64, 65, 257, 12, 6, 65535, 130,
 class Questioner:
     """Questions about a world: its names, their parents, children and siblings, and names of no one."""
 
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, world, signed=False):
+        self.world, self.signed = world, signed
         self.rng = random.Random(f"questions {world.seed}")
         self.known = sorted({n for z in world.zones for n in z.nodes})
         self.types = {}
@@ -536,7 +525,7 @@ class Questioner:
         edns = rng.choice([None, None, 512, 1232, 1232, 4096, 0, 65535, 700])
         if edns == 0:
             edns = 100  # less than what everybody must take: counts as 512
-        return Question(name, self.rtype(name), edns, dnssec=bool(edns) and rng.random() < 0.4,
+        return Question(name, self.rtype(name), edns, dnssec=bool(edns) and rng.random() < (0.8 if self.signed else 0.4),
                         recurse=rng.random() < 0.3, tcp=rng.random() < 0.03, rng=rng)
 
     def questions(self, count):

@@ -2,6 +2,7 @@
 
 import base64
 
+import rawdns
 import zonegen
 
 NUMBERS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MB": 7, "MG": 8, "MR": 9, "PTR": 12, "HINFO": 13, "MINFO": 14, "MX": 15,
@@ -181,6 +182,12 @@ def plain(zone):
     sets.sort(key=lambda s: (s[0] != zone.origin, s[1] != "SOA"))
     return "".join(f"{zonegen.name_text(n)} {ttl} IN {data(t, rdata)}\n"
                    for n, t, ttl, rs in sets for rdata in rs)
+
+
+def generic_file(records):
+    """Records of the wire as a file that needs no knowledge of types (RFC 3597 5)."""
+    return "".join(f"{zonegen.name_text(rawdns.labels(owner))} {ttl} IN TYPE{rtype} \\# {len(rdata)} {rdata.hex()}\n"
+                   for owner, rtype, _, ttl, rdata in records)
 
 
 class MasterFile:
