@@ -345,7 +345,7 @@ static bool chain_steered(struct chain *c, const struct match *m)
 }
 
 /* No rule says what the answer to RRSIG is. NODATA would contradict its own proof, so it is as for
- * ANY: the signatures of one set stand for all (RFC 8482 7). */
+ * ANY: the signatures of one set stand for all (RFC 8482). */
 static bool chain_rrsig(struct chain *c, const struct match *m)
 {
     const struct zone_node *n = m->node;
