@@ -67,9 +67,6 @@ struct reload {
     int err;
     struct command_reply_to *reply_to; /* who asked; NULL = a signal */
     char *note;                        /* what is told on success instead of the counts; owned */
-    struct mapped served_file;
-    struct plan served;
-    bool has_served;
 };
 
 struct control {

@@ -119,12 +119,8 @@ static void all_down(struct story *s)
 
 static pid_t role_pid(const struct story *s, const char *role)
 {
-    struct stats_file stats;
-    if (stats_open(s->demo->data, role, &stats))
-        return 0;
-    pid_t pid = (pid_t)stats.header->pid;
-    stats_close(&stats);
-    return pid;
+    uint32_t pid;
+    return stats_pid(s->demo->data, role, &pid) ? 0 : (pid_t)pid;
 }
 
 static void role_kill(struct story *s, const char *role)

@@ -106,13 +106,9 @@ static void holders_print(const char *data)
     static const char *const roles[] = {"supervisor", "control", "dns", "tell"};
     fprintf(stderr, "holdfast: another node runs on %s:", data);
     for (size_t i = 0; i < array_length(roles); i++) {
-        struct stats_file stats;
-        if (stats_open(data, roles[i], &stats))
-            continue;
-        pid_t pid = (pid_t)stats.header->pid;
-        if (pid > 0 && !kill(pid, 0))
-            fprintf(stderr, " %s is process %d;", roles[i], (int)pid);
-        stats_close(&stats);
+        uint32_t pid; /* also of a program with another list of counters */
+        if (!stats_pid(data, roles[i], &pid) && pid && !kill((pid_t)pid, 0))
+            fprintf(stderr, " %s is process %u;", roles[i], pid);
     }
     fputs(" end it first, or give this one a node.data of its own. (Roles go on serving when their "
           "supervisor is killed: end them by their numbers.)\n",
