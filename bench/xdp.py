@@ -23,16 +23,15 @@ import os
 import random
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-CORES = sorted(os.sched_getaffinity(0))
+from peers import CORES, Meter, Server, holdfast, knot, zone_text
+
 SERVER_CORE, CLIENT_CORE = CORES[-1], CORES[0]
-TICK = os.sysconf("SC_CLK_TCK")
 ZONE = "bench.test"
 SERVER, CLIENT = "10.98.0.1", "10.98.0.2"
 TAG = str(os.getpid())
@@ -82,132 +81,39 @@ def wire_end():
         subprocess.run(["ip", "netns", "del", ns], capture_output=True)
 
 
-def tree(pid):
-    found = [pid]
-    for p in found:
-        try:
-            for t in os.listdir(f"/proc/{p}/task"):
-                with open(f"/proc/{p}/task/{t}/children") as f:
-                    found += [int(c) for c in f.read().split()]
-        except OSError:
-            pass
-    return found
+class RawServer(Server):
+    """A server at the far end of the cable."""
 
-
-def cpu(pids):
-    """(seconds on a core, user ticks, system ticks) of processes."""
-    total, user, system = 0.0, 0, 0
-    for p in pids:
-        try:
-            for t in os.listdir(f"/proc/{p}/task"):
-                with open(f"/proc/{p}/task/{t}/schedstat") as f:
-                    total += int(f.read().split()[0]) / 1e9
-            with open(f"/proc/{p}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        user += int(fields[11])
-        system += int(fields[12])
-    return total, user, system
-
-
-class Server:
-    def __init__(self, name, argv, folder):
-        self.name, self.folder = name, folder
-        self.log = open(os.path.join(folder, name + ".log"), "w")
-        self.process = subprocess.Popen(["ip", "netns", "exec", NS_SERVER, *argv], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
+    def __init__(self, name, maker, folder):
+        super().__init__(name, maker, folder, SERVER, 53, SERVER_CORE, NS_SERVER, NS_CLIENT)
 
     def wait(self, name):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            out = subprocess.run(["ip", "netns", "exec", NS_CLIENT, "dig", f"@{SERVER}", name, "+short", "+tries=1", "+time=1"],
-                                 capture_output=True, text=True).stdout
-            if out.startswith("192.0.2."):
-                break
-            time.sleep(0.2)
-        else:
-            with open(self.log.name) as f:
-                sys.exit(f"{self.name} does not answer: {f.read()[-2000:]}")
-        with open(self.log.name) as f:
-            if "xdp.refused" in (text := f.read()):
-                sys.exit(f"{self.name} has no raw packets: {text[-2000:]}")
-        for p in tree(self.process.pid):
-            subprocess.run(["taskset", "-a", "-p", "-c", str(SERVER_CORE), str(p)], stdout=subprocess.DEVNULL, check=False)
+        super().wait(name)
+        if "xdp.refused" in self.said():
+            sys.exit(f"{self.name} has no raw packets: {self.said()[-2000:]}")
 
     def stop(self):
-        for p in tree(self.process.pid)[:2]:
-            try:
-                os.kill(p, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+        super().stop()
         ip("-n", NS_SERVER, "link", "set", "dev", "s0", "xdp", "off")  # Knot leaves its filter behind
-
-
-def holdfast(program, folder, name, xdp):
-    where = os.path.join(folder, name)
-    os.makedirs(where)
-    shutil.copy(os.path.join(folder, "zone"), os.path.join(where, "zone"))
-    os.chmod(where, 0o755)
-    path = os.path.join(where, "holdfast.yaml")
-    with open(path, "w") as f:
-        f.write(f"""node: {{name: bench, site: here, network: AS64500, data: "{where}/data"}}
-dns: {{listen: ["{SERVER}:53"], threads: 1, xdp: {"[s0]" if xdp else "[]"}}}
-tell: {{listen: []}}
-log: {{level: warn}}
-zones: [{{name: {ZONE}, file: zone}}]
-""")
-    return [program, "run", path]
-
-
-def knot(folder, name, xdp):
-    where = os.path.join(folder, name)
-    os.makedirs(where)
-    path = os.path.join(where, "knot.conf")
-    listen = "xdp:\n  listen: s0@53\n" if xdp else ""
-    socket = "" if xdp else f"  listen: {SERVER}@53\n"
-    with open(path, "w") as f:
-        f.write(f"""server:
-  rundir: {where}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-{socket}{listen}database:
-  storage: {where}/db
-zone:
-  - domain: {ZONE}
-    file: {folder}/zone
-""")
-    return ["knotd", "-c", path]
 
 
 def gun(queries, rate, seconds, server):
     """(answers, seconds, CPU of the server's processes, user, system, of receiving for it, of the client)"""
-    mine, receiving, others = tree(server.process.pid), receivers("s0"), receivers("c0")
+    receiving, others = receivers("s0"), receivers("c0")
     for p, core in [(p, SERVER_CORE) for p in receiving] + [(p, CLIENT_CORE) for p in others]:
         subprocess.run(["taskset", "-p", "-c", str(core), str(p)], stdout=subprocess.DEVNULL, check=False)
         os.setpriority(os.PRIO_PROCESS, p, os.getpriority(os.PRIO_PROCESS, 0))
-    before, received, aside = cpu(mine), cpu(receiving)[0], cpu(others)
+    own, received, aside = Meter(server.processes()), Meter(receiving), Meter(others)
     client = subprocess.Popen(["ip", "netns", "exec", NS_CLIENT, "taskset", "-c", str(CLIENT_CORE), "kxdpgun", "-I", "c0", "-t",
                                str(seconds), "-Q", str(rate), "-i", queries, SERVER], stdout=subprocess.PIPE, text=True)
     out = client.stdout.read()
     _, _, used = os.wait4(client.pid, 0)
     client.returncode = 0
-    others = others or receivers("c0")  # there once the client has its filter
-    after, received = cpu(mine), cpu(receiving)[0] - received
-    aside = cpu(others)[0] - aside[0]
+    total, user, system = own.read()
+    aside.pids = others or receivers("c0")  # there once the client has its filter
     answers = int(re.search(r"total replies:\s+(\d+)", out)[1])
     took = float(re.search(r"duration: (\S+) s", out)[1])
-    own = after[0] - before[0]
-    ticks = max(1, after[1] + after[2] - before[1] - before[2])
-    user = own * (after[1] - before[1]) / ticks
-    return answers, took, own, user, own - user, received, used.ru_utime + used.ru_stime + aside
+    return answers, took, total, user, system, received.read()[0], used.ru_utime + used.ru_stime + aside.read()[0]
 
 
 def profile(server, queries, rate, folder):
@@ -216,7 +122,7 @@ def profile(server, queries, rate, folder):
                                "-Q", str(rate), "-i", queries, SERVER], stdout=subprocess.DEVNULL)
     time.sleep(0.7)
     subprocess.run(["perf", "record", "-q", "-F", "4000", "-p",
-                    ",".join(map(str, tree(server.process.pid) + receivers("s0"))), "-e", "cpu-clock", "-o", data, "sleep", "1.5"], capture_output=True)
+                    ",".join(map(str, server.processes() + receivers("s0"))), "-e", "cpu-clock", "-o", data, "sleep", "1.5"], capture_output=True)
     client.wait()
     out = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "comm,symbol", "--percent-limit", "1"],
                          capture_output=True, text=True).stdout
@@ -245,17 +151,15 @@ def main():
     os.chmod(folder, 0o755)
     rng = random.Random(1)
     names = [f"n{i:06}x{rng.randrange(16**6):06x}" for i in range(o.names)]
-    with open(os.path.join(folder, "zone"), "w") as f:
-        f.write(f"$ORIGIN {ZONE}.\n$TTL 3600\n@ SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n")
-        f.writelines(f"{n} A 192.0.2.{i % 254 + 1}\n" for i, n in enumerate(names))
+    text = zone_text(ZONE, names)
     queries = os.path.join(folder, "queries")
     with open(queries, "w") as f:
         f.writelines(f"{n}.{ZONE}. A\n" for n in rng.sample(names, len(names)))
-    argv = {
-        "holdfast-xdp": lambda n: holdfast(os.path.abspath(o.holdfast), folder, n, True),
-        "holdfast-sockets": lambda n: holdfast(os.path.abspath(o.holdfast), folder, n, False),
-        "knot-xdp": lambda n: knot(folder, n, True),
-        "knot-sockets": lambda n: knot(folder, n, False),
+    makers = {
+        "holdfast-xdp": holdfast(o.holdfast, ZONE, text, ", xdp: [s0]"),
+        "holdfast-sockets": holdfast(o.holdfast, ZONE, text),
+        "knot-xdp": knot(ZONE, text, xdp="s0"),
+        "knot-sockets": knot(ZONE, text),
     }
     results = {n: [] for n in o.only.split(",")}
     print(f"{o.names} names, {o.rounds} rounds of {o.seconds} s; load {os.getloadavg()[0]:.1f}, "
@@ -265,8 +169,7 @@ def main():
         wire_make()
         for round_number in range(o.rounds):
             for name in results:
-                run = f"{name}-{round_number}"
-                server = Server(name, argv[name](run), folder)
+                server = RawServer(f"{name}-{round_number}", makers[name], folder)
                 server.wait(f"{names[0]}.{ZONE}")
                 gun(queries, o.rate // 4, 1, server)  # warm
                 paced = gun(queries, o.rate, o.seconds, server)
