@@ -79,19 +79,6 @@ static void step(struct control *c, usec_t now, struct decide_output *out)
     stats_set(c->stats.threads, CONTROL_STEP_US, (uint64_t)(clock_now() - now));
 }
 
-/* Signatures and keys have their time: the zones are loaded again, which signs what is due. */
-static void renew(struct control *c)
-{
-    enum { RETRY_S = 300 };
-    int64_t wall = clock_wall() / USEC_PER_SEC;
-    if (wall < c->loaded->renew_at || c->reload.running)
-        return;
-    c->loaded->renew_at = wall + RETRY_S; /* where the reload is refused */
-    log_event(LOG_INFO, "dnssec.renew");
-    c->renewing = true;
-    control_reload(c, (struct reload_order){0}, NULL);
-}
-
 static void beat(uv_timer_t *timer)
 {
     struct control *c = timer->data;
@@ -115,7 +102,7 @@ static void beat(uv_timer_t *timer)
     if (!c->first_round && (out.changes || c->publication.wanted))
         control_publish(c, now);
     control_look(c, now);
-    renew(c);
+    control_zones_renew(c);
 }
 
 static void stop(uv_poll_t *poll, int status, int events)

@@ -9,7 +9,7 @@
 #include "model/plan_sign.h"
 #include "model/stats.h"
 #include "observe/observe_io.h"
-#include "prog/load.h"
+#include "prog/load_zone.h"
 #include "prog/role.h"
 #include <uv.h>
 
@@ -45,7 +45,8 @@ struct look {
     uint32_t next;       /* file of the plan to begin with */
     struct plan_file files[LOOK_FILES];
     unsigned file_count;
-    bool plan_lost, file_lost;
+    bool plan_lost;
+    bool lost[LOOK_FILES]; /* of files */
 };
 
 /* What an operator wants of a reload; owns the lists. */
@@ -60,13 +61,31 @@ struct reload_order {
 struct reload {
     uv_work_t work;
     bool running, again;
-    bool keep_old; /* as in struct load_request */
     struct reload_order order;
     struct loaded *next;
     struct text problems;
     int err;
     struct command_reply_to *reply_to; /* who asked; NULL = a signal */
     char *note;                        /* what is told on success instead of the counts; owned */
+};
+
+/* Zones that changed by themselves, made anew (control_zone.c). */
+enum { REMAKE_MAX = 64 /* zones of one round */ };
+struct remade {
+    uint32_t zone;
+    struct zone_made made;
+    int err;
+};
+struct remake {
+    uv_work_t work;
+    bool running;
+    bool unpublished;     /* versions of the last round wait for their plan */
+    bool *wanted;         /* by zone of the configuration */
+    uint32_t wanted_size; /* of that */
+    uint32_t wanted_count;
+    struct remade zones[REMAKE_MAX];
+    unsigned count;
+    struct text problems;
 };
 
 struct control {
@@ -93,13 +112,13 @@ struct control {
     struct sample *samples;
     size_t sample_count, sample_capacity;
     bool first_round; /* no plan was ever published: wait for verdicts */
-    bool renewing;    /* the next reload is for signatures: no zone may hold up the others */
     usec_t started, beat_due;
     uint64_t boot_id;
 
     struct publication publication;
     struct look look;
     struct reload reload;
+    struct remake remake;
     struct command_server *server;
     struct board board;
     bool has_board;
@@ -113,6 +132,19 @@ void control_targets(struct control *c);
 /* Loads in a worker thread; takes the order's lists over; reply_to may be NULL. */
 void control_reload(struct control *c, struct reload_order order,
                     struct command_reply_to *reply_to);
+/* The worker's part of a reload that waited for zones under way. */
+void control_reload_begin(struct control *c);
+/* control_zone.c: the content of this zone is no longer what it was compiled from: it is made anew
+ * and published, soon. Where it is refused it goes on as it was, and the log says why. */
+void control_zone_changed(struct control *c, uint32_t zone);
+/* Starts the next round, where there is one and nothing is in its way. */
+void control_zones_go(struct control *c);
+/* A plan with all that was made is out. */
+void control_zones_published(struct control *c);
+/* Another configuration is in use: zones are numbered anew. old: the one before; NULL = none. */
+void control_zones_take(struct control *c, const struct config *old);
+/* Signatures and keys have their time: zones where it has come are made anew. */
+void control_zones_renew(struct control *c);
 /* control_publish.c: publishes what is newest, one at a time, in a worker thread. */
 void control_publish(struct control *c, usec_t now);
 /* Do signatures of steered names have to be made anew, whether answers change or not? */

@@ -106,6 +106,7 @@ void control_take(struct control *c, struct loaded *next)
     c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
     control_targets(c);
     board_replace(c);
+    control_zones_take(c, old ? old->config : NULL);
     load_commit(next);
     load_free(old); /* after the observer let go of its checks */
 }
@@ -127,7 +128,6 @@ static void reload_work(uv_work_t *work)
         .only = (const char *const *)r->order.zones,
         .only_count = r->order.zone_count,
         .fresh = r->order.fresh,
-        .keep_old = r->keep_old,
     };
     r->err = load_new(&request, &r->problems, &r->next);
     load_ledger_write(c->options->data, &c->ledger);
@@ -211,6 +211,16 @@ static void reload_done(uv_work_t *work, int status)
         r->again = false;
         control_reload(c, (struct reload_order){0}, NULL);
     }
+    control_zones_go(c);
+}
+
+void control_reload_begin(struct control *c)
+{
+    struct reload *r = &c->reload;
+    invariant(r->running && !c->remake.running);
+    r->work.data = r;
+    int err = uv_queue_work(&c->loop, &r->work, reload_work, reload_done);
+    invariant(err == 0);
 }
 
 void control_reload(struct control *c, struct reload_order order, struct command_reply_to *reply_to)
@@ -225,10 +235,7 @@ void control_reload(struct control *c, struct reload_order order, struct command
     *r = (struct reload){.order = order,
                          .reply_to = reply_to,
                          .problems = text_init(LOAD_PROBLEMS_MAX),
-                         .keep_old = c->renewing,
                          .running = true};
-    c->renewing = false;
-    r->work.data = r;
-    int err = uv_queue_work(&c->loop, &r->work, reload_work, reload_done);
-    invariant(err == 0);
+    if (!c->remake.running)
+        control_reload_begin(c);
 }

@@ -14,30 +14,46 @@ static void look_work(uv_work_t *work)
     uint64_t highest;
     int err = snapshot_highest(c->options->data, &highest);
     l->plan_lost = err == -ENOENT || (!err && highest < l->generation);
-    l->file_lost = false;
     for (unsigned i = 0; i < l->file_count; i++) {
         struct mapped file;
         err = store_map(c->options->data, (enum plan_file_kind)l->files[i].kind, l->files[i].hash,
                         &file);
         if (!err)
             mapped_close(&file);
-        l->file_lost |= err == -ENOENT;
+        l->lost[i] = err == -ENOENT;
     }
+}
+
+/* A zone is made anew alone; what is no zone, or is one no longer, with all the rest. */
+static void file_make(struct control *c, const struct plan_file *lost)
+{
+    const struct loaded *loaded = c->loaded;
+    for (uint32_t i = 0; i < loaded->config->zone_count; i++)
+        if (lost->kind == PLAN_FILE_ZONE && loaded->zones[i].file.hash == lost->hash) {
+            control_zone_changed(c, i);
+            return;
+        }
+    if (!c->reload.running)
+        control_reload(c, (struct reload_order){0}, NULL);
 }
 
 static void look_done(uv_work_t *work, int status)
 {
     struct look *l = work->data;
     struct control *c = (struct control *)((char *)l - offsetof(struct control, look));
+    bool file_lost = false;
     (void)status;
     l->running = false;
-    if (!l->plan_lost && !l->file_lost)
+    for (unsigned i = 0; i < l->file_count; i++) {
+        if (l->lost[i])
+            file_make(c, &l->files[i]);
+        file_lost |= l->lost[i];
+    }
+    if (!l->plan_lost && !file_lost)
         return;
     log_event(LOG_ERROR, "plan.lost", {"generation", LOG_U(l->generation)},
-              {"what", LOG_S(l->file_lost ? "a file that it reaches" : "the plan itself")},
+              {"what", LOG_S(file_lost ? "a file that it reaches" : "the plan itself")},
               {"consequence", LOG_S("it is made again")});
-    if (l->file_lost && !c->reload.running)
-        control_reload(c, (struct reload_order){0}, NULL);
     c->publication.wanted = true;
     if (!l->plan_lost && c->plan.generation <= l->generation)
         c->plan.generation =

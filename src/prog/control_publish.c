@@ -49,7 +49,7 @@ static void rings_take(struct publication *p, const struct loaded *l)
     p->rings = mem_new(p->ring_count + (size_t)1, sizeof(struct dnssec_keyring *));
     invariant(l->file_count >= l->config->zone_count);
     for (uint32_t i = 0; i < l->config->zone_count; i++)
-        p->rings[i] = dnssec_keyring_ref(l->keys[i].ring);
+        p->rings[i] = dnssec_keyring_ref(l->zones[i].keys.ring);
 }
 
 static void rings_drop(struct publication *p)
@@ -94,7 +94,7 @@ static void publish_done(uv_work_t *work, int status)
     free(p->bytes);
     p->bytes = NULL;
     rings_drop(p);
-    if (p->err == ERR_MISSING && !c->reload.running) {
+    if (p->err == ERR_MISSING && !c->reload.running && !c->remake.running) {
         log_event(LOG_ERROR, "plan.publish", {"reason", LOG_S("a file of the store is gone")},
                   {"consequence", LOG_S("everything is compiled again")});
         control_reload(c, (struct reload_order){0}, NULL);
@@ -119,6 +119,8 @@ static void publish_done(uv_work_t *work, int status)
               {"signed", LOG_U(p->made.made)}, {"reused", LOG_U(p->made.reused)});
     if (p->wanted)
         control_publish(c, now);
+    else if (plan_is_current(c))
+        control_zones_published(c);
 }
 
 void control_publish(struct control *c, usec_t now)

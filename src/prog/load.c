@@ -1,17 +1,12 @@
 #include "prog/load.h"
 #include "base/err.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/netmap_io.h"
-#include "model/zone.h"
-#include "model/zone_compile.h"
-#include "model/zone_compile_io.h"
-#include "prog/load_ledger.h"
-#include "prog/load_sign.h"
 #include "prog/load_transfer.h"
-#include "seam/clock.h"
+#include "prog/load_zone.h"
 #include "seam/disk.h"
-#include "wire/dname.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +33,7 @@ int load_config(const char *path, FILE *out, struct config **ret)
     return err;
 }
 
-/* The compiled file that this zone was served from until now, or 0. */
+/* The compiled file that this zone was served from until now, or NULL. */
 static const struct plan_file *zone_served(const struct plan *served, const char *name)
 {
     for (uint32_t i = 0; served && i < served->file_count; i++)
@@ -46,134 +41,6 @@ static const struct plan_file *zone_served(const struct plan *served, const char
             !strcmp(plan_text(served, served->files[i].name), name))
             return &served->files[i];
     return NULL;
-}
-
-static uint64_t zone_served_hash(const struct plan *served, const char *name)
-{
-    const struct plan_file *file = zone_served(served, name);
-    return file ? file->hash : 0;
-}
-
-static bool shrink_accepted(const struct load_request *r, const char *name)
-{
-    for (unsigned i = 0; i < r->accept_shrink_count; i++)
-        if (!strcmp(r->accept_shrink[i], name))
-            return true;
-    return false;
-}
-
-/* L3: a zone that would lose a third of what it holds is refused until somebody says that it is
- * meant. */
-static int shrink_check(const struct load_request *r, const struct config_zone *z,
-                        const struct load_sign *s, const struct zone *next, struct text *problems)
-{
-    unsigned lost, total;
-    if (!s->has_old || shrink_accepted(r, z->name) || !zone_shrinks(&s->old, next, &lost, &total))
-        return 0;
-    text_appendf(
-        problems,
-        "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
-        "reload --accept-shrink %s\n",
-        z->file, z->name, lost, total, z->name);
-    return ERR_REFUSED;
-}
-
-/* The names of this zone that are answered from the plan, in wire form. */
-static const uint8_t **steered_names(struct arena *a, const struct config *c, uint32_t zone,
-                                     unsigned *ret_count)
-{
-    const uint8_t **names = arena_new(a, c->service_count + 1, sizeof *names);
-    unsigned count = 0;
-    for (uint32_t i = 0; i < c->service_count; i++) {
-        if (c->services[i].zone != (int)zone)
-            continue;
-        uint8_t *name = arena_new(a, DNAME_MAX, 1);
-        if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
-            names[count++] = name;
-    }
-    *ret_count = count;
-    return names;
-}
-
-static bool zone_named(const struct load_request *r, const char *name)
-{
-    for (unsigned i = 0; i < r->only_count; i++)
-        if (!strcmp(r->only[i], name))
-            return true;
-    return false;
-}
-
-/* Zones that would come out as they are in the store are not made again. What a signed one is made
- * from is also the time. */
-static bool zone_reuse(struct loaded *l, const struct load_request *r, uint32_t index,
-                       uint64_t inputs)
-{
-    const struct config_zone *z = &l->config->zones[index];
-    struct plan_file *f = &l->files[index];
-    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name) ||
-        dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
-        return false;
-    return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0, &f->hash,
-                             &f->serial);
-}
-
-static int zone_compile_one(struct loaded *l, const struct load_request *r, uint32_t index,
-                            struct text *problems)
-{
-    const struct config_zone *z = &l->config->zones[index];
-    struct arena a = arena_init();
-    unsigned steered_count;
-    const uint8_t **steered = steered_names(&a, l->config, index, &steered_count);
-    uint64_t inputs = load_ledger_inputs(z->name, z->file, steered, steered_count);
-    uint8_t *data = NULL;
-    size_t size;
-    if (zone_reuse(l, r, index, inputs)) {
-        arena_done(&a);
-        return 0;
-    }
-    struct load_note note;
-    load_note_open(&note);
-    struct zone zone;
-    struct load_sign s;
-    int64_t wall = clock_wall() / USEC_PER_SEC;
-    int err = load_sign_open(r, l->config, index, zone_served_hash(r->served, z->name), wall,
-                             problems, &s);
-    if (!err)
-        err = zone_compile_file_watched(z->name, z->file, steered, steered_count,
-                                        load_sign_seal(&s), &note.watch, problems, &data, &size);
-    if (!err)
-        err = zone_open_trusted(data, size, &zone);
-    if (!err)
-        err = shrink_check(r, z, &s, &zone, problems);
-    if (!err && r->data) {
-        err = store_put(r->data, PLAN_FILE_ZONE, zone.header->checksum, data, size);
-        if (err)
-            text_appendf(problems, "%s: cannot store the compiled zone: %s\n", z->file,
-                         err_text(err));
-    }
-    if (!err) {
-        l->files[index].hash = zone.header->checksum;
-        l->files[index].serial = zone.header->serial;
-        l->made++;
-        if (r->ledger && r->data && !s.ring)
-            load_note_keep(&note, r->ledger, r->data, z->name, inputs, l->files[index].hash,
-                           l->files[index].serial);
-        load_sign_keep(&s, &zone, wall, &l->keys[index]);
-        if (l->keys[index].renew_at < l->renew_at)
-            l->renew_at = l->keys[index].renew_at;
-    }
-    if (err && r->keep_old && s.ring) {
-        enum { AGAIN_S = 3600 };
-        l->keys[index] = (struct loaded_keys){
-            .ring = dnssec_keyring_ref(s.ring), .renew_at = wall + AGAIN_S, .kept = true};
-        if (l->keys[index].renew_at < l->renew_at)
-            l->renew_at = l->keys[index].renew_at;
-    }
-    load_sign_done(&s);
-    load_note_done(&note);
-    free(data);
-    arena_done(&a);
-    return err;
 }
 
 /* Zones that were named and are none of the configuration's. */
@@ -192,25 +59,30 @@ static int only_check(const struct config *c, const struct load_request *r, stru
     return err;
 }
 
+static void zone_kept(struct loaded_zone *z, const struct load_request *r, const char *name,
+                      const struct plan_file *old, struct text *problems)
+{
+    text_appendf(problems, "%s: going on with zone %s as it was served before\n", r->path, name);
+    z->file.hash = old->hash;
+    z->file.serial = old->serial;
+}
+
 static int zones_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
     int result = only_check(l->config, r, problems);
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         const char *name = l->config->zones[i].name;
-        l->files[i] = (struct plan_file){.kind = PLAN_FILE_ZONE, .name = i};
-        l->names[i] = name;
-        int err = zone_compile_one(l, r, i, problems);
-        const struct plan_file *old = err && r->keep_old ? zone_served(r->served, name) : NULL;
-        if (old) {
-            text_appendf(problems, "%s: going on with zone %s as it was served before\n",
-                         l->config->zones[i].file, name);
-            l->files[i].hash = old->hash;
-            l->files[i].serial = old->serial;
-        } else if (err) {
+        const struct plan_file *old = zone_served(r->served, name);
+        struct zone_order order = {r, l->config, i, old ? old->hash : 0};
+        struct zone_made made;
+        int err = load_zone(&order, problems, &made);
+        l->zones[i] = (struct loaded_zone){.file = made.file, .keys = made.keys};
+        l->made += made.anew;
+        if (err && r->keep_old && old)
+            zone_kept(&l->zones[i], r, name, old, problems);
+        else if (err)
             result = err;
-        }
     }
-    l->file_count = l->config->zone_count;
     return result;
 }
 
@@ -224,11 +96,8 @@ static int map_store(struct loaded *l, const struct load_request *r, enum netmap
     *indices[kind] = CONFIG_NONE;
     if (!m->data)
         return 0;
-    l->names[l->file_count] = netmap_kind_name(kind);
-    l->files[l->file_count] =
-        (struct plan_file){.kind = PLAN_FILE_NETMAP, .name = l->file_count, .hash = m->map.hash};
     *views[kind] = &m->map;
-    *indices[kind] = (int)l->file_count++;
+    *indices[kind] = (int)load_other(l, PLAN_FILE_NETMAP, netmap_kind_name(kind), m->map.hash);
     return r->data ? store_put(r->data, PLAN_FILE_NETMAP, m->map.hash, m->data, m->size) : 0;
 }
 
@@ -244,33 +113,103 @@ static int maps_load(struct loaded *l, const struct load_request *r, struct text
     return result;
 }
 
+uint32_t load_other(struct loaded *l, enum plan_file_kind kind, const char *name, uint64_t hash)
+{
+    invariant(l->other_count < LOAD_OTHERS_MAX);
+    l->others[l->other_count] = (struct plan_file){.kind = kind, .hash = hash};
+    l->other_names[l->other_count] = name;
+    return l->config->zone_count + l->other_count++;
+}
+
+static void list_add(struct loaded *l, struct plan_file file, const char *name)
+{
+    l->names[l->file_count] = name;
+    file.name = l->file_count;
+    l->files[l->file_count++] = file;
+}
+
+/* Decisions know files by their place: zones come in the order of the configuration, then the
+ * others; versions, of which there are more and fewer, come last. */
+void load_list(struct loaded *l)
+{
+    l->file_count = 0;
+    l->renew_at = KEY_NEVER;
+    for (uint32_t i = 0; i < l->config->zone_count; i++) {
+        list_add(l, l->zones[i].file, l->config->zones[i].name);
+        if (l->zones[i].keys.renew_at < l->renew_at)
+            l->renew_at = l->zones[i].keys.renew_at;
+    }
+    for (uint32_t i = 0; i < l->other_count; i++)
+        list_add(l, l->others[i], l->other_names[i]);
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        for (unsigned k = 0; k < l->zones[i].version_count; k++)
+            list_add(l, l->zones[i].versions[k], l->config->zones[i].name);
+    l->decide.files = l->files;
+    l->decide.names = l->names;
+    l->decide.file_count = l->file_count;
+}
+
+static int everything_load(struct loaded *l, const struct load_request *r, struct text *problems)
+{
+    size_t zones = l->config->zone_count;
+    size_t most = zones * (HISTORY_KEEP + 1) + LOAD_OTHERS_MAX;
+    l->targets = target_list(l->config, &l->arena, &l->target_count);
+    l->zones = arena_new(&l->arena, zones + 1, sizeof *l->zones);
+    l->files = arena_new(&l->arena, most, sizeof *l->files);
+    l->names = arena_new(&l->arena, most, sizeof *l->names);
+    int err = zones_load(l, r, problems);
+    int maps_err = maps_load(l, r, problems);
+    int access_err = access_load(l, r, problems);
+    err = err ? err : maps_err ? maps_err : access_err;
+    if (!err) {
+        history_load(l, r);
+        load_list(l);
+    }
+    return err;
+}
+
 int load_new(const struct load_request *r, struct text *problems, struct loaded **ret)
 {
     struct loaded *l = mem_new(1, sizeof *l);
     l->arena = arena_init();
     int err = config_read(r->path, problems, &l->config);
-    if (!err) {
-        l->targets = target_list(l->config, &l->arena, &l->target_count);
-        size_t most = l->config->zone_count * (size_t)(HISTORY_KEEP + 2) + NETMAP_KINDS + 1;
-        l->files = arena_new(&l->arena, most, sizeof *l->files);
-        l->keys = arena_new(&l->arena, l->config->zone_count + 1u, sizeof *l->keys);
-        l->renew_at = KEY_NEVER;
-        l->names = arena_new(&l->arena, most, sizeof *l->names);
-        err = zones_load(l, r, problems);
-        int maps_err = maps_load(l, r, problems);
-        int access_err = access_load(l, r, problems);
-        err = err ? err : maps_err ? maps_err : access_err;
-        history_load(l, r);
-    }
-    if (err) {
+    if (!err)
+        err = everything_load(l, r, problems);
+    if (err)
         load_free(l);
-        return err;
+    else
+        *ret = l;
+    return err;
+}
+
+/* Keys that the world now sees start their lives. */
+static void load_zone_commit(struct loaded *l, uint32_t zone)
+{
+    struct loaded_keys *k = &l->zones[zone].keys;
+    if (!k->ring || k->kept)
+        return;
+    for (uint32_t i = 0; i < l->config->service_count; i++) {
+        const struct config_service *s = &l->config->services[i];
+        if (s->zone == (int)zone && s->ttl_max > k->ttl_max)
+            k->ttl_max = s->ttl_max;
     }
-    l->decide.files = l->files;
-    l->decide.names = l->names;
-    l->decide.file_count = l->file_count;
-    *ret = l;
-    return 0;
+    int err = dnssec_keyring_commit(k->ring, k->ttl_max);
+    if (err)
+        log_event(LOG_ERROR, "dnssec.state", {"zone", LOG_S(l->config->zones[zone].name)},
+                  {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("the keys' next step waits for the next load")});
+}
+
+void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *made)
+{
+    struct loaded_zone *z = &l->zones[zone];
+    invariant(made->file.hash && zone < l->config->zone_count);
+    if (made->file.hash != z->file.hash)
+        history_add(l, zone, &z->file);
+    dnssec_keyring_unref(z->keys.ring);
+    z->file = made->file;
+    z->keys = made->keys;
+    load_zone_commit(l, zone);
 }
 
 void load_free(struct loaded *l)
@@ -278,8 +217,8 @@ void load_free(struct loaded *l)
     if (!l)
         return;
     netmap_bytes_done(l->maps);
-    for (uint32_t i = 0; l->keys && i < l->config->zone_count; i++)
-        dnssec_keyring_unref(l->keys[i].ring);
+    for (uint32_t i = 0; l->zones && i < l->config->zone_count; i++)
+        dnssec_keyring_unref(l->zones[i].keys.ring);
     config_free(l->config);
     arena_done(&l->arena);
     free(l);
@@ -287,17 +226,6 @@ void load_free(struct loaded *l)
 
 void load_commit(struct loaded *l)
 {
-    for (uint32_t i = 0; i < l->config->service_count; i++) {
-        const struct config_service *s = &l->config->services[i];
-        if (s->zone != CONFIG_NONE && s->ttl_max > l->keys[s->zone].ttl_max)
-            l->keys[s->zone].ttl_max = s->ttl_max;
-    }
-    for (uint32_t i = 0; i < l->config->zone_count; i++) {
-        bool changed = l->keys[i].ring && !l->keys[i].kept;
-        int err = changed ? dnssec_keyring_commit(l->keys[i].ring, l->keys[i].ttl_max) : 0;
-        if (err)
-            log_event(LOG_ERROR, "dnssec.state", {"zone", LOG_S(l->config->zones[i].name)},
-                      {"reason", LOG_S(err_text(err))},
-                      {"consequence", LOG_S("the keys' next step waits for the next load")});
-    }
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        load_zone_commit(l, i);
 }

@@ -11,7 +11,11 @@
 #include "model/zone_ledger.h"
 #include <stdio.h>
 
-enum { LOAD_PROBLEMS_MAX = 1 << 20, LOAD_ZONE_FILE_MAX = 1 << 30 };
+enum {
+    LOAD_PROBLEMS_MAX = 1 << 20,
+    HISTORY_KEEP = 8,                  /* versions of a zone that IXFR can begin from */
+    LOAD_OTHERS_MAX = NETMAP_KINDS + 1 /* files that are no zones: netmaps, keys and rules */
+};
 
 /* What a signed zone was signed with. */
 struct loaded_keys {
@@ -22,17 +26,28 @@ struct loaded_keys {
         kept; /* the zone goes on as it was (keep_old): keys take no step, but sign steered names */
 };
 
+/* One zone: as it is now, and as transfers still know it. */
+struct loaded_zone {
+    struct plan_file file;
+    struct loaded_keys keys;
+    struct plan_file versions[HISTORY_KEEP]; /* PLAN_FILE_HISTORY, the oldest first */
+    unsigned version_count;
+};
+
 struct loaded {
     struct config *config;
     struct arena arena;
     struct target *targets;
     uint32_t target_count;
-    uint32_t made;           /* zones that were compiled; the others were in the store already */
-    struct plan_file *files; /* zones in the order of the config, then netmaps */
+    uint32_t made;             /* zones that were compiled; the others were in the store already */
+    struct loaded_zone *zones; /* in the order of the configuration */
+    struct plan_file others[LOAD_OTHERS_MAX];
+    const char *other_names[LOAD_OTHERS_MAX];
+    uint32_t other_count;
+    struct plan_file *files; /* of all of them: load_list() */
     const char **names;
-    struct loaded_keys *keys; /* of the zones, in the same order */
-    int64_t renew_at;         /* the first of theirs; KEY_NEVER */
     uint32_t file_count;
+    int64_t renew_at; /* the first of the zones'; KEY_NEVER */
     struct netmap_bytes maps[NETMAP_KINDS];
     struct decide_files decide;
 };
@@ -62,3 +77,15 @@ must_check int load_new(const struct load_request *r, struct text *problems, str
 void load_free(struct loaded *l);
 /* What was loaded is in service: keys that the world now sees start their lives. */
 void load_commit(struct loaded *l);
+
+struct zone_made;
+/* Replaces one zone by what was made of it (prog/load_zone.h; its keys are taken over); what it was
+ * until now becomes a version that transfers know. In service from now on. */
+void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *made);
+
+/* ---- within load*.c ---- */
+
+/* One more file that is no zone; its place in the list of files. */
+uint32_t load_other(struct loaded *l, enum plan_file_kind kind, const char *name, uint64_t hash);
+/* Lists all files anew. */
+void load_list(struct loaded *l);

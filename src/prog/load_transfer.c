@@ -66,10 +66,7 @@ static int access_store(struct loaded *l, const struct load_request *r, const st
         text_appendf(problems, "%s: cannot store the keys: %s\n", r->path, err_text(err));
         return err;
     }
-    l->names[l->file_count] = "access";
-    l->files[l->file_count] =
-        (struct plan_file){.kind = PLAN_FILE_ACCESS, .name = l->file_count, .hash = hash};
-    l->file_count++;
+    load_other(l, PLAN_FILE_ACCESS, "access", hash);
     return 0;
 }
 
@@ -126,34 +123,37 @@ static bool file_is_version(const struct load_request *r, const struct plan_file
     return true;
 }
 
-static void version_add(struct loaded *l, uint32_t zone, const struct plan_file *f)
+static void version_add(struct loaded_zone *z, const struct plan_file *f)
 {
-    l->names[l->file_count] = l->config->zones[zone].name;
-    l->files[l->file_count] = (struct plan_file){
-        .kind = PLAN_FILE_HISTORY, .name = l->file_count, .serial = f->serial, .hash = f->hash};
-    l->file_count++;
+    if (z->version_count == HISTORY_KEEP)
+        memmove(z->versions, z->versions + 1, --z->version_count * sizeof *z->versions);
+    z->versions[z->version_count++] =
+        (struct plan_file){.kind = PLAN_FILE_HISTORY, .serial = f->serial, .hash = f->hash};
+}
+
+static bool zone_is_steered(const struct config *c, uint32_t zone)
+{
+    for (uint32_t i = 0; i < c->service_count; i++)
+        if (c->services[i].zone == (int)zone)
+            return true;
+    return false;
 }
 
 /* The versions of one zone, oldest first: its history, then what was served until now. Where
  * answers come from the plan the history alone has them filled in. */
 static void versions_add(struct loaded *l, const struct load_request *r, uint32_t zone)
 {
-    const struct plan_file *versions[2 * HISTORY_KEEP];
-    const struct config_zone *z = &l->config->zones[zone];
-    unsigned count = 0;
-    bool steered = false;
-    for (uint32_t i = 0; i < l->config->service_count; i++)
-        steered |= l->config->services[i].zone == (int)zone;
+    const char *name = l->config->zones[zone].name;
+    struct loaded_zone *z = &l->zones[zone];
+    bool steered = zone_is_steered(l->config, zone);
     for (unsigned pass = PLAN_FILE_HISTORY + 1; pass-- > PLAN_FILE_ZONE;)
-        for (uint32_t i = 0; i < r->served->file_count && count < 2 * HISTORY_KEEP; i++) {
+        for (uint32_t i = 0; i < r->served->file_count; i++) {
             const struct plan_file *f = &r->served->files[i];
             bool wanted = f->kind == pass && pass != PLAN_FILE_NETMAP &&
                           (pass == PLAN_FILE_HISTORY || !steered);
-            if (wanted && f->hash != l->files[zone].hash && file_is_version(r, f, z->name))
-                versions[count++] = f;
+            if (wanted && f->hash != z->file.hash && file_is_version(r, f, name))
+                version_add(z, f);
         }
-    for (unsigned i = count > HISTORY_KEEP ? count - HISTORY_KEEP : 0; i < count; i++)
-        version_add(l, zone, versions[i]);
 }
 
 void history_load(struct loaded *l, const struct load_request *r)
@@ -161,4 +161,10 @@ void history_load(struct loaded *l, const struct load_request *r)
     for (uint32_t i = 0; r->served && r->data && i < l->config->zone_count; i++)
         if (zone_is_transferred(&l->config->zones[i]))
             versions_add(l, r, i);
+}
+
+void history_add(struct loaded *l, uint32_t zone, const struct plan_file *was)
+{
+    if (zone_is_transferred(&l->config->zones[zone]) && !zone_is_steered(l->config, zone))
+        version_add(&l->zones[zone], was);
 }

@@ -1,0 +1,161 @@
+/* Zones whose content changed by itself are made anew alone: in a worker, from the configuration
+ * that is in use. What was made takes the old one's place in one step of the loop and goes out with
+ * the next plan.
+ *
+ *  1. A reload and this never run at once: both move keys and the ledger. Each waits for the other.
+ *  2. The next round begins when the versions of the one before were published. So every version
+ *     that secondaries can ask for was in service, and a zone that changes faster than plans can be
+ *     published is made as often as it can be published. */
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "prog/control.h"
+#include "prog/load_ledger.h"
+#include "prog/load_zone.h"
+#include "prog/problems.h"
+#include "seam/clock.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { REMAKE_RETRY_S = 300 };
+
+static void remake_work(uv_work_t *work)
+{
+    struct remake *r = work->data;
+    struct control *c = (struct control *)((char *)r - offsetof(struct control, remake));
+    struct load_request request = {
+        .path = c->options->config,
+        .data = c->options->data,
+        .ledger = &c->ledger,
+        .fresh = true,
+        .keep_old = true,
+    };
+    for (unsigned i = 0; i < r->count; i++) {
+        struct remade *z = &r->zones[i];
+        struct zone_order order = {&request, c->loaded->config, z->zone,
+                                   c->loaded->zones[z->zone].file.hash};
+        z->err = load_zone(&order, &r->problems, &z->made);
+    }
+    load_ledger_write(c->options->data, &c->ledger);
+}
+
+/* It goes on as it was, and is tried again later. */
+static void zone_refused(struct control *c, struct remade *z)
+{
+    struct loaded_keys *keys = &c->loaded->zones[z->zone].keys;
+    log_event(LOG_ERROR, "zone.refused", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
+              {"reason", LOG_S(err_text(z->err))},
+              {"consequence", LOG_S("it goes on as it was served before")});
+    dnssec_keyring_unref(z->made.keys.ring);
+    if (keys->ring)
+        keys->renew_at = clock_wall() / USEC_PER_SEC + REMAKE_RETRY_S;
+}
+
+static void zone_remade(struct control *c, struct remade *z)
+{
+    bool other = z->made.file.hash != c->loaded->zones[z->zone].file.hash;
+    c->remake.unpublished |= other;
+    load_zone_take(c->loaded, z->zone, &z->made);
+    if (other)
+        log_event(LOG_INFO, "zone.made", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
+                  {"serial", LOG_U(z->made.file.serial)});
+}
+
+static void remake_done(uv_work_t *work, int status)
+{
+    struct remake *r = work->data;
+    struct control *c = (struct control *)((char *)r - offsetof(struct control, remake));
+    invariant(status == 0);
+    r->running = false;
+    problems_log("zone.problem", &r->problems);
+    text_done(&r->problems);
+    for (unsigned i = 0; i < r->count; i++)
+        if (r->zones[i].err)
+            zone_refused(c, &r->zones[i]);
+        else
+            zone_remade(c, &r->zones[i]);
+    load_list(c->loaded);
+    if (c->reload.running)
+        control_reload_begin(c);
+    else
+        control_zones_go(c);
+}
+
+void control_zones_go(struct control *c)
+{
+    struct remake *r = &c->remake;
+    if (r->running || r->unpublished || c->reload.running)
+        return;
+    r->count = 0;
+    for (uint32_t i = 0; i < r->wanted_size && r->count < REMAKE_MAX && r->wanted_count; i++) {
+        if (!r->wanted[i])
+            continue;
+        r->wanted[i] = false;
+        r->wanted_count--;
+        r->zones[r->count++] = (struct remade){.zone = i};
+    }
+    if (!r->count)
+        return;
+    r->problems = text_init(LOAD_PROBLEMS_MAX);
+    r->running = true;
+    r->work.data = r;
+    int err = uv_queue_work(&c->loop, &r->work, remake_work, remake_done);
+    invariant(err == 0);
+}
+
+void control_zone_changed(struct control *c, uint32_t zone)
+{
+    struct remake *r = &c->remake;
+    invariant(zone < r->wanted_size);
+    r->wanted_count += !r->wanted[zone];
+    r->wanted[zone] = true;
+    control_zones_go(c);
+}
+
+void control_zones_published(struct control *c)
+{
+    c->remake.unpublished = false;
+    control_zones_go(c);
+}
+
+static bool zone_numbered(const struct config *c, const char *name, uint32_t *ret)
+{
+    for (uint32_t i = 0; i < c->zone_count; i++)
+        if (!strcmp(c->zones[i].name, name)) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+void control_zones_take(struct control *c, const struct config *old)
+{
+    struct remake *r = &c->remake;
+    const struct config *config = c->loaded->config;
+    bool *wanted = mem_new(config->zone_count + (size_t)1, sizeof *wanted);
+    uint32_t count = 0, zone;
+    invariant(!r->running);
+    for (uint32_t i = 0; old && i < r->wanted_size; i++)
+        if (r->wanted[i] && zone_numbered(config, old->zones[i].name, &zone)) {
+            wanted[zone] = true;
+            count++;
+        }
+    free(r->wanted);
+    r->wanted = wanted;
+    r->wanted_size = config->zone_count;
+    r->wanted_count = count;
+    r->unpublished = false;
+}
+
+void control_zones_renew(struct control *c)
+{
+    int64_t wall = clock_wall() / USEC_PER_SEC;
+    if (wall < c->loaded->renew_at || c->remake.running || c->reload.running)
+        return;
+    for (uint32_t i = 0; i < c->loaded->config->zone_count; i++)
+        if (c->loaded->zones[i].keys.renew_at <= wall)
+            control_zone_changed(c, i);
+    log_event(LOG_INFO, "dnssec.renew");
+    c->loaded->renew_at = wall + REMAKE_RETRY_S; /* until what is made says better */
+}

@@ -1,0 +1,151 @@
+#include "prog/load_zone.h"
+#include "base/err.h"
+#include "model/zone.h"
+#include "model/zone_compile.h"
+#include "model/zone_compile_io.h"
+#include "prog/load_ledger.h"
+#include "prog/load_sign.h"
+#include "seam/clock.h"
+#include "wire/dname.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool shrink_accepted(const struct load_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->accept_shrink_count; i++)
+        if (!strcmp(r->accept_shrink[i], name))
+            return true;
+    return false;
+}
+
+/* L3: a zone that would lose a third of what it holds is refused until somebody says that it is
+ * meant. */
+static int shrink_check(const struct load_request *r, const struct config_zone *z,
+                        const struct load_sign *s, const struct zone *next, struct text *problems)
+{
+    unsigned lost, total;
+    if (!s->has_old || shrink_accepted(r, z->name) || !zone_shrinks(&s->old, next, &lost, &total))
+        return 0;
+    text_appendf(
+        problems,
+        "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
+        "reload --accept-shrink %s\n",
+        z->file, z->name, lost, total, z->name);
+    return ERR_REFUSED;
+}
+
+/* The names of this zone that are answered from the plan, in wire form. */
+static const uint8_t **steered_names(struct arena *a, const struct config *c, uint32_t zone,
+                                     unsigned *ret_count)
+{
+    const uint8_t **names = arena_new(a, c->service_count + 1, sizeof *names);
+    unsigned count = 0;
+    for (uint32_t i = 0; i < c->service_count; i++) {
+        if (c->services[i].zone != (int)zone)
+            continue;
+        uint8_t *name = arena_new(a, DNAME_MAX, 1);
+        if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
+            names[count++] = name;
+    }
+    *ret_count = count;
+    return names;
+}
+
+static bool zone_named(const struct load_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->only_count; i++)
+        if (!strcmp(r->only[i], name))
+            return true;
+    return false;
+}
+
+/* Zones that would come out as they are in the store are not made again. What a signed one is made
+ * from is also the time. */
+static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_made *ret)
+{
+    const struct config_zone *z = &o->config->zones[o->zone];
+    const struct load_request *r = o->load;
+    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name) ||
+        dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
+        return false;
+    return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0,
+                             &ret->file.hash, &ret->file.serial);
+}
+
+/* What is known while one zone is made. */
+struct making {
+    const struct zone_order *order;
+    const struct config_zone *zone;
+    const uint8_t **steered;
+    unsigned steered_count;
+    uint64_t inputs;
+    int64_t wall; /* seconds since 1970 */
+    struct load_note note;
+    struct load_sign sign;
+};
+
+static int zone_store(struct making *m, const struct zone *zone, const uint8_t *data, size_t size,
+                      struct text *problems, struct zone_made *ret)
+{
+    const struct load_request *r = m->order->load;
+    uint64_t hash = zone->header->checksum;
+    int err = r->data ? store_put(r->data, PLAN_FILE_ZONE, hash, data, size) : 0;
+    if (err) {
+        text_appendf(problems, "%s: cannot store the compiled zone: %s\n", m->zone->file,
+                     err_text(err));
+        return err;
+    }
+    ret->file.hash = hash;
+    ret->file.serial = zone->header->serial;
+    ret->anew = true;
+    if (r->ledger && r->data && !m->sign.ring)
+        load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, hash,
+                       ret->file.serial);
+    load_sign_keep(&m->sign, zone, m->wall, &ret->keys);
+    return 0;
+}
+
+static int zone_make(struct making *m, struct text *problems, struct zone_made *ret)
+{
+    const struct zone_order *o = m->order;
+    uint8_t *data = NULL;
+    size_t size;
+    struct zone zone;
+    int err = load_sign_open(o->load, o->config, o->zone, o->previous, m->wall, problems, &m->sign);
+    if (!err)
+        err = zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
+                                        load_sign_seal(&m->sign), &m->note.watch, problems, &data,
+                                        &size);
+    if (!err)
+        err = zone_open_trusted(data, size, &zone);
+    if (!err)
+        err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
+    if (!err)
+        err = zone_store(m, &zone, data, size, problems, ret);
+    free(data);
+    return err;
+}
+
+int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret)
+{
+    enum { AGAIN_S = 3600 };
+    struct arena a = arena_init();
+    struct making m = {
+        .order = o, .zone = &o->config->zones[o->zone], .wall = clock_wall() / USEC_PER_SEC};
+    m.steered = steered_names(&a, o->config, o->zone, &m.steered_count);
+    m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
+    *ret = (struct zone_made){.file = {.kind = PLAN_FILE_ZONE}, .keys = {.renew_at = KEY_NEVER}};
+    int err = 0;
+    if (!zone_reuse(o, m.inputs, ret)) {
+        load_note_open(&m.note);
+        err = zone_make(&m, problems, ret);
+        if (err && o->load->keep_old && m.sign.ring)
+            ret->keys = (struct loaded_keys){.ring = dnssec_keyring_ref(m.sign.ring),
+                                             .renew_at = m.wall + AGAIN_S,
+                                             .kept = true};
+        load_sign_done(&m.sign);
+        load_note_done(&m.note);
+    }
+    arena_done(&a);
+    return err;
+}
