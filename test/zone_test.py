@@ -136,9 +136,9 @@ def test_nsd_reads_what_it_writes(holdfast, tmp_path, seed):
 
 
 def test_types_without_a_text_form(holdfast, tmp_path):
-    """Known by name, but binary or obsolete: written as RFC 3597 says."""
+    """Known by number at most: written as RFC 3597 says."""
     path = tmp_path / "zone"
-    names = ("NULL", "WKS", "NXT", "A6", "HIP", "TYPE65400")
+    names = ("NULL", "TYPE100", "TYPE65400")
     path.write_text(HEAD + "".join(f"x TYPE{int(dns.rdatatype.from_text(n))} \\# 3 01 02 03\n" for n in names))
     shown = show(holdfast, path)
     for name in names:

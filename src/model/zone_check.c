@@ -36,6 +36,9 @@ static void set_check(struct zone_builder *b, const struct build_node *n,
     if (set->type == DNS_SOA && !(n->flags & NODE_APEX))
         zone_problem(b, e, "an SOA record belongs to the apex, not to %s",
                      zone_node_text(b, n, text));
+    if (set->type == DNS_DS && n->flags & NODE_APEX)
+        zone_problem(b, e, "%s has a DS record, which belongs to the parent zone (RFC 4035 2.4)",
+                     zone_node_text(b, n, text));
     if (single && set->count > 1)
         zone_problem(b, set->items[1].entry, "%s has more than one %s record",
                      zone_node_text(b, n, text), dns_type_format(set->type, type));

@@ -40,6 +40,15 @@ static const struct rdata_field fields[FIELD_KINDS] = {
     [FIELD_SVC] = FIELD(field_svc),
     [FIELD_GATEWAY] = FIELD(field_gateway),
     [FIELD_RELAY] = FIELD(field_relay),
+    [FIELD_PORTS] = FIELD(field_ports),
+    [FIELD_NXT] = FIELD(field_nxt),
+    [FIELD_ATMA] = FIELD(field_atma),
+    [FIELD_A6] = FIELD(field_a6),
+    [FIELD_HIP] = FIELD(field_hip),
+    [FIELD_NAMES] = FIELD(field_names),
+    [FIELD_DATA] = FIELD(field_data),
+    [FIELD_U64] = FIELD(field_u64),
+    [FIELD_SCHEME] = FIELD(field_scheme),
 };
 
 /* The type's fields where it has some. */
@@ -171,8 +180,9 @@ void rdata_format(uint16_t type, const uint8_t *data, uint16_t length, struct te
         return;
     }
     for (const uint8_t *kind = kinds; *kind; kind++) {
-        /* Lists may be empty and then need no space before them; a text is at least "". */
-        if (kind != kinds && (reader_left(&r) || *kind == FIELD_TEXT))
+        /* Lists may be empty and then need no space before them; a text is at least "", data "-".
+         */
+        if (kind != kinds && (reader_left(&r) || *kind == FIELD_TEXT || *kind == FIELD_DATA))
             text_append_bytes(out, " ", 1);
         fields[*kind].format(&r, out);
     }

@@ -21,8 +21,7 @@ void hex_write(const uint8_t *data, size_t length, struct text *out)
     }
 }
 
-/* Appends the bytes of a text of hexadecimal digits; false where it is none. */
-static bool hex_read(const char *text, size_t length, struct writer *out)
+bool hex_read(const char *text, size_t length, struct writer *out)
 {
     if (length % 2)
         return false;

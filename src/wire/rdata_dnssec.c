@@ -94,13 +94,8 @@ void field_bitmap_format(struct reader *r, struct text *out)
 
 /* ---- numbers that have names ---- */
 
-struct mnemonic {
-    const char *name;
-    uint16_t number;
-};
-
-static bool mnemonic_parse(struct rdata_parser *p, const struct mnemonic *m, uint32_t max,
-                           const char *wanted, uint32_t *ret)
+bool rdata_mnemonic(struct rdata_parser *p, const struct rdata_mnemonic *m, uint32_t max,
+                    const char *wanted, uint32_t *ret)
 {
     if (!rdata_word(p, wanted))
         return false;
@@ -113,7 +108,7 @@ static bool mnemonic_parse(struct rdata_parser *p, const struct mnemonic *m, uin
 }
 
 /* The IANA registry "DNSSEC Algorithm Numbers". */
-static const struct mnemonic algorithms[] = {
+static const struct rdata_mnemonic algorithms[] = {
     {"DELETE", 0},
     {"RSAMD5", 1},
     {"DH", 2},
@@ -138,7 +133,7 @@ bool field_algorithm_parse(struct rdata_parser *p)
 {
     uint32_t number;
 
-    if (!mnemonic_parse(p, algorithms, UINT8_MAX, "an algorithm (its number or name)", &number))
+    if (!rdata_mnemonic(p, algorithms, UINT8_MAX, "an algorithm (its number or name)", &number))
         return false;
     writer_u8(&p->out, (uint8_t)number);
     return true;
@@ -154,7 +149,7 @@ void field_algorithm_format(struct reader *r, struct text *out)
     text_appendf(out, "%u", reader_u8(r));
 }
 
-static const struct mnemonic cert_types[] = {
+static const struct rdata_mnemonic cert_types[] = {
     {"PKIX", 1},   {"SPKI", 2},    {"PGP", 3},   {"IPKIX", 4}, {"ISPKI", 5}, {"IPGP", 6},
     {"ACPKIX", 7}, {"IACPKIX", 8}, {"URI", 253}, {"OID", 254}, {NULL, 0},
 };
@@ -163,7 +158,7 @@ bool field_cert_type_parse(struct rdata_parser *p)
 {
     uint32_t number;
 
-    if (!mnemonic_parse(p, cert_types, UINT16_MAX, "a certificate type (PKIX, PGP, a number)",
+    if (!rdata_mnemonic(p, cert_types, UINT16_MAX, "a certificate type (PKIX, PGP, a number)",
                         &number))
         return false;
     writer_u16(&p->out, (uint16_t)number);
@@ -178,6 +173,34 @@ bool field_cert_type_check(struct reader *r)
 void field_cert_type_format(struct reader *r, struct text *out)
 {
     text_appendf(out, "%u", reader_u16(r));
+}
+
+/* How a DSYNC record's target is told (RFC 9859 2.1). */
+static const struct rdata_mnemonic schemes[] = {{"NOTIFY", 1}, {NULL, 0}};
+
+bool field_scheme_parse(struct rdata_parser *p)
+{
+    uint32_t number;
+
+    if (!rdata_mnemonic(p, schemes, UINT8_MAX, "a scheme (NOTIFY, a number from 0 to 255)",
+                        &number))
+        return false;
+    writer_u8(&p->out, (uint8_t)number);
+    return true;
+}
+
+bool field_scheme_check(struct reader *r)
+{
+    return reader_take(r, 1);
+}
+
+void field_scheme_format(struct reader *r, struct text *out)
+{
+    unsigned number = reader_u8(r);
+    if (number == schemes[0].number)
+        text_append(out, schemes[0].name);
+    else
+        text_appendf(out, "%u", number);
 }
 
 /* ---- dates (RFC 4034 3.2) ---- */

@@ -66,6 +66,13 @@ bool word_number(const struct lexer *l, uint32_t max, uint32_t *ret)
 
 /* ---- numbers ---- */
 
+bool rdata_number(struct rdata_parser *p, uint32_t max, const char *wanted, uint32_t *ret)
+{
+    if (!rdata_word(p, wanted))
+        return false;
+    return word_number(p->lexer, max, ret) || rdata_want(p, wanted);
+}
+
 bool field_u8_parse(struct rdata_parser *p)
 {
     static const char wanted[] = "a number from 0 to 255";

@@ -59,6 +59,17 @@ RDATA_FIELD_DECLARE(field_apl);
 RDATA_FIELD_DECLARE(field_svc);
 RDATA_FIELD_DECLARE(field_gateway);
 RDATA_FIELD_DECLARE(field_relay);
+RDATA_FIELD_DECLARE(field_ports);
+RDATA_FIELD_DECLARE(field_nxt);
+RDATA_FIELD_DECLARE(field_atma);
+RDATA_FIELD_DECLARE(field_a6);
+RDATA_FIELD_DECLARE(field_hip);
+RDATA_FIELD_DECLARE(field_names);
+RDATA_FIELD_DECLARE(field_data);
+RDATA_FIELD_DECLARE(field_u64);
+RDATA_FIELD_DECLARE(field_scheme);
+
+enum { RDATA_FIELD_TEXT_MAX = 512 }; /* of one word that is copied while it is read */
 
 /* Says what should stand where the lexer is; always false. */
 bool rdata_want(struct rdata_parser *p, const char *wanted);
@@ -70,6 +81,16 @@ bool rdata_word(struct rdata_parser *p, const char *wanted);
 bool rdata_more(struct rdata_parser *p);
 /* The last word as a decimal number up to max. */
 bool word_number(const struct lexer *l, uint32_t max, uint32_t *ret);
+/* The next token as a decimal number up to max, else wanted is said. */
+bool rdata_number(struct rdata_parser *p, uint32_t max, const char *wanted, uint32_t *ret);
+/* Numbers that have names; a list ends with the name NULL. */
+struct rdata_mnemonic {
+    const char *name;
+    uint16_t number;
+};
+/* The next token as one of these names, or as a number up to max. */
+bool rdata_mnemonic(struct rdata_parser *p, const struct rdata_mnemonic *m, uint32_t max,
+                    const char *wanted, uint32_t *ret);
 /* Parts of a word: a number with digits only. */
 bool digits_number(const char *text, size_t length, uint32_t max, uint32_t *ret);
 bool ipv4_read(const char *text, size_t length, uint8_t ret_bytes[static 4]);
@@ -86,6 +107,8 @@ static inline const uint8_t *reader_checked(struct reader *r, size_t size)
 /* "text" in quotes with escapes. */
 void quoted_write(const uint8_t *data, size_t length, struct text *out);
 void hex_write(const uint8_t *data, size_t length, struct text *out);
+/* Appends the bytes of a text of hexadecimal digits; false where it is none. */
+bool hex_read(const char *text, size_t length, struct writer *out);
 /* Hex words to the end of the entry. */
 bool hex_words_parse(struct rdata_parser *p, const char *wanted);
 /* base64 to text, and back from one piece of text (whole groups of 4): false where it is not

@@ -5,13 +5,6 @@
 
 enum gateway_type { GATEWAY_NONE, GATEWAY_IPV4, GATEWAY_IPV6, GATEWAY_NAME };
 
-static bool number_parse(struct rdata_parser *p, uint32_t max, const char *wanted, uint32_t *ret)
-{
-    if (!rdata_word(p, wanted))
-        return false;
-    return word_number(p->lexer, max, ret) || rdata_want(p, wanted);
-}
-
 static bool gateway_none_parse(struct rdata_parser *p)
 {
     static const char wanted[] = "\".\", for type 0 is no gateway";
@@ -72,9 +65,9 @@ bool field_gateway_parse(struct rdata_parser *p)
 {
     uint32_t precedence, type, algorithm;
 
-    if (!number_parse(p, 255, "a precedence from 0 to 255", &precedence) ||
-        !number_parse(p, GATEWAY_NAME, "a gateway type from 0 to 3", &type) ||
-        !number_parse(p, 255, "an algorithm number", &algorithm))
+    if (!rdata_number(p, 255, "a precedence from 0 to 255", &precedence) ||
+        !rdata_number(p, GATEWAY_NAME, "a gateway type from 0 to 3", &type) ||
+        !rdata_number(p, 255, "an algorithm number", &algorithm))
         return false;
     writer_u8(&p->out, (uint8_t)precedence);
     writer_u8(&p->out, (uint8_t)type);
@@ -102,9 +95,9 @@ bool field_relay_parse(struct rdata_parser *p)
 {
     uint32_t precedence, discovery, type;
 
-    if (!number_parse(p, 255, "a precedence from 0 to 255", &precedence) ||
-        !number_parse(p, 1, "the discovery-optional flag, 0 or 1", &discovery) ||
-        !number_parse(p, GATEWAY_NAME, "a relay type from 0 to 3", &type))
+    if (!rdata_number(p, 255, "a precedence from 0 to 255", &precedence) ||
+        !rdata_number(p, 1, "the discovery-optional flag, 0 or 1", &discovery) ||
+        !rdata_number(p, GATEWAY_NAME, "a relay type from 0 to 3", &type))
         return false;
     writer_u8(&p->out, (uint8_t)precedence);
     writer_u8(&p->out, (uint8_t)(discovery << 7 | type));

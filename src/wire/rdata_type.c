@@ -11,9 +11,8 @@
         __VA_ARGS__ \
     }
 
-/* By number, from the IANA registry of DNS parameters. Types that are there by name but have no
- * fields (NULL, WKS, NXT, EID...) are obsolete or binary: their data is written as \# length hex.
- */
+/* By number, from the IANA registry of DNS parameters. NULL has a name and no form of its own: its
+ * data is written as \# length hex. UINFO, UID, GID and UNSPEC (100..103) have neither. */
 static const struct rdata_type types[] = {
     [1] = {"A", 0, F(FIELD_IPV4)},
     [2] = {"NS", RDATA_COMPRESS, F(FIELD_NAME)},
@@ -26,7 +25,7 @@ static const struct rdata_type types[] = {
     [8] = {"MG", RDATA_COMPRESS, F(FIELD_NAME)},
     [9] = {"MR", RDATA_COMPRESS, F(FIELD_NAME)},
     [10] = {"NULL", 0, F(FIELD_END)},
-    [11] = {"WKS", 0, F(FIELD_END)},
+    [11] = {"WKS", 0, F(FIELD_IPV4, FIELD_PORTS)},
     [12] = {"PTR", RDATA_COMPRESS, F(FIELD_NAME)},
     [13] = {"HINFO", 0, F(FIELD_STRING, FIELD_STRING)},
     [14] = {"MINFO", RDATA_COMPRESS, F(FIELD_NAME, FIELD_NAME)},
@@ -47,18 +46,18 @@ static const struct rdata_type types[] = {
     [27] = {"GPOS", 0, F(FIELD_STRING, FIELD_STRING, FIELD_STRING)},
     [28] = {"AAAA", 0, F(FIELD_IPV6)},
     [29] = {"LOC", 0, F(FIELD_LOC)},
-    [30] = {"NXT", 0, F(FIELD_END)},
-    [31] = {"EID", 0, F(FIELD_END)},
-    [32] = {"NIMLOC", 0, F(FIELD_END)},
+    [30] = {"NXT", 0, F(FIELD_NAME, FIELD_NXT)},
+    [31] = {"EID", 0, F(FIELD_HEX)},
+    [32] = {"NIMLOC", 0, F(FIELD_HEX)},
     [33] = {"SRV", 0, F(FIELD_U16, FIELD_U16, FIELD_U16, FIELD_NAME)},
-    [34] = {"ATMA", 0, F(FIELD_END)},
+    [34] = {"ATMA", 0, F(FIELD_ATMA)},
     [35] = {"NAPTR", 0,
             F(FIELD_U16, FIELD_U16, FIELD_STRING, FIELD_STRING, FIELD_STRING, FIELD_NAME)},
     [36] = {"KX", 0, F(FIELD_U16, FIELD_NAME)},
     [37] = {"CERT", 0, F(FIELD_CERT_TYPE, FIELD_U16, FIELD_ALGORITHM, FIELD_BASE64)},
-    [38] = {"A6", 0, F(FIELD_END)},
+    [38] = {"A6", 0, F(FIELD_A6)},
     [39] = {"DNAME", 0, F(FIELD_NAME)},
-    [40] = {"SINK", 0, F(FIELD_END)},
+    [40] = {"SINK", 0, F(FIELD_U8, FIELD_U8, FIELD_U8, FIELD_BASE64)},
     [41] = {"OPT", RDATA_META, F(FIELD_END)},
     [42] = {"APL", 0, F(FIELD_APL)},
     [43] = {"DS", 0, F(FIELD_U16, FIELD_ALGORITHM, FIELD_U8, FIELD_HEX)},
@@ -74,7 +73,7 @@ static const struct rdata_type types[] = {
     [51] = {"NSEC3PARAM", 0, F(FIELD_U8, FIELD_U8, FIELD_U16, FIELD_SALT)},
     [52] = {"TLSA", 0, F(FIELD_U8, FIELD_U8, FIELD_U8, FIELD_HEX)},
     [53] = {"SMIMEA", 0, F(FIELD_U8, FIELD_U8, FIELD_U8, FIELD_HEX)},
-    [55] = {"HIP", 0, F(FIELD_END)},
+    [55] = {"HIP", 0, F(FIELD_HIP, FIELD_NAMES)},
     [56] = {"NINFO", 0, F(FIELD_STRINGS)},
     [57] = {"RKEY", 0, F(FIELD_U16, FIELD_U8, FIELD_ALGORITHM, FIELD_BASE64)},
     [58] = {"TALINK", 0, F(FIELD_NAME, FIELD_NAME)},
@@ -85,7 +84,9 @@ static const struct rdata_type types[] = {
     [63] = {"ZONEMD", 0, F(FIELD_U32, FIELD_U8, FIELD_U8, FIELD_HEX)},
     [64] = {"SVCB", 0, F(FIELD_U16, FIELD_NAME, FIELD_SVC)},
     [65] = {"HTTPS", 0, F(FIELD_U16, FIELD_NAME, FIELD_SVC)},
-    [66] = {"DSYNC", 0, F(FIELD_TYPE, FIELD_U8, FIELD_U16, FIELD_NAME)},
+    [66] = {"DSYNC", 0, F(FIELD_TYPE, FIELD_SCHEME, FIELD_U16, FIELD_NAME)},
+    [67] = {"HHIT", 0, F(FIELD_BASE64)},
+    [68] = {"BRID", 0, F(FIELD_BASE64)},
     [99] = {"SPF", 0, F(FIELD_STRINGS)},
     [104] = {"NID", 0, F(FIELD_U16, FIELD_NODE64)},
     [105] = {"L32", 0, F(FIELD_U16, FIELD_IPV4)},
@@ -104,10 +105,12 @@ static const struct rdata_type types[] = {
     [256] = {"URI", 0, F(FIELD_U16, FIELD_U16, FIELD_TEXT)},
     [257] = {"CAA", 0, F(FIELD_U8, FIELD_TAG, FIELD_TEXT)},
     [258] = {"AVC", 0, F(FIELD_STRINGS)},
+    [259] = {"DOA", 0, F(FIELD_U32, FIELD_U32, FIELD_U8, FIELD_STRING, FIELD_DATA)},
     [260] = {"AMTRELAY", 0, F(FIELD_RELAY)},
     [261] = {"RESINFO", 0, F(FIELD_STRINGS)},
     [262] = {"WALLET", 0, F(FIELD_STRINGS)},
     [263] = {"CLA", 0, F(FIELD_STRINGS)},
+    [264] = {"IPN", 0, F(FIELD_U64)},
 };
 static const struct rdata_type type_ta = {"TA", 0,
                                           F(FIELD_U16, FIELD_ALGORITHM, FIELD_U8, FIELD_HEX)};

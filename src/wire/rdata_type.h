@@ -39,6 +39,15 @@ enum rdata_field_kind {
     FIELD_SVC,     /* SvcParams (RFC 9460 2.1) */
     FIELD_GATEWAY, /* IPSECKEY: precedence, gateway type, algorithm, gateway (RFC 4025) */
     FIELD_RELAY,   /* AMTRELAY: precedence, D, type, relay (RFC 8777) */
+    FIELD_PORTS,   /* WKS: protocol, ports to the end (RFC 1035 3.4.2) */
+    FIELD_NXT,     /* types up to 127, to the end (RFC 2535 5.2) */
+    FIELD_ATMA,    /* +digits or hex */
+    FIELD_A6,      /* prefix length, suffix, name of the prefix (RFC 2874 3.1) */
+    FIELD_HIP,     /* algorithm, tag, key (RFC 8005 5) */
+    FIELD_NAMES,   /* any number, to the end */
+    FIELD_DATA,    /* base64 to the end, "-" for none */
+    FIELD_U64,
+    FIELD_SCHEME, /* u8, of DSYNC, by name or number (RFC 9859 2.1) */
     FIELD_KINDS
 };
 
