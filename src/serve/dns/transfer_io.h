@@ -1,4 +1,4 @@
-/* A transfer on a connection: its files and what of the newest message is still to be sent. */
+/* A transfer on a stream: with its files. */
 #pragma once
 
 #include "model/snapshot_io.h"
@@ -7,7 +7,6 @@
 struct transfer_stream {
     struct transfer *transfer;
     struct mapped zone, old;
-    struct bytes ready; /* still to be sent of the newest message */
 };
 
 /* Maps the files of the wish from DATA/store and begins. 0, or why a file cannot be had. */

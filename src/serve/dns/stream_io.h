@@ -1,0 +1,78 @@
+/* Streams: the connections of a thread, as bytes. Whoever speaks on them (tcp_io.c: DNS) is told
+ * what came and says what goes. Accepting, limits, time and buffers are here; no message is known
+ * here. */
+#pragma once
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "model/stats.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct streams; /* all of one thread */
+
+enum {
+    STREAM_READ = 16 << 10,              /* taken from a stream at once */
+    STREAM_KEEP_MAX = 2 + 65535,         /* not consumed of what came: one message */
+    STREAM_PATIENCE = 30 * USEC_PER_SEC, /* who takes nothing of what is sent for so long is gone */
+};
+
+/* Who has to go first: those that never asked, where they are many; then the idle; the busy last.
+ */
+enum stream_rank { STREAM_FRESH, STREAM_IDLE, STREAM_BUSY };
+enum { STREAM_RANKS = 3 };
+
+struct stream {
+    struct streams *streams;
+    struct ip client;
+    void *own; /* the speaker's; NULL at first */
+    /* The rest is stream_io.c's alone. */
+    struct stream *older, *newer;
+    int fd;
+    enum stream_rank rank;
+    uint32_t interest; /* epoll's */
+    bool closed;       /* unlinked; freed after the events of this turn */
+    bool ended;        /* the client sends no more: closes once all is sent */
+    bool held;         /* nothing is heard for now */
+    bool pumping;
+    bool unheard; /* there may be whole messages in `in` */
+    usec_t active;
+    uint8_t *in, *out; /* not consumed; not yet taken. NULL where there is nothing */
+    size_t in_length, in_size, out_length, out_sent, out_size;
+};
+
+/* A speaker writes with stream_write(); it may find the stream closed after that. */
+struct stream_speaker {
+    void *context;
+    /* Takes whole messages; returns the bytes consumed, 0: there is no whole one, or stream_hold()
+     * was called. Called until it returns 0 or what it wrote is not taken. */
+    size_t (*heard)(void *context, struct stream *s, const uint8_t *data, size_t length);
+    /* After stream_pump(), whenever all that was written has been taken: writes a little more.
+     * True: that was all. */
+    bool (*pump)(void *context, struct stream *s);
+    /* The stream is about to be freed: `own` is the speaker's to free. */
+    void (*closed)(void *context, struct stream *s);
+};
+
+struct stream_setup {
+    const int *fds; /* listeners: the caller's; made non-blocking */
+    unsigned fd_count;
+    unsigned limit; /* most streams at once */
+    usec_t idle;    /* without a whole message for so long a stream is closed */
+    struct stats_thread *stats;
+    struct stream_speaker speaker;
+};
+
+must_check int streams_open(const struct stream_setup *setup, struct streams **ret);
+/* Waits for what comes, and deals with it. A signal ends the wait. */
+void streams_turn(struct streams *t);
+/* Closes all; NULL is fine. */
+void streams_close(struct streams *t);
+
+/* Sends, and keeps what the kernel does not take. The speaker bounds what it writes: while anything
+ * waits it is not asked for more. */
+void stream_write(struct stream *s, const uint8_t *data, size_t length);
+/* From now on pump() is called; what comes meanwhile is heard, too. */
+void stream_pump(struct stream *s);
+/* Nothing is heard until the pump has ended. */
+void stream_hold(struct stream *s);
