@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "seam/clock.h"
 #include "seam/net.h"
+#include "serve/dns/owed.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -37,6 +38,9 @@ struct streams {
     unsigned count, rank_count[STREAM_RANKS];
     struct stream lists[STREAM_RANKS]; /* heads; .newer is the oldest */
     struct stream *closed;             /* through `older` */
+    struct owed owed;
+    struct mailbox *mailbox; /* answers that are owed */
+    int mailbox_fd;
     usec_t now;
     uint8_t *read; /* READ_SIZE */
 };
@@ -63,7 +67,7 @@ static void stream_link(struct stream *s, enum stream_rank rank)
 
 static bool stream_is_busy(const struct stream *s)
 {
-    return s->out || s->pumping;
+    return s->out || s->pumping || s->owed;
 }
 
 /* Something happened that counts. */
@@ -89,6 +93,8 @@ static void stream_close(struct stream *s)
         return;
     invariant(t->count > 0);
     stream_unlink(s);
+    if (s->owed)
+        owed_forget(&t->owed, s);
     close(s->fd); /* leaves the epoll set with it */
     s->closed = true;
     s->older = t->closed;
@@ -248,7 +254,7 @@ void stream_pump(struct stream *s)
 
 void stream_hold(struct stream *s)
 {
-    invariant(s->pumping); /* else nothing would ever end it */
+    invariant(s->pumping || s->owed); /* else nothing would ever end it */
     s->held = true;
 }
 
@@ -342,6 +348,59 @@ static void stream_drain(struct stream *s)
         stream_resume(s);
 }
 
+/* ---- answers that come later ---- */
+
+struct stream_ticket stream_owe(struct stream *s)
+{
+    struct streams *t = s->streams;
+    uint64_t token =
+        s->owed < STREAM_OWED_MAX ? owed_add(&t->owed, s, t->now + STREAM_PATIENCE) : 0;
+    if (!token)
+        return (struct stream_ticket){NULL, 0};
+    s->owed++;
+    return (struct stream_ticket){mailbox_ref(t->mailbox), token};
+}
+
+void stream_pay(struct stream_ticket ticket, const uint8_t *head, size_t head_length,
+                const uint8_t *body, size_t body_length)
+{
+    mailbox_post(ticket.mailbox, ticket.token, head, head_length, body, body_length);
+    mailbox_unref(ticket.mailbox);
+}
+
+void stream_ticket_drop(struct stream_ticket ticket)
+{
+    mailbox_unref(ticket.mailbox);
+}
+
+/* One less is waited for. */
+static void stream_settle_owed(struct stream *s)
+{
+    invariant(s->owed > 0 && !s->closed);
+    s->owed--;
+    if (!s->pumping)
+        s->held = false;
+    if (!s->out) {
+        stream_touch(s);
+        stream_resume(s);
+    }
+    stream_settle(s);
+}
+
+static void letters_take(struct streams *t)
+{
+    for (struct letter *l = mailbox_take(t->mailbox), *next; l; l = next) {
+        struct stream *s = owed_take(&t->owed, l->to);
+        next = l->next;
+        if (s) {
+            stream_write(s, l->data, l->length);
+            if (!s->closed)
+                stream_settle_owed(s);
+        }
+        free(l);
+    }
+}
+
 /* ---- the loop ---- */
 
 static bool is_listener(const struct streams *t, const void *p)
@@ -353,6 +412,10 @@ static void event_handle(struct streams *t, const struct epoll_event *e)
 {
     if (is_listener(t, e->data.ptr)) {
         listener_accept(t, *(const int *)e->data.ptr);
+        return;
+    }
+    if (e->data.ptr == t->mailbox) {
+        letters_take(t);
         return;
     }
     struct stream *s = e->data.ptr;
@@ -375,6 +438,8 @@ static usec_t rank_time(const struct streams *t, enum stream_rank rank)
 
 static void late_close(struct streams *t)
 {
+    for (struct stream *s; (s = owed_late(&t->owed, t->now));)
+        stream_settle_owed(s);
     for (unsigned i = 0; i < STREAM_RANKS; i++)
         for (struct stream *s; (s = rank_oldest(t, (enum stream_rank)i)) &&
                                t->now - s->active >= rank_time(t, (enum stream_rank)i);)
@@ -406,6 +471,15 @@ void streams_turn(struct streams *t)
     closed_free(t);
 }
 
+static int mailbox_add(struct streams *t)
+{
+    int err = mailbox_open(&t->mailbox, &t->mailbox_fd);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = t->mailbox};
+    if (err)
+        return err;
+    return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->mailbox_fd, &e) < 0 ? -errno : 0;
+}
+
 static int listeners_add(struct streams *t)
 {
     for (unsigned i = 0; i < t->setup.fd_count; i++) {
@@ -428,6 +502,7 @@ int streams_open(const struct stream_setup *setup, struct streams **ret)
     t->read = mem_new(1, READ_SIZE);
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int err = t->epoll_fd < 0 ? -errno : listeners_add(t);
+    err = err ? err : mailbox_add(t);
     if (err) {
         streams_close(t);
         return err;
@@ -444,6 +519,7 @@ void streams_close(struct streams *t)
         for (struct stream *s; (s = rank_oldest(t, (enum stream_rank)i));)
             stream_close(s);
     closed_free(t);
+    mailbox_unref(t->mailbox);
     if (t->epoll_fd >= 0)
         close(t->epoll_fd);
     free(t->read);

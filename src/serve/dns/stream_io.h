@@ -6,6 +6,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "model/stats.h"
+#include "serve/dns/mailbox_io.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,7 @@ struct streams; /* all of one thread */
 enum {
     STREAM_READ = 16 << 10,              /* taken from a stream at once */
     STREAM_KEEP_MAX = 2 + 65535,         /* not consumed of what came: one message */
+    STREAM_OWED_MAX = 16,                /* answers that may come later, on one stream */
     STREAM_PATIENCE = 30 * USEC_PER_SEC, /* who takes nothing of what is sent for so long is gone */
 };
 
@@ -35,7 +37,8 @@ struct stream {
     bool ended;        /* the client sends no more: closes once all is sent */
     bool held;         /* nothing is heard for now */
     bool pumping;
-    bool unheard; /* there may be whole messages in `in` */
+    bool unheard;  /* there may be whole messages in `in` */
+    unsigned owed; /* answers that are still to come */
     usec_t active;
     uint8_t *in, *out; /* not consumed; not yet taken. NULL where there is nothing */
     size_t in_length, in_size, out_length, out_sent, out_size;
@@ -74,5 +77,21 @@ void streams_close(struct streams *t);
 void stream_write(struct stream *s, const uint8_t *data, size_t length);
 /* From now on pump() is called; what comes meanwhile is heard, too. */
 void stream_pump(struct stream *s);
-/* Nothing is heard until the pump has ended. */
+/* Nothing is heard until the pump has ended or an answer that is owed has come. */
 void stream_hold(struct stream *s);
+
+/* The right to write once, later, on a stream that may have died meanwhile. */
+struct stream_ticket {
+    struct mailbox *mailbox; /* NULL: there is none */
+    uint64_t token;
+};
+/* None where STREAM_OWED_MAX answers are owed on this stream, or OWED_MAX in this thread: the
+ * speaker holds the stream, or says that it cannot. An answer that has not come after
+ * STREAM_PATIENCE is no longer waited for. */
+must_check struct stream_ticket stream_owe(struct stream *s);
+/* Writes head and body in one go. Once for each ticket; from any thread, also when the streams are
+ * closed. */
+void stream_pay(struct stream_ticket ticket, const uint8_t *head, size_t head_length,
+                const uint8_t *body, size_t body_length);
+/* It will not be paid. */
+void stream_ticket_drop(struct stream_ticket ticket);

@@ -1,11 +1,11 @@
 /* DNS over streams (RFC 7766): a worker thread. Queries are answered in the order they came, but
  * for transfers, whose messages go between the answers to what is asked meanwhile (RFC 9103 6.3),
  * and for messages that are answered later. */
+#include "serve/dns/tcp_io.h"
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "serve/dns/stream_io.h"
 #include "serve/dns/transfer_io.h"
 #include "serve/dns/worker_io.h"
 #include <stdlib.h>
@@ -138,6 +138,13 @@ static size_t queries_answer(void *worker, struct stream *s, const uint8_t *data
 static void stream_forget(void *worker, struct stream *s)
 {
     transfer_end(worker, s);
+}
+
+void tcp_answer(struct stream_ticket ticket, const uint8_t *message, size_t length)
+{
+    const uint8_t frame[TCP_FRAME] = {(uint8_t)(length >> 8), (uint8_t)length};
+    invariant(length <= DNS_MESSAGE_MAX);
+    stream_pay(ticket, frame, sizeof frame, message, length);
 }
 
 void *tcp_worker_run(void *worker)
