@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "wire/dnskey.h"
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -99,15 +100,6 @@ static void public_ed25519(const EVP_PKEY *pair, struct writer *w)
         w->failed = true;
 }
 
-static uint16_t tag_of(const uint8_t *rdata, size_t length)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < length; i++)
-        sum += i & 1 ? rdata[i] : (uint32_t)rdata[i] << 8;
-    sum += sum >> 16 & 0xffff;
-    return (uint16_t)sum;
-}
-
 /* Takes the pair over, also on failure. */
 static int key_make(EVP_PKEY *pair, unsigned algorithm, uint16_t flags, struct dnssec_key **ret)
 {
@@ -129,7 +121,7 @@ static int key_make(EVP_PKEY *pair, unsigned algorithm, uint16_t flags, struct d
         return ERR_INVALID;
     }
     key->length = w.position;
-    key->tag = tag_of(key->rdata, key->length);
+    key->tag = dnskey_tag(key->rdata, key->length);
     *ret = key;
     return 0;
 }

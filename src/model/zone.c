@@ -20,6 +20,30 @@ static bool range_right(uint64_t offset, uint64_t size, uint64_t file_size)
            size <= file_size - offset;
 }
 
+/* A chain that came with the zone may be missing. */
+static bool chain_wrong(const struct zone_header *h)
+{
+    bool is_signed = h->flags & ZONE_SIGNED, given = h->flags & ZONE_GIVEN;
+
+    if (h->flags & (ZONE_NSEC3 | ZONE_GIVEN) && !is_signed)
+        return true;
+    if (given && h->chain_count == 0)
+        return h->flags & ZONE_NSEC3;
+    return is_signed != (h->chain_count > 0);
+}
+
+/* What nothing uses is zero. */
+static bool salt_wrong(const struct zone_header *h)
+{
+    bool given = (h->flags & (ZONE_NSEC3 | ZONE_GIVEN)) == (ZONE_NSEC3 | ZONE_GIVEN);
+
+    for (unsigned i = h->nsec3_salt_length; i < sizeof h->nsec3_salt; i++)
+        if (h->nsec3_salt[i])
+            return true;
+    return h->nsec3_iterations > NSEC3_ITERATIONS_MAX ||
+           (!given && (h->nsec3_iterations || h->nsec3_salt_length));
+}
+
 static int header_check(const struct zone_header *h, size_t size)
 {
     uint64_t slots = (uint64_t)h->slot_mask + 1;
@@ -37,8 +61,8 @@ static int header_check(const struct zone_header *h, size_t size)
         !range_right(h->steered, (uint64_t)h->steered_count * sizeof(uint64_t), size) ||
         !range_right(h->nodes, sizeof(struct zone_node), size) || h->apex != h->nodes ||
         !range_right(h->negative, sizeof(struct zone_image), size) ||
-        !range_right(h->chain, (uint64_t)h->chain_count * link, size) ||
-        !(h->flags & ZONE_SIGNED) != !h->chain_count || zone_variants(h) > h->nodes)
+        !range_right(h->chain, (uint64_t)h->chain_count * link, size) || chain_wrong(h) ||
+        salt_wrong(h) || zone_variants(h) > h->nodes)
         return ERR_BOUNDS;
     return 0;
 }

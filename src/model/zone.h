@@ -18,7 +18,8 @@
  * they are sent for; before the addition such a word may lie below 0xc00c.
  *
  * A signed zone has the signatures of a set behind its records in the heap, and a chain: what
- * proves that a name or a type is not there (RFC 4035, RFC 5155). NSEC records are sets like
+ * proves that a name or a type is not there (RFC 4035, RFC 5155). Both are made here
+ * (model/zone_sign.h), or came with the zone (zone_given.c). NSEC records are sets like
  * others; NSEC3 records belong to hashes, not to names, and hang on the chain alone. Images hold no
  * signatures, so an answer without DO is what it would be in an unsigned zone; the server appends
  * them.
@@ -30,11 +31,12 @@
 #include "base/attr.h"
 #include "base/text.h"
 #include "wire/dname.h"
+#include "wire/nsec3.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ZONE_VERSION = 3 };
+enum { ZONE_VERSION = 4 };
 
 struct zone_header {
     char magic[8]; /* "HFZONE\r\n" */
@@ -57,12 +59,16 @@ struct zone_header {
                           zone_link (NSEC3), sorted; then, 8-byte aligned, where the zone is signed,
                           uint32_t[steered_count][2]: zone_variant() */
     uint32_t chain_count;
-    uint32_t proof_ttl; /* of NSEC and NSEC3 records (RFC 9077) */
+    uint32_t proof_ttl; /* of negative answers (RFC 2308), and of NSEC and NSEC3 records made here
+                           (RFC 9077) */
     uint16_t origin_length;
     uint8_t labels;     /* of the origin */
     uint8_t labels_max; /* of the longest name, for the closest-encloser search */
     uint8_t flags;      /* enum zone_flag */
     uint8_t origin[DNAME_MAX];
+    uint8_t nsec3_salt_length; /* RFC 5155 3.1: 0, but in a zone that came signed */
+    uint16_t nsec3_iterations;
+    uint8_t nsec3_salt[NSEC3_SALT_MAX];
 };
 
 enum zone_flag {
@@ -70,6 +76,8 @@ enum zone_flag {
     ZONE_HAS_CUT = 2,
     ZONE_SIGNED = 4, /* every set that is ours to sign has signatures, and there is a chain */
     ZONE_NSEC3 = 8,  /* the chain's kind; without: NSEC */
+    ZONE_GIVEN = 16, /* with ZONE_SIGNED: signatures and chain are those that came with the zone;
+                        what they lack is not made up */
 };
 
 /* RFC 5155 3.1.7: the hash of a name that is there, and its NSEC3 record. */
@@ -77,6 +85,7 @@ enum { ZONE_HASH_SIZE = 20 };
 struct zone_link {
     uint8_t hash[ZONE_HASH_SIZE];
     uint32_t records; /* offset / 8: struct zone_records, one record and its signatures */
+    uint32_t ttl;
 };
 
 /* A slot: the high 32 bits of dname_hash(name), then the node's offset / 8 (0 = empty slot). Linear
@@ -205,12 +214,25 @@ static inline const struct zone_image *zone_set_image(const struct zone_node *n,
 
 /* ---- chain ---- */
 
-/* NSEC: the name that is there and comes last up to this one of the zone, whose record proves what
+/* Both want a chain that is not empty (only one that came with a zone can be).
+ * NSEC: the name that is there and comes last up to this one of the zone, whose record proves what
  * is at it or that nothing is (NULL never: the apex is first). */
 const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *name);
 /* NSEC3: the link with the last hash up to this one, or the very last (the chain is a ring). */
 const struct zone_link *zone_link_find(const struct zone *z,
                                        const uint8_t hash[static ZONE_HASH_SIZE]);
+
+/* The hash that the zone's chain has for a lower name. ZONE_NSEC3 only. */
+static inline void zone_name_hash(const struct zone *z, const uint8_t *name, size_t length,
+                                  uint8_t ret_hash[static ZONE_HASH_SIZE])
+{
+    const struct zone_header *h = z->header;
+    if (h->flags & ZONE_GIVEN)
+        nsec3_hash_salted(name, length, h->nsec3_iterations, h->nsec3_salt, h->nsec3_salt_length,
+                          ret_hash);
+    else
+        nsec3_hash(name, length, ret_hash);
+}
 
 static inline uint64_t zone_variants(const struct zone_header *h)
 {
@@ -256,9 +278,13 @@ struct zone_seal {
 /* Before the first record; `seal` outlives the builder. RRSIG, NSEC, NSEC3 and NSEC3PARAM records
  * that are added are ignored from now on: they will be made anew. */
 void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal);
-/* Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names
+/* A zone whose apex holds DNSKEY records and signatures, and that has no seal, keeps its signatures
+ * and its chain as they are; what is wrong with them is said in `problems`, and refuses nothing
+ * (L3).
+ *
+ * Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names
  * without static A/AAAA/CNAME and not below a cut, ...) and makes the file's bytes (free with
- * free()). Problems are appended to `problems` as "path:line:column: sentence\n"; 0, or ERR_INVALID
- * with at least one problem. */
+ * free()). Problems are appended to `problems` as "path:line:column: sentence\n"; ERR_INVALID with
+ * at least one problem, or 0, perhaps with some that do not keep the zone from being served. */
 must_check int zone_builder_finish(struct zone_builder *b, const char *path, struct text *problems,
                                    uint8_t **ret_data, size_t *ret_size);

@@ -111,10 +111,20 @@ struct zone_builder {
     struct build_link *variants; /* two a steered name: see zone_variant(); or without an entry */
     size_t variant_count;
 
+    struct build_given *given; /* NULL: no signatures came with the zone */
+    uint16_t nsec3_iterations; /* of its chain */
+    uint8_t nsec3_salt_length, nsec3_salt[NSEC3_SALT_MAX];
+
     struct text *problems;
     unsigned problem_count;
     const char *path;
 };
+
+/* Zones that bring their signatures along (zone_given.c). take: after the records were sorted and
+ * before there is a tree, takes signatures and NSEC3 records out from among them. attach: once the
+ * zone was found right, puts them where the seal's would be, and says what is wrong with them. */
+void zone_given_take(struct zone_builder *b);
+void zone_given_attach(struct zone_builder *b);
 
 /* A record of a name by its key, in memory of the builder; not yet among its items. */
 struct zone_entry *zone_entry_make(struct zone_builder *b, const uint8_t *key, size_t key_length,
@@ -126,6 +136,10 @@ uint32_t zone_negative_ttl(const struct zone_builder *b);
 
 /* Appends "path:line:1: sentence"; e may be NULL for the zone as a whole. */
 void zone_problem(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)
+    printf_like(3, 4);
+
+/* The same, of what does not keep the zone from being served. */
+void zone_warning(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)
     printf_like(3, 4);
 
 /* name (relative to the origin for `relative` bytes) -> key; returns the key's length. */
@@ -153,6 +167,14 @@ bool build_set_next(const struct zone_builder *b, const struct build_node *n, ui
                     struct build_set *ret_set);
 bool build_set_find(const struct zone_builder *b, const struct build_node *n, uint16_t type,
                     struct build_set *ret_set);
+/* RFC 4035 2.2: is the set of this type ours to sign? Not delegations, nor what lies below. */
+static inline bool build_set_is_ours(const struct build_node *n, uint16_t type)
+{
+    return !(n->flags & NODE_BELOW_CUT) &&
+           (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
+}
+/* How many sets there are, as the nodes and build_set_next give them. */
+size_t build_sets_count(const struct zone_builder *b);
 
 /* ---- images ---- */
 

@@ -209,18 +209,36 @@ void zone_builder_file(struct zone_builder *b, const char *path)
 
 /* ---- problems ---- */
 
+static void problem_append(struct zone_builder *b, const struct zone_entry *e, const char *format,
+                           va_list args) __attribute__((format(printf, 3, 0)));
+
+static void problem_append(struct zone_builder *b, const struct zone_entry *e, const char *format,
+                           va_list args)
+{
+    text_appendf(b->problems, "%s:%u:1: ", e && e->file ? b->files[e->file - 1] : b->path,
+                 e && e->line ? e->line : 1);
+    text_vappendf(b->problems, format, args);
+    text_append(b->problems, "\n");
+}
+
 void zone_problem(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)
 {
     va_list args;
 
     if (b->problem_count++ >= ZONEFILE_PROBLEMS_MAX)
         return;
-    text_appendf(b->problems, "%s:%u:1: ", e && e->file ? b->files[e->file - 1] : b->path,
-                 e && e->line ? e->line : 1);
     va_start(args, format);
-    text_vappendf(b->problems, format, args);
+    problem_append(b, e, format, args);
     va_end(args);
-    text_append(b->problems, "\n");
+}
+
+void zone_warning(struct zone_builder *b, const struct zone_entry *e, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    problem_append(b, e, format, args);
+    va_end(args);
 }
 
 int zone_builder_finish(struct zone_builder *b, const char *path, struct text *problems,
@@ -236,11 +254,15 @@ int zone_builder_finish(struct zone_builder *b, const char *path, struct text *p
     if (b->seal && b->seal->prepare(b->seal->context, b) < 0)
         zone_problem(b, NULL, "the zone's keys cannot be published");
     zone_entries_sort(b);
+    if (!b->seal)
+        zone_given_take(b);
     zone_tree_make(b);
     zone_index_make(b);
     zone_check(b);
     if (b->problem_count == 0 && b->seal && b->seal->sign(b->seal->context, b) < 0)
         zone_problem(b, NULL, "the zone cannot be signed, so it is not served");
+    if (b->problem_count == 0 && b->given)
+        zone_given_attach(b);
     if (b->problem_count == 0)
         zone_write(b, &data, &size);
     if (b->problem_count) {

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 
 enum {
-    TYPES_MAX = 255 + 4,
-    WINDOW_MAX = 2 + 32,
-    BITMAP_MAX = TYPES_MAX * WINDOW_MAX,
+    TYPES_MAX = ZONE_BITMAP_TYPES,
+    WINDOW_MAX = ZONE_BITMAP_WINDOW,
     NSEC3_FIXED = 6 + NSEC3_HASH_SIZE, /* algorithm, flags, iterations, no salt, hash with length */
 };
 
@@ -24,7 +23,10 @@ static void type_add(struct types *t, uint16_t type)
 
     invariant(t->count < TYPES_MAX);
     for (; at && t->list[at - 1] > type; at--)
-        t->list[at] = t->list[at - 1];
+        ;
+    if (at && t->list[at - 1] == type)
+        return;
+    memmove(t->list + at + 1, t->list + at, (t->count - at) * sizeof *t->list);
     t->list[at] = type;
     t->count++;
 }
@@ -78,6 +80,20 @@ static size_t bitmap_write(const struct types *t, uint8_t *to)
     return used;
 }
 
+size_t zone_chain_bitmap(const struct zone_builder *b, const struct build_node *n,
+                         unsigned families, bool hashed, uint8_t ret[static ZONE_BITMAP_MAX])
+{
+    struct types types;
+
+    types_of(b, n, families, &types);
+    bool insecure = types.count == 1 && n->flags & NODE_CUT;
+    if (!hashed)
+        type_add(&types, DNS_NSEC);
+    if (!hashed || (types.count && !insecure)) /* something is signed */
+        type_add(&types, DNS_RRSIG);
+    return bitmap_write(&types, ret);
+}
+
 /* ---- NSEC ---- */
 
 static bool is_named(const struct build_node *n)
@@ -89,14 +105,10 @@ static const struct zone_entry *nsec_make(struct zone_builder *b, const struct b
                                           const struct build_node *next, uint32_t ttl,
                                           unsigned families)
 {
-    uint8_t rdata[DNAME_MAX + BITMAP_MAX];
-    struct types types;
+    uint8_t rdata[DNAME_MAX + ZONE_BITMAP_MAX];
 
     size_t length = zone_key_name(b, next->key, next->key_length, rdata);
-    types_of(b, n, families, &types);
-    type_add(&types, DNS_NSEC);
-    type_add(&types, DNS_RRSIG);
-    length += bitmap_write(&types, rdata + length);
+    length += zone_chain_bitmap(b, n, families, false, rdata + length);
     return zone_entry_make(b, n->key, n->key_length, DNS_NSEC, ttl, rdata, (uint16_t)length);
 }
 
@@ -167,15 +179,10 @@ static const struct zone_entry *nsec3_make(struct zone_builder *b, const struct 
                                            const struct build_link *next, uint32_t ttl,
                                            unsigned families)
 {
-    uint8_t rdata[NSEC3_FIXED + BITMAP_MAX] = {[0] = 1, [5] = NSEC3_HASH_SIZE};
-    struct types types;
+    uint8_t rdata[NSEC3_FIXED + ZONE_BITMAP_MAX] = {[0] = 1, [5] = NSEC3_HASH_SIZE};
 
     memcpy(rdata + 6, next->hash, NSEC3_HASH_SIZE);
-    types_of(b, n, families, &types);
-    bool insecure = types.count == 1 && n->flags & NODE_CUT;
-    if (types.count && !insecure) /* something is signed */
-        type_add(&types, DNS_RRSIG);
-    size_t length = NSEC3_FIXED + bitmap_write(&types, rdata + NSEC3_FIXED);
+    size_t length = NSEC3_FIXED + zone_chain_bitmap(b, n, families, true, rdata + NSEC3_FIXED);
     return zone_entry_make(b, n->key, n->key_length, DNS_NSEC3, ttl, rdata, (uint16_t)length);
 }
 

@@ -21,7 +21,7 @@ static void link_enter(struct zone_cursor *c)
     memcpy(c->link_owner + NSEC3_LABEL_SIZE, h->origin, h->origin_length);
     c->owner = c->link_owner;
     c->type = DNS_NSEC3;
-    c->ttl = h->proof_ttl;
+    c->ttl = link_at(c)->ttl;
     c->signature = false;
     c->record = zone_records_first(c->zone, link_at(c)->records);
 }

@@ -38,9 +38,9 @@ static void links_dump(const struct zone *z, struct text *out)
     for (uint32_t i = 0; h->flags & ZONE_NSEC3 && i < h->chain_count; i++) {
         nsec3_label(links[i].hash, owner);
         memcpy(owner + NSEC3_LABEL_SIZE, h->origin, h->origin_length);
-        records_dump(owner, DNS_NSEC3, h->proof_ttl, zone_records_first(z, links[i].records), out);
+        records_dump(owner, DNS_NSEC3, links[i].ttl, zone_records_first(z, links[i].records), out);
         if (zone_records_signature_first(z, links[i].records, &r))
-            records_dump(owner, DNS_RRSIG, h->proof_ttl, r, out);
+            records_dump(owner, DNS_RRSIG, links[i].ttl, r, out);
     }
 }
 

@@ -231,30 +231,12 @@ static int set_sign(struct signing *g, const uint8_t *owner, const struct build_
 
 /* ---- the zone ---- */
 
-/* RFC 4035 2.2: what is ours. */
-static bool set_is_ours(const struct build_node *n, uint16_t type)
-{
-    return !(n->flags & NODE_BELOW_CUT) &&
-           (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
-}
-
-static size_t sets_count(const struct zone_builder *b)
-{
-    struct build_set set;
-    size_t count = 0;
-
-    for (size_t i = 0; i < b->node_count; i++)
-        for (uint32_t position = 0; build_set_next(b, &b->nodes[i], &position, &set);)
-            count++;
-    return count;
-}
-
 static int nodes_sign(struct signing *g)
 {
     struct zone_builder *b = g->b;
     size_t index = 0;
 
-    b->signature_count = sets_count(b);
+    b->signature_count = build_sets_count(b);
     b->signatures = arena_new(&b->arena, b->signature_count, sizeof *b->signatures);
     for (size_t i = 0; i < b->node_count; i++) {
         const struct build_node *n = &b->nodes[i];
@@ -262,7 +244,7 @@ static int nodes_sign(struct signing *g)
         struct build_set set;
         zone_key_name(b, n->key, n->key_length, name);
         for (uint32_t position = 0; build_set_next(b, n, &position, &set); index++) {
-            if (!set_is_ours(n, set.type))
+            if (!build_set_is_ours(n, set.type))
                 continue;
             int err = set_sign(g, name, &set, NULL, &b->signatures[index]);
             if (err < 0)

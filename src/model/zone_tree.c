@@ -51,6 +51,17 @@ bool build_set_find(const struct zone_builder *b, const struct build_node *n, ui
     return false;
 }
 
+size_t build_sets_count(const struct zone_builder *b)
+{
+    struct build_set set;
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->node_count; i++)
+        for (uint32_t position = 0; build_set_next(b, &b->nodes[i], &position, &set);)
+            count++;
+    return count;
+}
+
 /* ---- nodes ---- */
 
 static bool is_wildcard(const uint8_t *label)

@@ -11,7 +11,8 @@
  * 5. Flags say what the records say; the apex has SOA and NS.
  * 6. In a signed zone every set has signatures but delegations and what lies below them, and the
  * chain leads in order to NSEC records of names that are ours, the apex first, or to NSEC3
- * records. */
+ * records. Where signatures and chain came with the zone (ZONE_GIVEN), they may lack any of that:
+ * what is there leads in order to what there is. */
 #include "model/zone_verify.h"
 #include "base/bytes.h"
 #include "base/invariant.h"
@@ -137,8 +138,9 @@ static bool records_check(struct walk *w, const struct zone_set *s, bool is_sign
     if ((uint64_t)s->records * 8 != w->heap || end - w->heap < sizeof(struct zone_records))
         return false;
     const struct zone_records *r = (const struct zone_records *)(w->z->base + w->heap);
+    bool given = w->z->header->flags & ZONE_GIVEN;
     if (r->count != s->record_count || r->count == 0 || r->length > end - w->heap - sizeof *r ||
-        (r->signatures > 0) != is_signed)
+        (!given && (r->signatures > 0) != is_signed))
         return false;
     struct reader data = reader_init(r + 1, r->length);
     if (!rdata_pass(&data, s->type, r->count) || !rdata_pass(&data, DNS_RRSIG, r->signatures))
@@ -178,8 +180,9 @@ static bool link_check(struct walk *w, const struct zone_node *n, uint64_t offse
     if (!(h->flags & ZONE_SIGNED) || h->flags & ZONE_NSEC3 || n->flags & NODE_BELOW_CUT)
         return true;
     if (!nsec)
-        return !(n->flags & NODE_APEX);
-    return nsec->record_count == 1 && w->links < h->chain_count && chain[w->links++] == offset / 8;
+        return !(n->flags & NODE_APEX) || h->flags & ZONE_GIVEN;
+    return (nsec->record_count == 1 || h->flags & ZONE_GIVEN) && w->links < h->chain_count &&
+           chain[w->links++] == offset / 8;
 }
 
 static bool sets_check(struct walk *w, const struct zone_node *n, uint64_t offset)
@@ -417,5 +420,5 @@ bool zone_verify(const struct zone *z)
     return chain_check(&w) && w.position == h->size && w.heap == h->steered &&
            w.records == h->record_count && w.steered == h->steered_count &&
            w.wildcards == w.wildcard_parents && w.labels_max == h->labels_max &&
-           w.flags == (h->flags & ~(ZONE_SIGNED | ZONE_NSEC3)) && apex_check(z);
+           w.flags == (h->flags & ~(ZONE_SIGNED | ZONE_NSEC3 | ZONE_GIVEN)) && apex_check(z);
 }

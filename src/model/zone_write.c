@@ -220,6 +220,9 @@ static void header_start(const struct zone_builder *b, struct zone_header *h)
     const struct zone_entry *e = soa.items[0].entry;
     h->flags = b->seal_flags;
     h->proof_ttl = b->seal_flags & ZONE_SIGNED ? zone_negative_ttl(b) : 0;
+    h->nsec3_iterations = b->nsec3_iterations;
+    h->nsec3_salt_length = b->nsec3_salt_length;
+    memcpy(h->nsec3_salt, b->nsec3_salt, b->nsec3_salt_length);
     struct reader serial = reader_init(zone_entry_rdata(e) + e->rdata_length - 20, 4);
     h->serial = reader_u32(&serial);
     for (size_t i = 0; i < b->node_count; i++) {
@@ -294,6 +297,7 @@ static void chain_write(const struct zone_builder *b, struct zone_out *o,
     for (size_t i = 0; i < b->link_count; i++) {
         struct build_set set = link_set(&b->links[i], &item);
         memcpy(links[i].hash, b->links[i].hash, ZONE_HASH_SIZE);
+        links[i].ttl = set.ttl;
         links[i].records = records_write(o, &set, &b->links[i].signatures);
     }
     o->records -= b->link_count; /* no name has them */

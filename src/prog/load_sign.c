@@ -29,6 +29,18 @@ static uint8_t *steered_families(const struct config *c, uint32_t zone)
     return families;
 }
 
+/* The zone that is served came with signatures of a key that is not here. */
+static int given_refuse(const struct config_zone *z, struct text *problems)
+{
+    text_appendf(problems,
+                 "%s: zone %s is served with the signatures it came with; the parent may have a DS "
+                 "for their key, and has none for a new one. First have it served unsigned (no DS "
+                 "at the parent, no signatures in the file), or go on signing it where it is "
+                 "signed now\n",
+                 z->file, z->name);
+    return ERR_REFUSED;
+}
+
 int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
                    uint64_t hash, int64_t wall, struct text *problems, struct load_sign *ret)
 {
@@ -47,13 +59,19 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
         .wall = wall,
         .served_signed = ret->has_old && ret->old.header->flags & ZONE_SIGNED,
     };
+    bool given = request.served_signed && ret->old.header->flags & ZONE_GIVEN;
+    if (given) {
+        if (z->dnssec.on && !dnssec_keys_exist(r->data, z->name))
+            return given_refuse(z, problems);
+        request.served_signed = false;
+    }
     int err = dnssec_keys_load(&request, problems, &ret->ring);
     if (err || !ret->ring)
         return err;
     ret->families = steered_families(c, zone);
     ret->sign = (struct zone_sign){.keys = &ret->ring->keys,
                                    .steered_families = ret->families,
-                                   .previous = ret->has_old ? &ret->old : NULL};
+                                   .previous = ret->has_old && !given ? &ret->old : NULL};
     ret->seal = zone_sign_seal(&ret->sign);
     return 0;
 }

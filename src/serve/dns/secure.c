@@ -105,7 +105,7 @@ static bool link_is_new(struct links *l, const struct zone *z, uint32_t records)
 
 /* Owner: labels before the origin, then the origin. */
 static uint16_t link_write(const struct secure_place *p, const uint8_t *labels, size_t length,
-                           uint16_t type, uint32_t records)
+                           uint16_t type, uint32_t ttl, uint32_t records)
 {
     const struct zone_header *h = p->z->header;
     struct zone_record r = zone_records_first(p->z, records);
@@ -116,12 +116,12 @@ static uint16_t link_write(const struct secure_place *p, const uint8_t *labels, 
     memcpy(name + length, h->origin, h->origin_length);
     writer_bytes(p->w, name, length);
     owner_write(p->w, p->origin, h->origin, h->origin_length);
-    record_write(p->w, type, h->proof_ttl, &r);
+    record_write(p->w, type, ttl, &r);
     uint16_t owner = !length && p->origin ? p->origin
                      : at <= POINTER_MAX  ? (uint16_t)(0xc000 | at)
                                           : 0;
-    return (uint16_t)(1 + secure_signatures(p, records, h->proof_ttl, owner, name,
-                                            length + h->origin_length));
+    return (uint16_t)(1 +
+                      secure_signatures(p, records, ttl, owner, name, length + h->origin_length));
 }
 
 static uint32_t link_records(const struct links *l, uint32_t records)
@@ -140,53 +140,110 @@ static void links_vary(const struct secure_place *p, struct links *l, const stru
         return;
     l->variant = zone_variant(p->z, n->steered, p->type == DNS_AAAA);
     if (p->z->header->flags & ZONE_NSEC3) {
-        nsec3_hash(zone_node_name(n), n->name_length, hash);
+        zone_name_hash(p->z, zone_node_name(n), n->name_length, hash);
         l->plain = zone_link_find(p->z, hash)->records;
     } else {
         l->plain = zone_node_set(n, DNS_NSEC)->records;
     }
 }
 
+/* The NSEC3 record for a name: its own (*ret_own), or the one whose gap it falls into. */
+static const struct zone_link *hashed_find(const struct zone *z, const uint8_t *name, size_t length,
+                                           bool *ret_own)
+{
+    uint8_t hash[NSEC3_HASH_SIZE];
+
+    zone_name_hash(z, name, length, hash);
+    const struct zone_link *link = zone_link_find(z, hash);
+    *ret_own = memcmp(link->hash, hash, sizeof hash) == 0;
+    return link;
+}
+
+static uint16_t hashed_add(const struct secure_place *p, struct links *l,
+                           const struct zone_link *link)
+{
+    uint8_t label[NSEC3_LABEL_SIZE];
+
+    if (!link_is_new(l, p->z, link->records))
+        return 0;
+    nsec3_label(link->hash, label);
+    return link_write(p, label, sizeof label, DNS_NSEC3, link->ttl, link_records(l, link->records));
+}
+
+/* n: has an NSEC record */
+static uint16_t named_add(const struct secure_place *p, struct links *l, const struct zone_node *n)
+{
+    const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
+
+    invariant(nsec);
+    if (!link_is_new(l, p->z, nsec->records))
+        return 0;
+    return link_write(p, zone_node_name(n), (size_t)n->name_length - p->z->header->origin_length,
+                      DNS_NSEC, nsec->ttl, link_records(l, nsec->records));
+}
+
 /* The chain's record for a name: its own, or the one whose gap it falls into. */
 static uint16_t link_add(const struct secure_place *p, struct links *l, const uint8_t *name,
                          size_t length)
 {
-    const struct zone_header *h = p->z->header;
-    uint8_t hash[NSEC3_HASH_SIZE], label[NSEC3_LABEL_SIZE];
+    bool own;
 
-    if (h->flags & ZONE_NSEC3) {
-        nsec3_hash(name, length, hash);
-        const struct zone_link *link = zone_link_find(p->z, hash);
-        if (!link_is_new(l, p->z, link->records))
-            return 0;
-        nsec3_label(link->hash, label);
-        return link_write(p, label, sizeof label, DNS_NSEC3, link_records(l, link->records));
-    }
-    const struct zone_node *n = zone_named_find(p->z, name);
-    const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
-    invariant(nsec);
-    if (!link_is_new(l, p->z, nsec->records))
-        return 0;
-    return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
-                      link_records(l, nsec->records));
+    if (p->z->header->flags & ZONE_NSEC3)
+        return hashed_add(p, l, hashed_find(p->z, name, length, &own));
+    return named_add(p, l, zone_named_find(p->z, name));
 }
 
-/* The record of a name that is there. NSEC: its own, but for an empty non-terminal. */
+/* What is left of `name` when it is one label longer than the encloser. */
+static size_t name_trim(const uint8_t **name, size_t length, size_t encloser_length)
+{
+    while (length - **name - 1u > encloser_length) {
+        length -= **name + 1u;
+        *name += **name + 1u;
+    }
+    return length;
+}
+
+/* RFC 5155 7.2.1: the closest encloser that has a record of its own (with opt-out the names on the
+ * way to an unsigned delegation have none), and the gap below it that the name falls into. Moves
+ * *encloser there. */
+static uint16_t hashed_encloser_add(const struct secure_place *p, struct links *l,
+                                    const struct zone_node **encloser, const uint8_t *name,
+                                    size_t length)
+{
+    const struct zone_node *n = *encloser;
+    const struct zone_link *link;
+    bool own;
+
+    for (;; n = zone_node_at(p->z, (uint64_t)n->parent * 8)) {
+        link = hashed_find(p->z, zone_node_name(n), n->name_length, &own);
+        if (own || n->flags & NODE_APEX)
+            break;
+    }
+    *encloser = n;
+    uint16_t count = hashed_add(p, l, link);
+    length = name_trim(&name, length, n->name_length);
+    return (uint16_t)(count + link_add(p, l, name, length));
+}
+
+/* The record of a name that is there. NSEC: its own, but for an empty non-terminal. NSEC3: its own,
+ * but where opt-out leaves it out. */
 static uint16_t link_of(const struct secure_place *p, struct links *l, const struct zone_node *n)
 {
-    const struct zone_header *h = p->z->header;
-    const struct zone_set *nsec = h->flags & ZONE_NSEC3 ? NULL : zone_node_set(n, DNS_NSEC);
+    bool own;
 
-    if (!nsec)
-        return link_add(p, l, zone_node_name(n), n->name_length);
-    if (!link_is_new(l, p->z, nsec->records))
-        return 0;
-    return link_write(p, zone_node_name(n), (size_t)n->name_length - h->origin_length, DNS_NSEC,
-                      link_records(l, nsec->records));
+    if (!(p->z->header->flags & ZONE_NSEC3))
+        return zone_node_set(n, DNS_NSEC) ? named_add(p, l, n)
+                                          : link_add(p, l, zone_node_name(n), n->name_length);
+    const struct zone_link *link = hashed_find(p->z, zone_node_name(n), n->name_length, &own);
+    if (own || n->flags & NODE_APEX)
+        return hashed_add(p, l, link);
+    const struct zone_node *encloser = zone_node_at(p->z, (uint64_t)n->parent * 8);
+    return hashed_encloser_add(p, l, &encloser, zone_node_name(n), n->name_length);
 }
 
 /* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
- * next closer name, the wildcard at the encloser. */
+ * next closer name, the wildcard at the encloser. A zone that came signed without a chain has
+ * nothing to show. */
 uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
                        const struct match *m, bool positive)
 {
@@ -194,25 +251,26 @@ uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t
     uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
     uint16_t count = 0;
 
+    if (!p->z->header->chain_count)
+        return 0;
     links_start(&links, p);
     if (!positive)
         links_vary(p, &links, m);
     if (!m->encloser)
         return link_of(p, &links, m->node);
-    const uint8_t *encloser = zone_node_name(m->encloser);
-    size_t encloser_length = m->encloser->name_length;
-    invariant(encloser_length < length);
-    if (p->z->header->flags & ZONE_NSEC3 && !positive)
-        count = link_add(p, &links, encloser, encloser_length);
-    while (length - name[0] - 1u > encloser_length) {
-        length -= name[0] + 1u;
-        name += name[0] + 1u;
+    const struct zone_node *encloser = m->encloser;
+    invariant(encloser->name_length < length);
+    if (p->z->header->flags & ZONE_NSEC3 && !positive) {
+        count = hashed_encloser_add(p, &links, &encloser, name, length);
+    } else {
+        const uint8_t *next = name;
+        size_t next_length = name_trim(&next, length, encloser->name_length);
+        count = link_add(p, &links, next, next_length);
     }
-    count = (uint16_t)(count + link_add(p, &links, name, length));
-    if (positive || encloser_length + 2 > DNAME_MAX)
+    if (positive || encloser->name_length + 2 > DNAME_MAX)
         return count;
-    memcpy(wildcard + 2, encloser, encloser_length);
-    return (uint16_t)(count + link_add(p, &links, wildcard, encloser_length + 2));
+    memcpy(wildcard + 2, zone_node_name(encloser), encloser->name_length);
+    return (uint16_t)(count + link_add(p, &links, wildcard, encloser->name_length + 2u));
 }
 
 uint16_t secure_delegation(const struct secure_place *p, const struct zone_node *cut)
