@@ -113,7 +113,8 @@ def test_delv(served, open_path):  # noqa: F811
     for zone in ZONES:
         for name, rtype in (("www", "A"), ("x.wild", "A"), ("mixed-case", "MX"), ("ent", "A"), ("missing", "A")):
             out = run("delv", f"@{served.address}", "-p", DNS_PORT, "-a", anchor, "+root=test", full(name, zone), rtype)
-            assert "fully validated" in out, out
+            spanned = zone == "optout.test" and name in ("x.wild", "missing")  # RFC 5155 9.2
+            assert "fully validated" in out or spanned and "unsigned answer" in out, out
 
 
 def test_transfers_give_back_what_came(served, signed):
@@ -132,7 +133,7 @@ def test_wrong_but_on_the_air(served, signed):
     done = reload_of(served)
     assert done.returncode == 0, done.stdout + done.stderr
     assert wait_for(lambda: "no signature by a key of the zone" in served.log()), served.log()
-    assert not any(r.rdtype == dns.rdatatype.RRSIG for r in ask(served, f"txt.{zone}", "TXT").answer)
+    assert wait_for(lambda: not any(r.rdtype == dns.rdatatype.RRSIG for r in ask(served, f"txt.{zone}", "TXT").answer))
     assert any(r.rdtype == dns.rdatatype.RRSIG for r in ask(served, f"www.{zone}", "A").answer)
 
 

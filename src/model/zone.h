@@ -278,9 +278,9 @@ struct zone_seal {
 /* Before the first record; `seal` outlives the builder. RRSIG, NSEC, NSEC3 and NSEC3PARAM records
  * that are added are ignored from now on: they will be made anew. */
 void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal);
-/* A zone whose apex holds DNSKEY records and signatures, and that has no seal, keeps its signatures
- * and its chain as they are; what is wrong with them is said in `problems`, and refuses nothing
- * (L3).
+/* A zone whose apex has DNSKEY records and a signature over those or its SOA, and that has no seal,
+ * keeps its signatures and its chain as they are; what is wrong with them is said in `problems`,
+ * and refuses nothing (L3).
  *
  * Checks the zone as a whole (one SOA at the apex, NS at the apex, CNAME alone, steered names
  * without static A/AAAA/CNAME and not below a cut, ...) and makes the file's bytes (free with

@@ -34,6 +34,7 @@ struct doubt {
 };
 
 struct build_given {
+    bool hashed;                  /* the zone says that a chain of hashes is whole */
     struct zone_item *signatures; /* RRSIG records by owner, then by data: the covered type first */
     uint32_t signature_count;
     struct zone_item *link_signatures; /* those of NSEC3 records */
@@ -67,6 +68,24 @@ static const struct zone_item *apex_find(const struct zone_builder *b, uint16_t 
         if (b->items[i].entry->type == type)
             return &b->items[i];
     return NULL;
+}
+
+/* Does it have keys, and a signature over what is surely there? */
+static bool comes_signed(const struct zone_builder *b)
+{
+    const struct zone_item *item = apex_find(b, DNS_RRSIG);
+
+    if (!item || !apex_find(b, DNS_DNSKEY))
+        return false;
+    for (; item < b->items + b->item_count; item++) {
+        const struct zone_entry *e = item->entry;
+        if (e->key_length || e->type != DNS_RRSIG)
+            return false;
+        uint16_t covered = load_u16(zone_entry_rdata(e));
+        if (covered == DNS_SOA || covered == DNS_DNSKEY)
+            return true;
+    }
+    return false;
 }
 
 /* RFC 5155 4: which of the chains that may be there is whole. */
@@ -107,7 +126,7 @@ static bool link_read(const struct zone_builder *b, const struct zone_entry *e,
 static void link_take(struct zone_builder *b, const struct zone_entry *e)
 {
     struct build_link link = {.entry = e};
-    bool ours = link_read(b, e, link.hash);
+    bool ours = b->given->hashed && link_read(b, e, link.hash);
 
     if (ours && b->link_count &&
         memcmp(b->links[b->link_count - 1].hash, link.hash, ZONE_HASH_SIZE) == 0)
@@ -138,20 +157,11 @@ static void items_part(struct zone_builder *b)
     b->item_count = to;
 }
 
-/* There is no whole chain of hashes. */
-static void parameters_drop(struct zone_builder *b)
-{
-    b->link_count = 0;
-    b->nsec3_iterations = 0;
-    b->nsec3_salt_length = 0;
-    memset(b->nsec3_salt, 0, sizeof b->nsec3_salt);
-}
-
 void zone_given_take(struct zone_builder *b)
 {
     size_t signatures = 0, links = 0;
 
-    if (!apex_find(b, DNS_DNSKEY) || !apex_find(b, DNS_RRSIG))
+    if (!comes_signed(b))
         return;
     for (uint32_t i = 0; i < b->item_count; i++) {
         signatures += b->items[i].entry->type == DNS_RRSIG;
@@ -161,7 +171,8 @@ void zone_given_take(struct zone_builder *b)
     b->given->signatures = arena_new(&b->arena, signatures + 1, sizeof(struct zone_item));
     b->given->link_signatures = arena_new(&b->arena, signatures + 1, sizeof(struct zone_item));
     b->links = arena_new(&b->arena, links + 1, sizeof *b->links);
-    const uint8_t *p = links ? parameters_find(b) : NULL;
+    const uint8_t *p = parameters_find(b);
+    b->given->hashed = p;
     if (p) {
         b->nsec3_iterations = load_u16(p + NSEC3_ITERATIONS);
         b->nsec3_salt_length = p[NSEC3_SALT];
@@ -169,10 +180,8 @@ void zone_given_take(struct zone_builder *b)
     }
     items_part(b);
     b->seal_flags = ZONE_SIGNED | ZONE_GIVEN;
-    if (p && b->link_count)
+    if (b->link_count)
         b->seal_flags |= ZONE_NSEC3;
-    else
-        parameters_drop(b);
 }
 
 /* ---- signatures to their sets ---- */
@@ -332,6 +341,15 @@ static void links_attach(struct zone_builder *b)
 
 /* ---- is the chain whole? ---- */
 
+/* The next name keeps its case (RFC 6840 5.1). lower: a lower name of that length. */
+static bool names_equal(const uint8_t *data, const uint8_t *lower, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (((uint8_t)(data[i] - 'A') < 26 ? data[i] | 0x20 : data[i]) != lower[i])
+            return false;
+    return true;
+}
+
 /* Does the NSEC record of a name lead to `next` and list what is there? */
 static bool named_is_right(const struct zone_builder *b, const struct build_node *n,
                            const struct build_node *next)
@@ -341,10 +359,11 @@ static bool named_is_right(const struct zone_builder *b, const struct build_node
 
     if (!build_set_find(b, n, DNS_NSEC, &set) || set.count != 1)
         return false;
-    size_t length = zone_key_name(b, next->key, next->key_length, wanted);
-    length += zone_chain_bitmap(b, n, 0, false, wanted + length);
-    return set.items[0].entry->rdata_length == length &&
-           memcmp(zone_entry_rdata(set.items[0].entry), wanted, length) == 0;
+    size_t name = zone_key_name(b, next->key, next->key_length, wanted);
+    size_t length = name + zone_chain_bitmap(b, n, 0, false, wanted + name);
+    const uint8_t *data = zone_entry_rdata(set.items[0].entry);
+    return set.items[0].entry->rdata_length == length && names_equal(data, wanted, name) &&
+           memcmp(data + name, wanted + name, length - name) == 0;
 }
 
 static void chain_named_check(struct zone_builder *b)

@@ -220,9 +220,11 @@ static void header_start(const struct zone_builder *b, struct zone_header *h)
     const struct zone_entry *e = soa.items[0].entry;
     h->flags = b->seal_flags;
     h->proof_ttl = b->seal_flags & ZONE_SIGNED ? zone_negative_ttl(b) : 0;
-    h->nsec3_iterations = b->nsec3_iterations;
-    h->nsec3_salt_length = b->nsec3_salt_length;
-    memcpy(h->nsec3_salt, b->nsec3_salt, b->nsec3_salt_length);
+    if (h->flags & ZONE_NSEC3) {
+        h->nsec3_iterations = b->nsec3_iterations;
+        h->nsec3_salt_length = b->nsec3_salt_length;
+        memcpy(h->nsec3_salt, b->nsec3_salt, b->nsec3_salt_length);
+    }
     struct reader serial = reader_init(zone_entry_rdata(e) + e->rdata_length - 20, 4);
     h->serial = reader_u32(&serial);
     for (size_t i = 0; i < b->node_count; i++) {

@@ -1,4 +1,5 @@
 #include "prog/load_sign.h"
+#include "base/err.h"
 #include "base/memory.h"
 #include "model/zone_walk.h"
 #include <stdlib.h>

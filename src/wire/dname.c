@@ -43,8 +43,8 @@ static int name_complete(uint8_t *name, size_t used, const uint8_t *origin)
     return (int)(used + length);
 }
 
-int dname_parse(const char *text, size_t length, const uint8_t *origin,
-                uint8_t ret_name[static DNAME_MAX])
+static int name_parse(const char *text, size_t length, const uint8_t *origin, bool lower,
+                      uint8_t ret_name[static DNAME_MAX])
 {
     uint8_t name[DNAME_MAX];
     size_t label = 0, used = 1; /* where the label's length byte lies, and the end so far */
@@ -75,7 +75,7 @@ int dname_parse(const char *text, size_t length, const uint8_t *origin,
         }
         if (used - label > DNAME_LABEL_MAX || used == DNAME_MAX)
             return ERR_LIMIT;
-        name[used++] = dname_lower_byte(byte);
+        name[used++] = lower ? dname_lower_byte(byte) : byte;
     }
     int total;
     if (used - label == 1) { /* the text ended with a dot */
@@ -88,6 +88,18 @@ int dname_parse(const char *text, size_t length, const uint8_t *origin,
     if (total > 0)
         memcpy(ret_name, name, (size_t)total);
     return total;
+}
+
+int dname_parse(const char *text, size_t length, const uint8_t *origin,
+                uint8_t ret_name[static DNAME_MAX])
+{
+    return name_parse(text, length, origin, true, ret_name);
+}
+
+int dname_parse_cased(const char *text, size_t length, const uint8_t *origin,
+                      uint8_t ret_name[static DNAME_MAX])
+{
+    return name_parse(text, length, origin, false, ret_name);
 }
 
 /* Characters that mean something in a master file are escaped, so that the text can be read back.
@@ -141,7 +153,7 @@ unsigned dname_labels(const uint8_t *name)
     return labels;
 }
 
-int dname_check(const uint8_t *data, size_t size)
+static int name_check(const uint8_t *data, size_t size, bool lower)
 {
     size_t position = 0;
 
@@ -155,12 +167,22 @@ int dname_check(const uint8_t *data, size_t size)
             return (int)position + 1;
         if (label >= size - position)
             break;
-        for (unsigned i = 1; i <= label; i++)
+        for (unsigned i = 1; lower && i <= label; i++)
             if (dname_lower_byte(data[position + i]) != data[position + i])
                 return ERR_INVALID;
         position += label + 1u;
     }
     return size == DNAME_MAX ? ERR_LIMIT : ERR_TRUNCATED;
+}
+
+int dname_check(const uint8_t *data, size_t size)
+{
+    return name_check(data, size, true);
+}
+
+int dname_check_cased(const uint8_t *data, size_t size)
+{
+    return name_check(data, size, false);
 }
 
 bool dname_below(const uint8_t *name, size_t name_length, const uint8_t *parent,

@@ -22,6 +22,10 @@ enum {
  * (>= 1) or ERR_SYNTAX / ERR_LIMIT. */
 must_check int dname_parse(const char *text, size_t length, const uint8_t *origin,
                            uint8_t ret_name[static DNAME_MAX]);
+/* The same with letters as they are written: for the data of types whose names keep their case
+ * (RFC 6840 5.1). */
+must_check int dname_parse_cased(const char *text, size_t length, const uint8_t *origin,
+                                 uint8_t ret_name[static DNAME_MAX]);
 /* Wire -> presentation form without the trailing dot ("." for the root); returns buffer. */
 char *dname_format(const uint8_t *name, char buffer[static DNAME_TEXT_MAX]);
 /* Length in bytes including the root label; the name must be valid. */
@@ -38,6 +42,7 @@ pure_function bool dname_below(const uint8_t *name, size_t name_length, const ui
  * label over 63 bytes, so also a compression pointer), ERR_LIMIT, ERR_TRUNCATED, ERR_INVALID (not
  * lower). */
 must_check int dname_check(const uint8_t *data, size_t size);
+must_check int dname_check_cased(const uint8_t *data, size_t size); /* lower or not */
 /* Canonical order of RFC 4034 6.1: <0, 0, >0. */
 pure_function int dname_compare(const uint8_t *a, const uint8_t *b);
 

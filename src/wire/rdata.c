@@ -12,6 +12,7 @@
 
 static const struct rdata_field fields[FIELD_KINDS] = {
     [FIELD_NAME] = FIELD(field_name),
+    [FIELD_CASED] = FIELD(field_cased),
     [FIELD_U8] = FIELD(field_u8),
     [FIELD_U16] = FIELD(field_u16),
     [FIELD_U32] = FIELD(field_u32),

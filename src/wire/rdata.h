@@ -1,8 +1,8 @@
 /* Record data: presentation form and wire form of every type, from one table of fields.
  *
- * "Canonical" here: uncompressed, all domain names lower (RFC 4034 6.2; we lower those of newer
- * types too, so that equal data are equal bytes). Types that the table does not know are read and
- * written as RFC 3597 says: \# length hex. */
+ * "Canonical" here: uncompressed, domain names lower (RFC 4034 6.2), but for those of NSEC
+ * and newer types, over which signatures are made as they are written (RFC 6840 5.1). Types that
+ * the table does not know are read and written as RFC 3597 says: \# length hex. */
 #pragma once
 
 #include "base/attr.h"

@@ -167,7 +167,7 @@ void field_ttl_format(struct reader *r, struct text *out)
 
 /* ---- names ---- */
 
-bool field_name_parse(struct rdata_parser *p)
+static bool name_field_parse(struct rdata_parser *p, bool cased)
 {
     uint8_t name[DNAME_MAX];
     struct lexer *l = p->lexer;
@@ -178,13 +178,35 @@ bool field_name_parse(struct rdata_parser *p)
         writer_bytes(&p->out, p->origin, dname_length(p->origin));
         return true;
     }
-    int length = dname_parse(l->word, l->word_length, p->origin, name);
+    int length = cased ? dname_parse_cased(l->word, l->word_length, p->origin, name)
+                       : dname_parse(l->word, l->word_length, p->origin, name);
     if (length == ERR_LIMIT)
         return rdata_say(p, "a domain name has labels of at most 63 bytes and is at most 255 long");
     if (length < 0)
         return rdata_want(p, "a domain name");
     writer_bytes(&p->out, name, (size_t)length);
     return true;
+}
+
+bool field_name_parse(struct rdata_parser *p)
+{
+    return name_field_parse(p, false);
+}
+
+bool field_cased_parse(struct rdata_parser *p)
+{
+    return name_field_parse(p, true);
+}
+
+bool field_cased_check(struct reader *r)
+{
+    int length = dname_check_cased(r->data + r->position, reader_left(r));
+    return length > 0 && reader_take(r, (size_t)length);
+}
+
+void field_cased_format(struct reader *r, struct text *out)
+{
+    field_name_format(r, out);
 }
 
 bool field_name_check(struct reader *r)

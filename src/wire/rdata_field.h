@@ -31,6 +31,7 @@ struct rdata_field {
     void name##_format(struct reader *r, struct text *out)
 
 RDATA_FIELD_DECLARE(field_name);
+RDATA_FIELD_DECLARE(field_cased);
 RDATA_FIELD_DECLARE(field_u8);
 RDATA_FIELD_DECLARE(field_u16);
 RDATA_FIELD_DECLARE(field_u32);

@@ -11,6 +11,7 @@ enum { RDATA_FIELDS_MAX = 9 };
 enum rdata_field_kind {
     FIELD_END, /* no more fields */
     FIELD_NAME,
+    FIELD_CASED, /* a name that keeps its case: signatures are over it as it is (RFC 6840 5.1) */
     FIELD_U8,
     FIELD_U16,
     FIELD_U32,
