@@ -75,9 +75,7 @@ static void name_lower(uint8_t *data, size_t size)
     }
 }
 
-/* Lowers the names in data that came as bytes; false (and maybe half lowered) where it is not
- * well-formed. */
-static bool data_lower(uint16_t type, uint8_t *data, uint16_t length)
+bool rdata_lower(uint16_t type, uint8_t *data, uint16_t length)
 {
     const uint8_t *kinds = type_fields(type);
     struct reader r = reader_init(data, length);
@@ -136,7 +134,7 @@ static bool data_parse(struct rdata_parser *p, uint16_t type)
     if (generic_starts(p->lexer)) {
         if (!generic_parse(p))
             return false;
-        if (!data_lower(type, p->out.data, (uint16_t)p->out.position))
+        if (!rdata_lower(type, p->out.data, (uint16_t)p->out.position))
             return rdata_say(p, "the bytes are no well-formed data of this type");
         return true;
     }

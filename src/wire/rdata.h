@@ -38,6 +38,9 @@ must_check int rdata_parse(struct lexer *l, uint16_t type, const uint8_t *origin
 void rdata_format(uint16_t type, const uint8_t *data, uint16_t length, struct text *out);
 /* Is this well-formed, canonical data of its type? Unknown types: always. */
 pure_function bool rdata_check(uint16_t type, const uint8_t *data, uint16_t length);
+/* Makes data that came in a message, its names uncompressed, canonical; false (and maybe half
+ * lowered) where it is not well-formed. */
+must_check bool rdata_lower(uint16_t type, uint8_t *data, uint16_t length);
 /* Where the names lie that may be compressed in messages (RFC 3597 4: only those of RFC 1035's
  * types): their number, 0..2. The data must have passed rdata_check. */
 unsigned rdata_compressible(uint16_t type, const uint8_t *data, uint16_t ret_offsets[static 2]);

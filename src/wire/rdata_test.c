@@ -455,5 +455,21 @@ START_TEST(test_names_inside)
 }
 END_TEST
 
+START_TEST(test_lower)
+{
+    uint8_t mx[] = "\0\12\4MaIl\0", txt[] = "\1A", srv[] = "\0\0\0\0\0\0\2Ab";
+    ck_assert(!rdata_check(DNS_MX, mx, 8));
+    ck_assert(rdata_lower(DNS_MX, mx, 8));
+    ck_assert_mem_eq(mx, "\0\12\4mail\0", 8);
+    ck_assert(rdata_check(DNS_MX, mx, 8));
+    ck_assert(rdata_lower(DNS_TXT, txt, 2));
+    ck_assert_uint_eq(txt[1], 'A');
+    ck_assert(rdata_lower(65400, txt, 2));
+    ck_assert(!rdata_lower(DNS_MX, mx, 7));
+    ck_assert(!rdata_lower(DNS_MX, mx, 9));
+    ck_assert(!rdata_lower(DNS_SRV, srv, 9)); /* the name does not end */
+}
+END_TEST
+
 CHECK_MAIN("rdata", test_examples, test_damage, test_refusals, test_length_limit, test_type_names,
-           test_ttl, test_names_inside)
+           test_ttl, test_names_inside, test_lower)
