@@ -6,6 +6,7 @@
 #include "prog/commands.h"
 #include "prog/load.h"
 #include "prog/options.h"
+#include "prog/zone_import.h"
 #include "prog/zone_served.h"
 #include "seam/disk.h"
 #include <stdio.h>
@@ -26,13 +27,20 @@ static const char zone_usage[] =
     "       holdfast zone show COMPILED\n"
     "       holdfast zone served ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone diff FILE ZONE [--config FILE | --data DIR]\n"
-    "       holdfast zone reload ZONE [--config FILE | --data DIR]\n\n"
+    "       holdfast zone reload ZONE [--config FILE | --data DIR]\n"
+    "       holdfast zone import ZONE --from ADDRESS[:PORT] [--key NAME|FILE] [--tls NAME]\n"
+    "                     [--ca FILE] [--out FILE [--overwrite]] [--config FILE]\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
     "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
     "signatures. served: the same of a zone of the node. diff: what the file would change in what "
     "the\n"
     "node serves; exit status 0: nothing, 1: something, 2: trouble. reload: has the node read the\n"
-    "files of this zone alone.\n";
+    "files of this zone alone. import: fetches the zone from any name server (AXFR), over TLS "
+    "where "
+    "the\n"
+    "name of its certificate is said, signed where a key is (of --config, or a file as "
+    "tsig-keygen\n"
+    "writes it), checks it, and writes it as a master file in canonical order.\n";
 
 int cmd_check(int argc, char **argv)
 {
@@ -121,17 +129,29 @@ static int zone_of_node(const struct words *words, const char *folder, const cha
 
 int cmd_zone(int argc, char **argv)
 {
-    const char *config = NULL, *folder = NULL;
-    const struct option_spec specs[] = {{.name = "config", .letter = 'c', .value = &config},
-                                        {.name = "data", .letter = 'd', .value = &folder}};
+    const char *folder = NULL;
+    struct zone_import import = {.from = NULL};
+    const struct option_spec specs[] = {
+        {.name = "config", .letter = 'c', .value = &import.config},
+        {.name = "data", .letter = 'd', .value = &folder},
+        {.name = "from", .value = &import.from},
+        {.name = "key", .value = &import.key},
+        {.name = "tls", .value = &import.tls},
+        {.name = "ca", .value = &import.ca},
+        {.name = "out", .letter = 'o', .value = &import.out},
+        {.name = "overwrite", .flag = &import.overwrite},
+    };
     struct words words;
     int status = options_parse(argc, argv, zone_usage, specs, array_length(specs), &words);
     if (status >= 0)
         return status;
-    status = zone_of_node(&words, folder, config);
+    const char *const *word = words.list;
+    if (words.count == 2 && !strcmp(word[0], "import"))
+        return import.from ? zone_import(word[1], &import)
+                           : options_wrong(zone_usage, "say where from: --from ADDRESS");
+    status = zone_of_node(&words, folder, import.config);
     if (status >= 0)
         return status;
-    const char *const *word = words.list;
     bool show = words.count && !strcmp(word[0], "show");
     if (show && words.count == 2)
         return compiled_print(word[1]);

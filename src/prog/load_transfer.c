@@ -31,16 +31,22 @@ static int secret_read(const struct config_key *k, struct tsig_key *key)
     return err;
 }
 
+int load_key(const struct config_key *k, struct tsig_key *ret)
+{
+    ret->algorithm = k->algorithm;
+    int err = dname_parse(k->name, strlen(k->name), NULL, ret->name);
+    if (err > 0)
+        err = k->secret ? tsig_secret_parse(k->secret, ret) : secret_read(k, ret);
+    return err;
+}
+
 static int keys_read(const struct loaded *l, const struct load_request *r, struct tsig_key *keys,
                      struct text *problems)
 {
     int result = 0;
     for (uint32_t i = 0; i < l->config->key_count; i++) {
         const struct config_key *k = &l->config->keys[i];
-        keys[i].algorithm = k->algorithm;
-        int err = dname_parse(k->name, strlen(k->name), NULL, keys[i].name);
-        if (err > 0)
-            err = k->secret ? tsig_secret_parse(k->secret, &keys[i]) : secret_read(k, &keys[i]);
+        int err = load_key(k, &keys[i]);
         if (!err)
             continue;
         text_appendf(problems, "%s:%u:%u: the secret of the key %s cannot be read%s%s: %s\n",

@@ -3,7 +3,11 @@
 #pragma once
 
 #include "prog/load.h"
+#include "wire/tsig.h"
 
+/* A key with its secret, from the configuration or the file that it names. 0, ERR_SYNTAX,
+ * ERR_LIMIT, -errno. Wipe it. */
+must_check int load_key(const struct config_key *k, struct tsig_key *ret);
 /* Reads the secrets, and puts keys and rules into the store and the list of files. Problems get a
  * line each. */
 must_check int access_load(struct loaded *l, const struct load_request *r, struct text *problems);
