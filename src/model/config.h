@@ -47,6 +47,22 @@ struct config_listen {
     struct config_place place;
 };
 
+/* Limits of connections (doc/config.md). */
+struct config_tcp {
+    unsigned clients, clients_each; /* of all; of one client, 0 = no limit */
+    unsigned client_v4, client_v6;  /* length of the prefix that is one client */
+    usec_t idle, patience;
+    unsigned memory_mib;
+};
+
+/* DNS over TLS. Where there are listeners there are certificate and key. */
+struct config_tls {
+    struct config_listen *listen;
+    uint32_t listen_count;
+    const char *certificate, *key; /* files, PEM */
+    unsigned clients, handshakes;  /* most connections; new ones a second */
+};
+
 /* How a zone is signed (doc/dnssec.md). */
 struct config_dnssec {
     bool on;             /* all that follows holds only then */
@@ -226,11 +242,11 @@ struct config {
     uint32_t dns_listen_count, tell_listen_count;
     const char *const *dns_xdp; /* interfaces whose queries come as raw packets (AF_XDP) */
     uint32_t dns_xdp_count;
-    unsigned dns_threads;     /* 0 = one per core */
-    unsigned dns_udp_size;    /* EDNS size offered and most sent over UDP; default 1232 */
-    bool dns_client_subnet;   /* RFC 7871; default true */
-    unsigned dns_tcp_clients; /* most TCP connections at once; default 1000 */
-    usec_t dns_tcp_idle;      /* default 10 s */
+    unsigned dns_threads;   /* 0 = one per core */
+    unsigned dns_udp_size;  /* EDNS size offered and most sent over UDP; default 1232 */
+    bool dns_client_subnet; /* RFC 7871; default true */
+    struct config_tcp dns_tcp;
+    struct config_tls dns_tls;
     struct config_answers dns_answers;
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;

@@ -16,6 +16,9 @@ struct config_place place_under(const struct draft *draft, const char *key);
 
 /* Fills in the config and adds problems. */
 void link_networks(struct linking *l);
+void link_streams(struct linking *l);
+/* What a list of struct draft_listen says. */
+struct config_listen *link_listens(struct linking *l, const struct list *list, uint32_t *ret_count);
 /* TSIG keys; before the zones, which refer to them. */
 void link_keys(struct linking *l);
 void link_transfer(struct linking *l, const struct draft_transfer *draft,

@@ -1,10 +1,8 @@
 /* Listeners, zones, collections and the latency table. */
 #include "model/config_link.h"
-#include <stdio.h>
 #include <string.h>
 
-static struct config_listen *listens_fill(struct linking *l, const struct list *list,
-                                          uint32_t *ret_count)
+struct config_listen *link_listens(struct linking *l, const struct list *list, uint32_t *ret_count)
 {
     const struct draft_listen *drafts = list->items;
     struct config_listen *out = arena_new(l->reading->keep, list->count + (size_t)1, sizeof *out);
@@ -14,19 +12,25 @@ static struct config_listen *listens_fill(struct linking *l, const struct list *
     return out;
 }
 
-/* Two listeners on one port: of one list, or of dns (which takes TCP too) and tell. */
+static const struct config_listen *listen_number(const struct config *c, uint32_t i)
+{
+    if (i < c->dns_listen_count)
+        return &c->dns_listen[i];
+    i -= c->dns_listen_count;
+    return i < c->dns_tls.listen_count ? &c->dns_tls.listen[i]
+                                       : &c->tell_listen[i - c->dns_tls.listen_count];
+}
+
+/* Two listeners on one port: of one list, or of two, which all take TCP. */
 static void listens_check(struct linking *l)
 {
     struct config *c = l->config;
-    uint32_t total = c->dns_listen_count + c->tell_listen_count;
+    uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->tell_listen_count;
     char text[IP_PORT_TEXT_MAX];
     for (uint32_t i = 1; i < total; i++) {
-        const struct config_listen *a =
-            i < c->dns_listen_count ? &c->dns_listen[i] : &c->tell_listen[i - c->dns_listen_count];
+        const struct config_listen *a = listen_number(c, i);
         for (uint32_t k = 0; k < i; k++) {
-            const struct config_listen *b = k < c->dns_listen_count
-                                                ? &c->dns_listen[k]
-                                                : &c->tell_listen[k - c->dns_listen_count];
+            const struct config_listen *b = listen_number(c, k);
             if (a->port != b->port || !ip_equal(&a->ip, &b->ip) || !a->port)
                 continue;
             /* one of them may be a default, which stands nowhere */
@@ -144,15 +148,14 @@ void link_networks(struct linking *l)
     c->network = root->node.network;
     c->data = root->node.data;
     c->user = root->node.user;
-    c->dns_listen = listens_fill(l, &root->dns.listen, &c->dns_listen_count);
-    c->tell_listen = listens_fill(l, &root->tell.listen, &c->tell_listen_count);
+    c->dns_listen = link_listens(l, &root->dns.listen, &c->dns_listen_count);
+    c->tell_listen = link_listens(l, &root->tell.listen, &c->tell_listen_count);
     c->dns_xdp = root->dns.xdp.items;
     c->dns_xdp_count = root->dns.xdp.count;
     c->dns_threads = root->dns.threads;
     c->dns_udp_size = root->dns.udp_size;
     c->dns_client_subnet = root->dns.client_subnet;
-    c->dns_tcp_clients = root->dns.tcp.clients;
-    c->dns_tcp_idle = root->dns.tcp.idle;
+    link_streams(l);
     c->dns_answers = root->dns.answers;
     c->geo_database = root->geo.database;
     c->log_format = root->log.format;

@@ -33,17 +33,6 @@ static const struct key node_keys[] = {
 static const struct shape shape_node = {"node", "node", node_keys, LENGTH(node_keys),
                                         .help = "The host that this file is for."};
 
-static const struct key tcp_keys[] = {
-    {"clients", &type_integer, AT(draft_root, dns.tcp.clients), .min = 1, .max = 1000000,
-     .standard = "1000", .help = "most TCP connections at once"},
-    {"idle", &type_duration, AT(draft_root, dns.tcp.idle), .min = 100 * USEC_PER_MSEC,
-     .max = USEC_PER_HOUR, .standard = "10s",
-     .help = "a connection without a query is closed after this"},
-};
-
-static const struct shape shape_tcp = {"dns_tcp", "tcp", tcp_keys, LENGTH(tcp_keys),
-                                       .help = "Limits of DNS over TCP."};
-
 static const struct key dns_keys[] = {
     {"listen", &type_list, AT(draft_root, dns.listen), .min = 1, .max = CONFIG_LISTENS_MAX,
      .detail = &listens, .standard = "[\"0.0.0.0:53\", \"[::]:53\"]",
@@ -59,6 +48,7 @@ static const struct key dns_keys[] = {
     {"client_subnet", &type_bool, AT(draft_root, dns.client_subnet), .standard = "true",
      .help = "use the client's network where the resolver tells it (RFC 7871)"},
     {"tcp", &type_mapping, 0, .detail = &shape_tcp, .standard = "{}", .help = "limits over TCP"},
+    {"tls", &type_mapping, 0, .detail = &shape_tls, .standard = "{}", .help = "DNS over TLS"},
     {"nsid", &type_nsid, AT(draft_root, dns.answers.nsid),
      .help = "what this node calls itself to clients that ask with NSID (RFC 5001); nothing "
              "without"},
@@ -379,5 +369,5 @@ const struct shape *const config_shapes[] = {
     &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
     &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
     &shape_dnssec, &shape_transfer, &shape_tsig,     &shape_chaos,     &shape_cookies,
-    &shape_rrl};
+    &shape_rrl,    &shape_tls};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -140,10 +140,12 @@ struct draft_root {
         struct list xdp;    /* const char * */
         unsigned threads, udp_size;
         bool client_subnet;
+        struct config_tcp tcp;
         struct {
-            unsigned clients;
-            usec_t idle;
-        } tcp;
+            struct list listen; /* struct draft_listen */
+            const char *certificate, *key;
+            unsigned clients, handshakes;
+        } tls;
         struct config_answers answers;
     } dns;
     struct {
@@ -159,7 +161,8 @@ struct draft_root {
 };
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
-    shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl;
+    shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl, shape_tcp,
+    shape_tls;
 extern const struct names_of tsigs;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];

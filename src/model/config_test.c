@@ -172,8 +172,8 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(c->dns_threads, 0);
     ck_assert_uint_eq(c->dns_udp_size, 1232);
     ck_assert(c->dns_client_subnet);
-    ck_assert_uint_eq(c->dns_tcp_clients, 1000);
-    ck_assert_int_eq(c->dns_tcp_idle, 10 * USEC_PER_SEC);
+    ck_assert_uint_eq(c->dns_tcp.clients, 1000);
+    ck_assert_int_eq(c->dns_tcp.idle, 10 * USEC_PER_SEC);
     ck_assert_ptr_null(c->geo_database);
     ck_assert_int_eq(c->log_format, CONFIG_LOG_LOGFMT);
     ck_assert_int_eq(c->log_level, 2);
@@ -259,8 +259,8 @@ START_TEST(test_values)
     ck_assert_uint_eq(c->dns_threads, 4);
     ck_assert_uint_eq(c->dns_udp_size, 512);
     ck_assert(!c->dns_client_subnet);
-    ck_assert_uint_eq(c->dns_tcp_clients, 7);
-    ck_assert_int_eq(c->dns_tcp_idle, 500 * USEC_PER_MSEC);
+    ck_assert_uint_eq(c->dns_tcp.clients, 7);
+    ck_assert_int_eq(c->dns_tcp.idle, 500 * USEC_PER_MSEC);
     ck_assert_uint_eq(c->tell_listen_count, 0);
     ck_assert_int_eq(c->log_format, CONFIG_LOG_JSON);
     ck_assert_int_eq(c->log_level, 3);

@@ -14,51 +14,75 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATS_DNS(X)                                                                           \
-    X(DNS_QUERIES_UDP, "holdfast_dns_queries_total", "transport=\"udp\"", counter,             \
-      "Queries received.")                                                                     \
-    X(DNS_QUERIES_TCP, "holdfast_dns_queries_total", "transport=\"tcp\"", counter,             \
-      "Queries received.")                                                                     \
-    X(DNS_QUERIES_XDP, "holdfast_dns_queries_total", "transport=\"xdp\"", counter,             \
-      "Queries received.")                                                                     \
-    X(DNS_RESPONSES_NOERROR, "holdfast_dns_responses_total", "rcode=\"NOERROR\"", counter,     \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_FORMERR, "holdfast_dns_responses_total", "rcode=\"FORMERR\"", counter,     \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_SERVFAIL, "holdfast_dns_responses_total", "rcode=\"SERVFAIL\"", counter,   \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_NXDOMAIN, "holdfast_dns_responses_total", "rcode=\"NXDOMAIN\"", counter,   \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_NOTIMP, "holdfast_dns_responses_total", "rcode=\"NOTIMP\"", counter,       \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_REFUSED, "holdfast_dns_responses_total", "rcode=\"REFUSED\"", counter,     \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_YXDOMAIN, "holdfast_dns_responses_total", "rcode=\"YXDOMAIN\"", counter,   \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter,     \
-      "Responses sent.")                                                                       \
-    X(DNS_RESPONSES_BADCOOKIE, "holdfast_dns_responses_total", "rcode=\"BADCOOKIE\"", counter, \
-      "Responses sent.")                                                                       \
-    X(DNS_LIMITED_DROPPED, "holdfast_dns_limited_total", "action=\"dropped\"", counter,        \
-      "Responses held back by rate limiting.")                                                 \
-    X(DNS_LIMITED_SLIPPED, "holdfast_dns_limited_total", "action=\"truncated\"", counter,      \
-      "Responses held back by rate limiting.")                                                 \
-    X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter,                              \
-      "UDP responses sent with TC set.")                                                       \
-    X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.") \
-    X(DNS_DROPPED, "holdfast_dns_dropped_total", "", counter,                                  \
-      "Packets too broken to answer (no header, or a response).")                              \
-    X(DNS_TRANSFERS, "holdfast_dns_transfers_total", "result=\"started\"", counter,            \
-      "Zone transfers asked for.")                                                             \
-    X(DNS_TRANSFERS_REFUSED, "holdfast_dns_transfers_total", "result=\"refused\"", counter,    \
-      "Zone transfers asked for.")                                                             \
-    X(DNS_TSIG_REFUSED, "holdfast_dns_tsig_refused_total", "", counter,                        \
-      "Messages whose signature (TSIG) did not pass.")                                         \
-    X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                          \
-      "Responses that the kernel did not take.")                                               \
-    X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")     \
-    X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter,                          \
-      "TCP connections closed because the limit was reached.")
+#define STATS_DNS(X)                                                                            \
+    X(DNS_QUERIES_UDP, "holdfast_dns_queries_total", "transport=\"udp\"", counter,              \
+      "Queries received.")                                                                      \
+    X(DNS_QUERIES_TCP, "holdfast_dns_queries_total", "transport=\"tcp\"", counter,              \
+      "Queries received.")                                                                      \
+    X(DNS_QUERIES_TLS, "holdfast_dns_queries_total", "transport=\"tls\"", counter,              \
+      "Queries received.")                                                                      \
+    X(DNS_QUERIES_XDP, "holdfast_dns_queries_total", "transport=\"xdp\"", counter,              \
+      "Queries received.")                                                                      \
+    X(DNS_RESPONSES_NOERROR, "holdfast_dns_responses_total", "rcode=\"NOERROR\"", counter,      \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_FORMERR, "holdfast_dns_responses_total", "rcode=\"FORMERR\"", counter,      \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_SERVFAIL, "holdfast_dns_responses_total", "rcode=\"SERVFAIL\"", counter,    \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_NXDOMAIN, "holdfast_dns_responses_total", "rcode=\"NXDOMAIN\"", counter,    \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_NOTIMP, "holdfast_dns_responses_total", "rcode=\"NOTIMP\"", counter,        \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_REFUSED, "holdfast_dns_responses_total", "rcode=\"REFUSED\"", counter,      \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_YXDOMAIN, "holdfast_dns_responses_total", "rcode=\"YXDOMAIN\"", counter,    \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_BADVERS, "holdfast_dns_responses_total", "rcode=\"BADVERS\"", counter,      \
+      "Responses sent.")                                                                        \
+    X(DNS_RESPONSES_BADCOOKIE, "holdfast_dns_responses_total", "rcode=\"BADCOOKIE\"", counter,  \
+      "Responses sent.")                                                                        \
+    X(DNS_LIMITED_DROPPED, "holdfast_dns_limited_total", "action=\"dropped\"", counter,         \
+      "Responses held back by rate limiting.")                                                  \
+    X(DNS_LIMITED_SLIPPED, "holdfast_dns_limited_total", "action=\"truncated\"", counter,       \
+      "Responses held back by rate limiting.")                                                  \
+    X(DNS_TRUNCATED, "holdfast_dns_truncated_total", "", counter,                               \
+      "UDP responses sent with TC set.")                                                        \
+    X(DNS_STEERED, "holdfast_dns_steered_total", "", counter, "Responses made from the plan.")  \
+    X(DNS_DROPPED, "holdfast_dns_dropped_total", "", counter,                                   \
+      "Packets too broken to answer (no header, or a response).")                               \
+    X(DNS_TRANSFERS, "holdfast_dns_transfers_total", "result=\"started\"", counter,             \
+      "Zone transfers asked for.")                                                              \
+    X(DNS_TRANSFERS_REFUSED, "holdfast_dns_transfers_total", "result=\"refused\"", counter,     \
+      "Zone transfers asked for.")                                                              \
+    X(DNS_TSIG_REFUSED, "holdfast_dns_tsig_refused_total", "", counter,                         \
+      "Messages whose signature (TSIG) did not pass.")                                          \
+    X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                           \
+      "Responses that the kernel did not take.")                                                \
+    X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")      \
+    X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter,                           \
+      "TCP connections closed because the limit was reached.")                                  \
+    X(DNS_CLOSED_EACH, "holdfast_dns_connections_closed_total", "reason=\"client\"", counter,   \
+      "Connections over TCP and TLS that this server closed.")                                  \
+    X(DNS_CLOSED_IDLE, "holdfast_dns_connections_closed_total", "reason=\"idle\"", counter,     \
+      "Connections over TCP and TLS that this server closed.")                                  \
+    X(DNS_CLOSED_SLOW, "holdfast_dns_connections_closed_total", "reason=\"slow\"", counter,     \
+      "Connections over TCP and TLS that this server closed.")                                  \
+    X(DNS_CLOSED_MEMORY, "holdfast_dns_connections_closed_total", "reason=\"memory\"", counter, \
+      "Connections over TCP and TLS that this server closed.")                                  \
+    X(DNS_TLS_CLIENTS, "holdfast_dns_tls_clients", "", gauge, "TLS connections open now.")      \
+    X(DNS_TLS_FULL, "holdfast_dns_tls_handshakes_total", "result=\"full\"", counter,            \
+      "TLS handshakes.")                                                                        \
+    X(DNS_TLS_RESUMED, "holdfast_dns_tls_handshakes_total", "result=\"resumed\"", counter,      \
+      "TLS handshakes.")                                                                        \
+    X(DNS_TLS_FAILED, "holdfast_dns_tls_handshakes_total", "result=\"failed\"", counter,        \
+      "TLS handshakes.")                                                                        \
+    X(DNS_TLS_DELAYED, "holdfast_dns_tls_delayed_total", "", counter,                           \
+      "Times that connections over TLS had to wait, since a second had its handshakes.")        \
+    X(TLS_LOADED, "holdfast_tls_loads_total", "", counter, "Certificates taken into service.")  \
+    X(TLS_REFUSED, "holdfast_dns_tls_refused_total", "", counter,                               \
+      "Certificates and keys that did not pass the check.")                                     \
+    X(TLS_ENDS, "holdfast_tls_certificate_end_seconds", "", gauge_us,                           \
+      "When the certificate that is shown ends, in seconds since 1970.")
 
 #define STATS_READER(X)                                                                   \
     X(PLAN_GENERATION, "holdfast_plan_generation", "", gauge,                             \
@@ -98,7 +122,9 @@
     X(SUPERVISOR_RESTARTS_DNS, "holdfast_restarts_total", "of=\"dns\"", counter,         \
       "Restarts of a role.")                                                             \
     X(SUPERVISOR_RESTARTS_TELL, "holdfast_restarts_total", "of=\"tell\"", counter,       \
-      "Restarts of a role.")
+      "Restarts of a role.")                                                             \
+    X(SUPERVISOR_TLS_REFUSED, "holdfast_tls_refused_total", "", counter,                 \
+      "Certificates and keys that did not pass the check.")
 
 #define STATS_ALL(X) STATS_DNS(X) STATS_READER(X) STATS_CONTROL(X) STATS_TELL(X) STATS_SUPERVISOR(X)
 

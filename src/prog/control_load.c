@@ -59,8 +59,13 @@ static void settings_append(struct text *out, const struct config *c)
     listens_append(out, "tell.listen", c->tell_listen, c->tell_listen_count);
     text_appendf(out, "dns.threads %u\ndns.udp_size %u\ndns.client_subnet %d\n", c->dns_threads,
                  c->dns_udp_size, c->dns_client_subnet);
-    text_appendf(out, "dns.tcp_clients %u\ndns.tcp_idle %lld\n", c->dns_tcp_clients,
-                 (long long)c->dns_tcp_idle);
+    const struct config_tcp *tcp = &c->dns_tcp;
+    text_appendf(out, "dns.tcp %u %u %u %u %lld %lld %u\n", tcp->clients, tcp->clients_each,
+                 tcp->client_v4, tcp->client_v6, (long long)tcp->idle, (long long)tcp->patience,
+                 tcp->memory_mib);
+    listens_append(out, "dns.tls.listen", c->dns_tls.listen, c->dns_tls.listen_count);
+    text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
+                 c->dns_tls.clients, c->dns_tls.handshakes);
     const struct config_answers *a = &c->dns_answers;
     text_appendf(out, "dns.nsid %s\ndns.chaos %s %s\n", word(a->nsid), word(a->version),
                  word(a->id));

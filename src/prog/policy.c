@@ -22,23 +22,23 @@ static size_t unhex(const char *text, uint8_t *to, size_t size)
     return n;
 }
 
-/* The secret that this node made for itself, at its first start. */
-static void secret_own(const char *data, uint8_t ret_secret[static POLICY_SECRET_SIZE])
+/* A secret that this node made for itself, at its first start: DATA/run/<name>. */
+static void secret_own(const char *data, const char *name, uint8_t *ret_secret, size_t size,
+                       const char *consequence)
 {
     struct text path = text_init(PATH_MAX);
     char *bytes = NULL;
     size_t length = 0;
-    text_appendf(&path, "%s/run/cookie", data);
-    int err = disk_read(text_string(&path), POLICY_SECRET_SIZE, &bytes, &length);
-    if (!err && length == POLICY_SECRET_SIZE) {
-        memcpy(ret_secret, bytes, POLICY_SECRET_SIZE);
+    text_appendf(&path, "%s/run/%s", data, name);
+    int err = disk_read(text_string(&path), size, &bytes, &length);
+    if (!err && length == size) {
+        memcpy(ret_secret, bytes, size);
     } else {
-        entropy_fill(ret_secret, POLICY_SECRET_SIZE);
-        err = disk_write_atomic(text_string(&path), ret_secret, POLICY_SECRET_SIZE, 0600);
+        entropy_fill(ret_secret, size);
+        err = disk_write_atomic(text_string(&path), ret_secret, size, 0600);
         if (err)
-            log_event(LOG_WARN, "cookie.secret", {"file", LOG_S(text_string(&path))},
-                      {"reason", LOG_S(err_text(err))},
-                      {"consequence", LOG_S("clients get new cookies after the next start")});
+            log_event(LOG_WARN, "secret.keep", {"file", LOG_S(text_string(&path))},
+                      {"reason", LOG_S(err_text(err))}, {"consequence", LOG_S(consequence)});
     }
     free(bytes);
     text_done(&path);
@@ -71,33 +71,64 @@ static void policy_make(const struct config *c, struct query_policy *ret)
     if (a->cookie_secret)
         unhex(a->cookie_secret, ret->secrets[0], POLICY_SECRET_SIZE);
     else
-        secret_own(c->data, ret->secrets[0]);
+        secret_own(c->data, "cookie", ret->secrets[0], POLICY_SECRET_SIZE,
+                   "clients get new cookies after the next start");
     ret->secret_count = 1;
     if (a->cookie_previous)
         unhex(a->cookie_previous, ret->secrets[ret->secret_count++], POLICY_SECRET_SIZE);
 }
 
-int policy_open(const struct config *c, int *ret_fd)
+static struct stream_limits limits_make(const struct config_tcp *c)
 {
-    struct query_policy p;
-    policy_make(c, &p);
-    int fd = memfd_create("policy", MFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (pwrite(fd, &p, sizeof p, 0) != (ssize_t)sizeof p) {
-        int err = errno ? -errno : -EIO;
-        close(fd);
-        return err;
-    }
-    *ret_fd = fd;
-    return 0;
+    return (struct stream_limits){.clients = c->clients,
+                                  .clients_each = c->clients_each,
+                                  .client_v4 = (uint8_t)c->client_v4,
+                                  .client_v6 = (uint8_t)c->client_v6,
+                                  .idle = c->idle,
+                                  .patience = c->patience,
+                                  .memory = (uint64_t)c->memory_mib << 20};
 }
 
-int policy_read(int fd, struct query_policy *ret)
+static void grants_make(const struct config *c, struct dns_grants *ret)
 {
-    struct query_policy p = {.nsid_length = 0};
-    if (fd >= 0 && pread(fd, &p, sizeof p, 0) != (ssize_t)sizeof p)
+    memset(ret, 0, sizeof *ret);
+    policy_make(c, &ret->policy);
+    ret->tcp = ret->tls = limits_make(&c->dns_tcp);
+    ret->tls.clients = c->dns_tls.clients;
+    ret->tls.handshakes = c->dns_tls.handshakes;
+    if (c->dns_tls.listen_count)
+        secret_own(c->data, "tickets", ret->ticket_secret, sizeof ret->ticket_secret,
+                   "sessions over TLS begin anew after the next start");
+}
+
+int policy_open(const struct config *c, int *ret_fd)
+{
+    struct dns_grants g;
+    grants_make(c, &g);
+    int fd = memfd_create("policy", MFD_CLOEXEC), err = fd < 0 ? -errno : 0;
+    if (!err && pwrite(fd, &g, sizeof g, 0) != (ssize_t)sizeof g) {
+        err = errno ? -errno : -EIO;
+        close(fd);
+    }
+    explicit_bzero(&g, sizeof g);
+    if (!err)
+        *ret_fd = fd;
+    return err;
+}
+
+int policy_read(int fd, struct dns_grants *ret)
+{
+    static const struct config_tcp usual = {.clients = 1000,
+                                            .clients_each = 100,
+                                            .client_v4 = 32,
+                                            .client_v6 = 56,
+                                            .idle = 10 * USEC_PER_SEC,
+                                            .patience = 30 * USEC_PER_SEC,
+                                            .memory_mib = 64};
+    struct dns_grants g = {.tcp = limits_make(&usual), .tls = limits_make(&usual)};
+    *ret = g;
+    if (fd >= 0 && pread(fd, &g, sizeof g, 0) != (ssize_t)sizeof g)
         return ERR_TRUNCATED;
-    *ret = p;
+    *ret = g;
     return 0;
 }

@@ -5,9 +5,18 @@
 #include "base/attr.h"
 #include "model/config.h"
 #include "serve/dns/policy.h"
+#include "serve/dns/stream_limits.h"
+#include "serve/dns/tls_context_io.h"
 
-/* A descriptor that holds the policy: 0 or a negated errno. Where the configuration names no cookie
+/* All that the dns role is told so. */
+struct dns_grants {
+    struct query_policy policy;
+    struct stream_limits tcp, tls;
+    uint8_t ticket_secret[TLS_TICKET_SECRET];
+};
+
+/* A descriptor that holds the grants: 0 or a negated errno. Where the configuration names no cookie
  * secret, DATA/run/cookie keeps one; where it cannot, this start has one of its own. */
 must_check int policy_open(const struct config *c, int *ret_fd);
-/* fd -1: nothing is granted. */
-must_check int policy_read(int fd, struct query_policy *ret);
+/* fd -1, and on failure: nothing is granted but connections, within the usual limits. */
+must_check int policy_read(int fd, struct dns_grants *ret);

@@ -89,11 +89,8 @@ static void option_apply(struct role_options *o, int option, const char *value)
     case 's':
         o->udp_size = number_parse(value);
         break;
-    case 'C':
-        o->tcp_clients = number_parse(value);
-        break;
-    case 'i':
-        o->tcp_idle = (usec_t)number_parse(value) * USEC_PER_MSEC;
+    case 'L':
+        o->tls_count = number_parse(value);
         break;
     case 'S':
         o->client_subnet = number_parse(value);
@@ -116,14 +113,21 @@ static void option_apply(struct role_options *o, int option, const char *value)
 }
 
 static const struct option role_option_list[] = {
-    {"data", required_argument, NULL, 'd'},          {"config", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},          {"ready-fd", required_argument, NULL, 'r'},
-    {"udp-fds", required_argument, NULL, 'U'},       {"tcp-fds", required_argument, NULL, 'T'},
-    {"threads", required_argument, NULL, 't'},       {"udp-size", required_argument, NULL, 's'},
-    {"tcp-clients", required_argument, NULL, 'C'},   {"tcp-idle-ms", required_argument, NULL, 'i'},
-    {"client-subnet", required_argument, NULL, 'S'}, {"policy-fd", required_argument, NULL, 'P'},
-    {"log-level", required_argument, NULL, 'l'},     {"log-format", required_argument, NULL, 'f'},
-    {"xdp", required_argument, NULL, 'x'},           {NULL, 0, NULL, 0},
+    {"data", required_argument, NULL, 'd'},
+    {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},
+    {"ready-fd", required_argument, NULL, 'r'},
+    {"udp-fds", required_argument, NULL, 'U'},
+    {"tcp-fds", required_argument, NULL, 'T'},
+    {"threads", required_argument, NULL, 't'},
+    {"udp-size", required_argument, NULL, 's'},
+    {"tls", required_argument, NULL, 'L'},
+    {"client-subnet", required_argument, NULL, 'S'},
+    {"policy-fd", required_argument, NULL, 'P'},
+    {"log-level", required_argument, NULL, 'l'},
+    {"log-format", required_argument, NULL, 'f'},
+    {"xdp", required_argument, NULL, 'x'},
+    {NULL, 0, NULL, 0},
 };
 
 int cmd_role(int argc, char **argv)

@@ -17,8 +17,8 @@ struct role_options {
     int ready_fd;       /* one byte is written here once the role serves; -1 = nobody waits */
     int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX]; /* open sockets */
     unsigned udp_count, tcp_count;
-    unsigned threads, udp_size, tcp_clients;
-    usec_t tcp_idle;
+    unsigned tls_count; /* dns: the last of tcp_fds are for TLS */
+    unsigned threads, udp_size;
     bool client_subnet;
     int policy_fd;                                /* dns only: prog/policy.h; -1 = none */
     struct xdp_interface xdp[XDP_INTERFACES_MAX]; /* dns only */

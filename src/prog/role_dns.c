@@ -23,8 +23,8 @@ int role_dns(const struct role_options *o)
                   {"consequence", LOG_S("this role's counters are not seen by others")});
         stats_private("dns", threads, &stats);
     }
-    struct query_policy policy = {.nsid_length = 0};
-    err = policy_read(o->policy_fd, &policy);
+    struct dns_grants grants;
+    err = policy_read(o->policy_fd, &grants);
     if (err)
         log_event(LOG_ERROR, "policy.read", {"reason", LOG_S(err_text(err))},
                   {"consequence", LOG_S("no cookies, no NSID, no rate limit")});
@@ -34,15 +34,17 @@ int role_dns(const struct role_options *o)
         .udp_count = o->udp_count,
         .tcp_fds = o->tcp_fds,
         .tcp_count = o->tcp_count,
+        .tls_count = o->tls_count,
         .xdp = o->xdp_sockets,
         .xdp_count = o->xdp_socket_count,
         .xdp_release_fd = o->xdp_release_fd,
         .threads = o->threads,
         .udp_size = o->udp_size,
         .client_subnet = o->client_subnet,
-        .policy = &policy,
-        .tcp_clients = o->tcp_clients,
-        .tcp_idle = o->tcp_idle,
+        .policy = &grants.policy,
+        .tcp = grants.tcp,
+        .tls = grants.tls,
+        .ticket_secret = grants.ticket_secret,
         .stats = &stats,
         .stop_fd = role_stop_fd(),
         .ready = ready,

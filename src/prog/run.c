@@ -139,7 +139,8 @@ static int lock_take(const char *data, int *ret_fd)
 static unsigned threads_choose(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned most = c->dns_listen_count ? ROLE_FDS_MAX / c->dns_listen_count : 1;
+    unsigned listens = c->dns_listen_count + c->dns_tls.listen_count;
+    unsigned most = listens ? ROLE_FDS_MAX / listens : 1;
     unsigned threads = c->dns_threads ? c->dns_threads : cores > 0 ? (unsigned)cores : 1;
     return threads > most ? most : threads;
 }
@@ -179,8 +180,6 @@ static int node_run(const struct config *c, const char *path)
                                            .log_format = (int)c->log_format,
                                            .threads = threads,
                                            .udp_size = c->dns_udp_size,
-                                           .tcp_clients = c->dns_tcp_clients,
-                                           .tcp_idle = c->dns_tcp_idle,
                                            .client_subnet = c->dns_client_subnet};
     char *config = realpath(path, NULL);
     o.roles[ROLE_CONTROL].config = config;
@@ -191,6 +190,7 @@ static int node_run(const struct config *c, const char *path)
         policy_begin(c, &o.roles[ROLE_DNS]);
         xdp_begin(c, upgrade ? before.xdp_release_fd : -1, &o.roles[ROLE_DNS]);
         memcpy(o.running, before.pids, sizeof o.running);
+        o.identity = identity_init(c, user);
         status = supervise(&o);
     }
     free(config);

@@ -21,13 +21,14 @@ static int listen_problem(const struct config *c, const struct config_listen *l,
 
 /* Ports are taken first without SO_REUSEPORT, so that another program of the same user on this port
  * is seen as the conflict it is and does not silently share the queries. */
-static int port_probe(const struct config_listen *l)
+static int port_probe(const struct config_listen *l, bool with_udp)
 {
-    int udp, tcp, err = net_udp_open(&l->ip, l->port, false, &udp);
+    int udp = -1, tcp, err = with_udp ? net_udp_open(&l->ip, l->port, false, &udp) : 0;
     if (err)
         return err;
     err = net_tcp_listen(&l->ip, l->port, false, 1, &tcp);
-    close(udp);
+    if (with_udp)
+        close(udp);
     if (!err)
         close(tcp);
     return err;
@@ -46,6 +47,8 @@ static int udp_one(const struct config_listen *l, struct handover *before, struc
 
 static int tcp_one(const struct config_listen *l, struct handover *before, struct role_options *dns)
 {
+    if (dns->tcp_count == ROLE_FDS_MAX)
+        return ERR_LIMIT;
     int fd = handover_take(before->tcp_fds, before->tcp_count, &l->ip, l->port);
     int err = fd < 0 ? net_tcp_listen(&l->ip, l->port, true, BACKLOG, &fd) : 0;
     if (!err)
@@ -53,16 +56,33 @@ static int tcp_one(const struct config_listen *l, struct handover *before, struc
     return err;
 }
 
-static bool is_held(const struct config_listen *l, const struct handover *before)
+static bool is_held(const struct config_listen *l, const int *fds, unsigned count)
 {
-    for (unsigned i = 0; i < before->udp_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         struct ip ip;
         uint16_t port;
-        if (before->udp_fds[i] >= 0 && !net_local(before->udp_fds[i], &ip, &port) &&
-            port == l->port && ip_equal(&ip, &l->ip))
+        if (fds[i] >= 0 && !net_local(fds[i], &ip, &port) && port == l->port &&
+            ip_equal(&ip, &l->ip))
             return true;
     }
     return false;
+}
+
+/* The sockets for TLS, behind those for plain TCP. */
+static int sockets_tls(const struct config *c, unsigned threads, struct handover *before,
+                       struct role_options *dns)
+{
+    unsigned plain = dns->tcp_count;
+    for (uint32_t i = 0; i < c->dns_tls.listen_count; i++) {
+        const struct config_listen *l = &c->dns_tls.listen[i];
+        int err = is_held(l, before->tcp_fds, before->tcp_count) ? 0 : port_probe(l, false);
+        for (unsigned t = 0; !err && t < threads; t++)
+            err = tcp_one(l, before, dns);
+        if (err)
+            return listen_problem(c, l, "dns.tls", err);
+    }
+    dns->tls_count = dns->tcp_count - plain;
+    return 0;
 }
 
 int sockets_dns(const struct config *c, unsigned threads, struct handover *before,
@@ -70,7 +90,7 @@ int sockets_dns(const struct config *c, unsigned threads, struct handover *befor
 {
     for (uint32_t i = 0; i < c->dns_listen_count; i++) {
         const struct config_listen *l = &c->dns_listen[i];
-        int err = is_held(l, before) ? 0 : port_probe(l);
+        int err = is_held(l, before->udp_fds, before->udp_count) ? 0 : port_probe(l, true);
         for (unsigned t = 0; !err && t < threads; t++) {
             err = udp_one(l, before, dns);
             err = err ? err : tcp_one(l, before, dns);
@@ -78,7 +98,7 @@ int sockets_dns(const struct config *c, unsigned threads, struct handover *befor
         if (err)
             return listen_problem(c, l, "dns", err);
     }
-    return 0;
+    return sockets_tls(c, threads, before, dns);
 }
 
 int sockets_tell(const struct config *c, struct handover *before, struct role_options *tell)

@@ -99,8 +99,7 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--ready-fd", c->ready_write);
     argument_add_number(a, "--threads", o->threads);
     argument_add_number(a, "--udp-size", o->udp_size);
-    argument_add_number(a, "--tcp-clients", o->tcp_clients);
-    argument_add_number(a, "--tcp-idle-ms", o->tcp_idle / USEC_PER_MSEC);
+    argument_add_number(a, "--tls", o->tls_count);
     argument_add_number(a, "--client-subnet", o->client_subnet);
     if (o->policy_fd >= 0)
         argument_add_number(a, "--policy-fd", o->policy_fd);
@@ -268,6 +267,7 @@ static void signals_take(struct supervisor *s, usec_t now)
         } else if (info.ssi_signo == SIGHUP) {
             if (s->children[ROLE_CONTROL].pid)
                 kill(s->children[ROLE_CONTROL].pid, SIGHUP);
+            identity_look(&s->options->identity, now, true, s->stats.threads);
         } else if (info.ssi_signo == SIGUSR2) {
             if (!s->stopping)
                 upgrade_begin(s);
@@ -359,7 +359,9 @@ static void supervise_loop(struct supervisor *s)
                 children_signal(s, SIGKILL);
             next = now >= s->kill_at ? now + USEC_PER_SEC : s->kill_at;
         } else {
+            usec_t look = identity_look(&s->options->identity, now, false, s->stats.threads);
             next = children_start_due(s, now);
+            next = look < next ? look : next;
         }
         struct pollfd polls[ROLES + 1] = {{.fd = s->signal_fd, .events = POLLIN}};
         for (unsigned i = 0; i < ROLES; i++)

@@ -30,6 +30,7 @@ struct query_client {
     const uint8_t *address; /* network order, 4 or 16 bytes; readable until query_finish */
     uint8_t family;         /* enum ip_family */
     bool tcp;               /* a stream: responses up to 64 KiB */
+    uint8_t tls;            /* 12 or 13, its version; 0: what is said can be read by others */
 };
 
 /* One thread's. */
@@ -42,6 +43,7 @@ struct query_context {
     const struct query_policy *policy; /* may be NULL: nothing is granted */
     struct limit *limit;               /* NULL: no limit */
     usec_t now;                        /* where there is a limit: clock_now() of the batch */
+    uint16_t keepalive;                /* streams: may be idle for so many 100 ms (RFC 7828) */
 };
 
 /* EDNS of a query (RFC 6891), and its client subnet (RFC 7871). */

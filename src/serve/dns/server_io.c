@@ -13,12 +13,14 @@
 #include "seam/clock.h"
 #include "seam/entropy.h"
 #include "serve/dns/plans_io.h"
+#include "serve/dns/tls_keep_io.h"
 #include "serve/dns/worker_io.h"
 #include "serve/dns/xdp_socket_io.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -37,6 +39,9 @@ struct server {
     struct worker *workers;
     unsigned worker_count, started;
     struct stats_thread *stats; /* this thread's */
+    struct census *census;      /* of clients, over TCP and TLS */
+    struct tls_tickets tickets;
+    struct tls_keep *tls; /* NULL: nobody is served over TLS */
     int watch_fd;
     bool told; /* that it is ready */
     _Atomic bool stop;
@@ -102,6 +107,8 @@ static void plans_watch(struct server *s)
         if (n > 0 && fds[1].revents)
             snapshot_watch_drain(s->watch_fd);
         plans_look(s);
+        if (s->tls)
+            tls_keep_look(s->tls);
     }
 }
 
@@ -149,20 +156,52 @@ static void limits_init(struct server *s)
             limit_new((p->limit_rate + threads - 1) / threads, p->limit_slip, p->limit_size);
 }
 
-/* Listeners in equal runs over the TCP threads; each thread has its share of the connections. */
+/* A thread's share of what bounds all. */
+static struct stream_limits limits_share(const struct stream_limits *all, unsigned threads)
+{
+    struct stream_limits share = *all;
+    share.clients = all->clients > threads ? all->clients / threads : 1;
+    share.memory = all->memory / threads;
+    share.handshakes = all->handshakes ? (all->handshakes + threads - 1) / threads : 0;
+    return share;
+}
+
+/* Listeners in equal runs over the threads of a kind; TLS has threads of its own, so that
+ * handshakes delay nobody else's queries. */
+static void streams_init(struct server *s, const int *fds, unsigned count,
+                         const struct stream_limits *limits, struct tls_keep *tls)
+{
+    unsigned threads = s->options->threads < count ? s->options->threads : count;
+    if (count && !threads)
+        threads = 1;
+    for (unsigned i = 0, first = 0; i < threads; i++) {
+        unsigned end = count * (i + 1) / threads;
+        worker_init(s, fds + first, end - first);
+        struct worker *w = &s->workers[s->worker_count - 1];
+        w->limits = limits_share(limits, threads);
+        w->census = s->census;
+        w->tls = tls;
+        first = end;
+    }
+}
+
 static void tcp_workers_init(struct server *s)
 {
     const struct dns_server_options *o = s->options;
-    unsigned threads = o->threads < o->tcp_count ? o->threads : o->tcp_count;
-    if (o->tcp_count && !threads)
-        threads = 1;
-    for (unsigned i = 0, first = 0; i < threads; i++) {
-        unsigned end = o->tcp_count * (i + 1) / threads;
-        worker_init(s, o->tcp_fds + first, end - first);
-        unsigned limit = o->tcp_clients / threads;
-        s->workers[s->worker_count - 1].client_limit = limit ? limit : 1;
-        first = end;
-    }
+    const struct stream_limits *l = &o->tcp;
+    unsigned plain = o->tcp_count - o->tls_count;
+    if (l->clients_each)
+        s->census = census_new(l->clients + o->tls.clients, l->clients_each, l->client_v4,
+                               l->client_v6, entropy_u64());
+    streams_init(s, o->tcp_fds, plain, l, NULL);
+    if (!o->tls_count)
+        return;
+    if (o->ticket_secret)
+        memcpy(s->tickets.secret, o->ticket_secret, sizeof s->tickets.secret);
+    s->tickets.wall = wall_seconds;
+    s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, s->stats);
+    tls_keep_look(s->tls);
+    streams_init(s, o->tcp_fds + plain, o->tls_count, &o->tls, s->tls);
 }
 
 static void *(*worker_body(const struct server *s, unsigned i))(void *)
@@ -205,7 +244,8 @@ static int server_open(struct server *s)
     const struct dns_server_options *o = s->options;
     unsigned most = o->udp_count + o->xdp_count + o->tcp_count;
     struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: it shall interrupt */
-    if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN))
+    if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN) ||
+        o->tls_count > o->tcp_count)
         return ERR_INVALID;
     if (sigaction(WAKE_SIGNAL, &action, NULL) < 0)
         return -errno;
@@ -237,6 +277,8 @@ static void server_close(struct server *s)
     plans_free(s->current);
     for (unsigned i = 0; i < s->worker_count; i++)
         limit_free(s->workers[i].ctx.limit);
+    census_free(s->census);
+    tls_keep_free(s->tls);
     free(s->workers);
     free(s->reclaim.slots);
 }

@@ -4,14 +4,15 @@
 
 #include "base/time.h"
 #include "model/stats.h"
+#include "serve/dns/stream_limits.h"
 #include <stdbool.h>
 
 struct dns_server_options {
     const char *data;   /* the node's folder: plans and store */
     const int *udp_fds; /* bound sockets, one a thread and address (SO_REUSEPORT) */
     unsigned udp_count;
-    const int *tcp_fds; /* listening sockets; made non-blocking */
-    unsigned tcp_count;
+    const int *tcp_fds; /* listening sockets; made non-blocking; the last tls_count are for TLS */
+    unsigned tcp_count, tls_count;
     struct xdp_socket *const *xdp; /* queues with raw packets; may be none */
     unsigned xdp_count;
     int xdp_release_fd;                /* readable: leave the queues, go on with the sockets */
@@ -19,8 +20,8 @@ struct dns_server_options {
     unsigned udp_size;                 /* EDNS size, 512..4096; 0 = 1232 */
     bool client_subnet;                /* heed RFC 7871 */
     const struct query_policy *policy; /* may be NULL; outlives the server */
-    unsigned tcp_clients;              /* most connections at once, over all threads */
-    usec_t tcp_idle; /* a connection without a whole query for so long is closed */
+    struct stream_limits tcp, tls;     /* over all threads */
+    const uint8_t *ticket_secret;      /* TLS_TICKET_SECRET bytes; NULL: no session is resumed */
     /* udp_count + xdp_count + tcp_count + 1 threads: UDP workers, XDP workers, TCP workers, and
      * last the main thread, which alone sets PLAN_GENERATION: the generation that every worker has
      * reached, the sleeping ones included. */

@@ -87,8 +87,12 @@ static void site_open(struct site *s)
                                              .tcp_count = THREADS,
                                              .threads = THREADS,
                                              .client_subnet = true,
-                                             .tcp_clients = 16,
-                                             .tcp_idle = 300 * USEC_PER_MSEC,
+                                             .tcp = {.clients = 16,
+                                                     .client_v4 = 32,
+                                                     .client_v6 = 56,
+                                                     .idle = 300 * USEC_PER_MSEC,
+                                                     .patience = 30 * USEC_PER_SEC,
+                                                     .memory = 64 << 20},
                                              .stats = &s->stats,
                                              .stop_fd = s->stop[0],
                                              .ready = site_ready,
@@ -468,7 +472,7 @@ START_TEST(test_tcp_slow_reader)
     uint8_t query[64];
     int small = 32768;
     site_open(&s);
-    s.options.tcp_idle = 60 * USEC_PER_SEC;
+    s.options.tcp.idle = 60 * USEC_PER_SEC;
     publish(&s, 1);
     site_start(&s);
     wait_for(&s, PLAN_GENERATION, 1);
@@ -526,7 +530,7 @@ START_TEST(test_tcp_limit)
     uint8_t query[64];
     int fds[CLIENTS];
     site_open(&s);
-    s.options.tcp_idle = 60 * USEC_PER_SEC;
+    s.options.tcp.idle = 60 * USEC_PER_SEC;
     publish(&s, 1);
     site_start(&s);
     wait_for(&s, PLAN_GENERATION, 1);

@@ -17,6 +17,7 @@
 #include "seam/clock.h"
 #include "seam/net.h"
 #include "serve/dns/owed.h"
+#include "serve/dns/tls_stream_io.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@
 enum {
     EVENTS = 64,
     ACCEPTS = 64, /* at once, so that those who are in are served too */
-    READ_SIZE = STREAM_KEEP_MAX + STREAM_READ,
+    READ_SIZE = STREAM_KEEP_MAX + STREAM_READ + TLS_RECORD,
+    BURST_US = 100000, /* of handshakes, at their rate */
     PAUSE_MS = 10,
 };
 
@@ -42,7 +44,11 @@ struct streams {
     struct mailbox *mailbox; /* answers that are owed */
     int mailbox_fd;
     usec_t now;
-    uint8_t *read; /* READ_SIZE */
+    size_t memory;
+    usec_t handshakes_until; /* the rate is spent up to here */
+    bool paused;             /* nothing is accepted for now */
+    uint8_t *read;           /* READ_SIZE */
+    uint8_t cipher[STREAM_READ];
 };
 
 /* ---- ranks ---- */
@@ -95,6 +101,11 @@ static void stream_close(struct stream *s)
     stream_unlink(s);
     if (s->owed)
         owed_forget(&t->owed, s);
+    if (t->setup.census)
+        census_leave(t->setup.census, &s->client);
+    t->memory -= s->charged;
+    tls_stream_free(s->tls);
+    s->tls = NULL;
     close(s->fd); /* leaves the epoll set with it */
     s->closed = true;
     s->older = t->closed;
@@ -112,7 +123,7 @@ static void closed_free(struct streams *t)
         free(s->out);
         free(s);
     }
-    stats_set(t->setup.stats, DNS_TCP_CLIENTS, t->count);
+    stats_set(t->setup.stats, t->setup.tls ? DNS_TLS_CLIENTS : DNS_TCP_CLIENTS, t->count);
 }
 
 /* A flood of connections that ask nothing drives out its own kind first, not those who do ask. */
@@ -129,30 +140,100 @@ static void room_make(struct streams *t)
     stream_close(victim);
 }
 
+/* What the stream holds, as of now. */
+static void stream_charge(struct stream *s)
+{
+    size_t bytes = s->in_size + s->out_size + (s->tls ? TLS_STREAM_MEMORY : 0);
+    s->streams->memory += bytes - s->charged;
+    s->charged = bytes;
+}
+
+/* Where all hold too much, who has held what he has for longest goes. */
+static void memory_bound(struct streams *t)
+{
+    while (t->memory > t->setup.limits.memory) {
+        struct stream *victim = NULL;
+        for (unsigned i = 0; i < STREAM_RANKS; i++) {
+            struct stream *s = t->lists[i].newer;
+            while (s != &t->lists[i] && !s->charged)
+                s = s->newer;
+            if (s != &t->lists[i] && (!victim || s->active < victim->active))
+                victim = s;
+        }
+        invariant(victim);
+        stats_add(t->setup.stats, DNS_CLOSED_MEMORY, 1);
+        stream_close(victim);
+    }
+}
+
+/* Each client has its bound, so that what it opens drives nobody else out. */
+static bool client_admit(struct streams *t, const struct sockaddr_storage *from, struct ip *ret)
+{
+    uint16_t port;
+    if (net_ip_of((const struct sockaddr *)from, ret, &port))
+        return false;
+    if (!t->setup.census || census_enter(t->setup.census, ret))
+        return true;
+    stats_add(t->setup.stats, DNS_CLOSED_EACH, 1);
+    return false;
+}
+
 static void stream_open(struct streams *t, int fd, const struct sockaddr_storage *from)
 {
-    if (t->count >= t->setup.limit)
+    struct ip client = {.family = IP_V4};
+    if (!client_admit(t, from, &client)) {
+        close(fd);
+        return;
+    }
+    if (t->count >= t->setup.limits.clients)
         room_make(t);
     struct stream *s = mem_new(1, sizeof *s);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-    uint16_t port;
     s->streams = t;
     s->fd = fd;
+    s->client = client;
     s->interest = EPOLLIN;
     s->active = t->now;
-    if (net_ip_of((const struct sockaddr *)from, &s->client, &port) ||
-        epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0) {
-        close(fd);
-        free(s);
-        return;
-    }
     stream_link(s, STREAM_FRESH);
     t->count++;
+    if (t->setup.limits.handshakes)
+        t->handshakes_until += USEC_PER_SEC / t->setup.limits.handshakes;
+    if (t->setup.tls)
+        s->tls = tls_keep_begin(t->setup.tls, fd);
+    stream_charge(s);
+    if ((t->setup.tls && !s->tls) || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
+        stream_close(s);
+    memory_bound(t);
+}
+
+static void listeners_watch(struct streams *t, bool on)
+{
+    t->paused = !on;
+    for (unsigned i = 0; i < t->setup.fd_count; i++) {
+        struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.ptr = (void *)&t->setup.fds[i]};
+        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, t->setup.fds[i], &e) < 0)
+            log_event(LOG_ERROR, "dns.tcp.listen", {"reason", LOG_S(err_name(-errno))});
+    }
+}
+
+/* L7: handshakes cost much more than queries; those who come too many at once wait in the kernel.
+ */
+static bool handshake_admit(struct streams *t)
+{
+    if (!t->setup.limits.handshakes)
+        return true;
+    if (t->handshakes_until < t->now - BURST_US)
+        t->handshakes_until = t->now - BURST_US;
+    if (t->handshakes_until < t->now)
+        return true;
+    stats_add(t->setup.stats, DNS_TLS_DELAYED, 1);
+    listeners_watch(t, false);
+    return false;
 }
 
 static void listener_accept(struct streams *t, int fd)
 {
-    for (unsigned i = 0; i < ACCEPTS; i++) {
+    for (unsigned i = 0; i < ACCEPTS && handshake_admit(t); i++) {
         struct sockaddr_storage from;
         socklen_t size = sizeof from;
         int client = accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -185,7 +266,9 @@ static void stream_settle(struct stream *s)
     }
     if ((s->rank == STREAM_BUSY) != busy)
         stream_touch(s);
-    uint32_t interest = s->out || s->pumping ? EPOLLOUT : 0;
+    stream_charge(s);
+    bool stuck = s->tls && tls_stream_stuck(s->tls);
+    uint32_t interest = s->out || s->pumping || stuck ? EPOLLOUT : 0;
     if (!s->out && !s->held && !s->ended)
         interest |= EPOLLIN;
     struct epoll_event e = {.events = interest, .data.ptr = s};
@@ -202,6 +285,8 @@ static void stream_settle(struct stream *s)
 static bool stream_send(struct stream *s, const uint8_t *data, size_t length, size_t *ret_sent)
 {
     size_t sent = 0;
+    if (s->tls)
+        return tls_stream_send(s->tls, data, length, ret_sent);
     while (sent < length) {
         ssize_t n = send(s->fd, data + sent, length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
@@ -306,13 +391,49 @@ static void stream_resume(struct stream *s)
     stream_hear(s, read, kept);
 }
 
+/* Counts the end of a handshake, good or not. */
+static void handshake_note(struct stream *s, bool broken)
+{
+    unsigned version = tls_stream_version(s->tls);
+    if (s->tls_version || (!version && !broken))
+        return;
+    s->tls_version = version;
+    stats_add(s->streams->setup.stats,
+              !version                     ? DNS_TLS_FAILED
+              : tls_stream_resumed(s->tls) ? DNS_TLS_RESUMED
+                                           : DNS_TLS_FULL,
+              1);
+}
+
+/* As recv(2), through TLS; -EAGAIN: nothing of it is for the speaker. */
+static ssize_t stream_decrypt(struct stream *s, const uint8_t *data, size_t length, uint8_t *to)
+{
+    long plain = tls_stream_feed(s->tls, data, length, to);
+    handshake_note(s, plain < 0);
+    if (plain < 0)
+        return -EPROTO;
+    if (tls_stream_ended(s->tls))
+        s->ended = true;
+    return plain || s->ended ? plain : -EAGAIN;
+}
+
+static ssize_t stream_receive(struct stream *s, uint8_t *to)
+{
+    uint8_t *cipher = s->streams->cipher;
+    ssize_t n = recv(s->fd, s->tls ? cipher : to, STREAM_READ, MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    s->ended = n == 0;
+    return s->tls && n ? stream_decrypt(s, cipher, (size_t)n, to) : n;
+}
+
 static void stream_read(struct stream *s)
 {
     uint8_t *read = s->streams->read;
     size_t kept = s->in_length;
     invariant(kept < STREAM_KEEP_MAX && !s->out && !s->held);
-    ssize_t n = recv(s->fd, read + kept, STREAM_READ, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t n = stream_receive(s, read + kept);
+    if (n == -EAGAIN)
         return;
     if (n < 0) {
         stream_close(s);
@@ -320,7 +441,6 @@ static void stream_read(struct stream *s)
     }
     if (kept)
         memcpy(read, s->in, kept);
-    s->ended = n == 0;
     stream_hear(s, read, kept + (size_t)n);
 }
 
@@ -329,6 +449,11 @@ static void stream_drain(struct stream *s)
 {
     const struct stream_speaker *speaker = &s->streams->setup.speaker;
     size_t sent;
+    if (s->tls && tls_stream_stuck(s->tls)) {
+        if (stream_decrypt(s, NULL, 0, s->streams->read) == -EPROTO)
+            stream_close(s);
+        return;
+    }
     if (s->out) {
         if (!stream_send(s, s->out + s->out_sent, s->out_length - s->out_sent, &sent)) {
             stream_close(s);
@@ -354,7 +479,7 @@ struct stream_ticket stream_owe(struct stream *s)
 {
     struct streams *t = s->streams;
     uint64_t token =
-        s->owed < STREAM_OWED_MAX ? owed_add(&t->owed, s, t->now + STREAM_PATIENCE) : 0;
+        s->owed < STREAM_OWED_MAX ? owed_add(&t->owed, s, t->now + t->setup.limits.patience) : 0;
     if (!token)
         return (struct stream_ticket){NULL, 0};
     s->owed++;
@@ -430,10 +555,14 @@ static void event_handle(struct streams *t, const struct epoll_event *e)
     stream_settle(s);
 }
 
+usec_t streams_idle(const struct streams *t)
+{
+    return t->count > t->setup.limits.clients / 8 * 7 ? 0 : t->setup.limits.idle;
+}
+
 static usec_t rank_time(const struct streams *t, enum stream_rank rank)
 {
-    usec_t idle = t->setup.idle;
-    return rank == STREAM_BUSY && idle < STREAM_PATIENCE ? STREAM_PATIENCE : idle;
+    return rank == STREAM_BUSY ? t->setup.limits.patience : t->setup.limits.idle;
 }
 
 static void late_close(struct streams *t)
@@ -442,13 +571,15 @@ static void late_close(struct streams *t)
         stream_settle_owed(s);
     for (unsigned i = 0; i < STREAM_RANKS; i++)
         for (struct stream *s; (s = rank_oldest(t, (enum stream_rank)i)) &&
-                               t->now - s->active >= rank_time(t, (enum stream_rank)i);)
+                               t->now - s->active >= rank_time(t, (enum stream_rank)i);) {
+            stats_add(t->setup.stats, i == STREAM_BUSY ? DNS_CLOSED_SLOW : DNS_CLOSED_IDLE, 1);
             stream_close(s);
+        }
 }
 
 static int wait_ms(struct streams *t)
 {
-    usec_t next = USEC_NEVER;
+    usec_t next = t->paused ? t->handshakes_until : USEC_NEVER;
     for (unsigned i = 0; i < STREAM_RANKS; i++) {
         const struct stream *s = rank_oldest(t, (enum stream_rank)i);
         if (s && s->active + rank_time(t, (enum stream_rank)i) < next)
@@ -467,8 +598,11 @@ void streams_turn(struct streams *t)
     t->now = clock_now();
     for (int i = 0; i < n; i++)
         event_handle(t, &events[i]);
+    memory_bound(t);
     late_close(t);
     closed_free(t);
+    if (t->paused && t->handshakes_until <= t->now)
+        listeners_watch(t, true);
 }
 
 static int mailbox_add(struct streams *t)

@@ -6,17 +6,19 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "model/stats.h"
+#include "serve/dns/census.h"
 #include "serve/dns/mailbox_io.h"
+#include "serve/dns/stream_limits.h"
+#include "serve/dns/tls_keep_io.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct streams; /* all of one thread */
 
 enum {
-    STREAM_READ = 16 << 10,              /* taken from a stream at once */
-    STREAM_KEEP_MAX = 2 + 65535,         /* not consumed of what came: one message */
-    STREAM_OWED_MAX = 16,                /* answers that may come later, on one stream */
-    STREAM_PATIENCE = 30 * USEC_PER_SEC, /* who takes nothing of what is sent for so long is gone */
+    STREAM_READ = 16 << 10,      /* taken from a stream at once */
+    STREAM_KEEP_MAX = 2 + 65535, /* not consumed of what came: one message */
+    STREAM_OWED_MAX = 16,        /* answers that may come later, on one stream */
 };
 
 /* Who has to go first: those that never asked, where they are many; then the idle; the busy last.
@@ -27,7 +29,8 @@ enum { STREAM_RANKS = 3 };
 struct stream {
     struct streams *streams;
     struct ip client;
-    void *own; /* the speaker's; NULL at first */
+    void *own;            /* the speaker's; NULL at first */
+    unsigned tls_version; /* 12, 13; 0: not over TLS */
     /* The rest is stream_io.c's alone. */
     struct stream *older, *newer;
     int fd;
@@ -40,7 +43,9 @@ struct stream {
     bool unheard;  /* there may be whole messages in `in` */
     unsigned owed; /* answers that are still to come */
     usec_t active;
-    uint8_t *in, *out; /* not consumed; not yet taken. NULL where there is nothing */
+    uint8_t *in, *out;      /* not consumed; not yet taken. NULL where there is nothing */
+    struct tls_stream *tls; /* NULL: none */
+    size_t charged;         /* of the memory of all */
     size_t in_length, in_size, out_length, out_sent, out_size;
 };
 
@@ -60,8 +65,9 @@ struct stream_speaker {
 struct stream_setup {
     const int *fds; /* listeners: the caller's; made non-blocking */
     unsigned fd_count;
-    unsigned limit; /* most streams at once */
-    usec_t idle;    /* without a whole message for so long a stream is closed */
+    struct stream_limits limits; /* of this thread */
+    struct census *census;       /* of all threads; NULL: nobody is counted */
+    struct tls_keep *tls;        /* all streams speak TLS; NULL: none does */
     struct stats_thread *stats;
     struct stream_speaker speaker;
 };
@@ -69,6 +75,9 @@ struct stream_setup {
 must_check int streams_open(const struct stream_setup *setup, struct streams **ret);
 /* Waits for what comes, and deals with it. A signal ends the wait. */
 void streams_turn(struct streams *t);
+/* What clients may be told: how long a stream may be idle; 0 where there is hardly room for more.
+ */
+usec_t streams_idle(const struct streams *t);
 /* Closes all; NULL is fine. */
 void streams_close(struct streams *t);
 
@@ -87,7 +96,7 @@ struct stream_ticket {
 };
 /* None where STREAM_OWED_MAX answers are owed on this stream, or OWED_MAX in this thread: the
  * speaker holds the stream, or says that it cannot. An answer that has not come after
- * STREAM_PATIENCE is no longer waited for. */
+ * limits.patience is no longer waited for. */
 must_check struct stream_ticket stream_owe(struct stream *s);
 /* Writes head and body in one go. Once for each ticket; from any thread, also when the streams are
  * closed. */

@@ -76,8 +76,12 @@ static struct echo *echo_start(void)
     const struct stream_setup setup = {
         .fds = &e->listener,
         .fd_count = 1,
-        .limit = 8,
-        .idle = 60 * USEC_PER_SEC,
+        .limits = {.clients = 8,
+                   .client_v4 = 32,
+                   .client_v6 = 56,
+                   .idle = 60 * USEC_PER_SEC,
+                   .patience = 30 * USEC_PER_SEC,
+                   .memory = 64 << 20},
         .stats = e->stats.threads,
         .speaker = {e, letters_heard, nothing_pumped, stream_gone},
     };

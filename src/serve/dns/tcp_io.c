@@ -89,7 +89,7 @@ enum outcome { ANSWERED, SILENT, LATER };
 static enum outcome query_run(struct tcp_worker *t, struct stream *s, const struct served *served,
                               const struct bytes *wire, uint8_t *response, size_t *ret_length)
 {
-    struct query_client client = {s->client.bytes, s->client.family, true};
+    struct query_client client = {s->client.bytes, s->client.family, true, (uint8_t)s->tls_version};
     struct query q;
     query_prepare(&q, &t->w->ctx, served, wire->data, wire->length, &client);
     query_locate(&q);
@@ -107,6 +107,7 @@ static size_t queries_answer(void *worker, struct stream *s, const uint8_t *data
 {
     struct tcp_worker *t = worker;
     const struct served *served = worker_enter(t->w);
+    t->w->ctx.keepalive = (uint16_t)(streams_idle(t->streams) / (100 * USEC_PER_MSEC));
     size_t at = 0, out = 0;
     unsigned count = 0;
     while (length - at >= TCP_FRAME && out <= TCP_WRITE) {
@@ -129,7 +130,7 @@ static size_t queries_answer(void *worker, struct stream *s, const uint8_t *data
         out += TCP_FRAME + n;
     }
     worker_leave(t->w);
-    stats_add(t->w->ctx.stats, DNS_QUERIES_TCP, count);
+    stats_add(t->w->ctx.stats, t->w->tls ? DNS_QUERIES_TLS : DNS_QUERIES_TCP, count);
     if (out)
         stream_write(s, t->write, out);
     return at;
@@ -153,8 +154,9 @@ void *tcp_worker_run(void *worker)
     const struct stream_setup setup = {
         .fds = t.w->fds,
         .fd_count = t.w->fd_count,
-        .limit = t.w->client_limit,
-        .idle = t.w->options->tcp_idle,
+        .limits = t.w->limits,
+        .census = t.w->census,
+        .tls = t.w->tls,
         .stats = t.w->ctx.stats,
         .speaker = {&t, queries_answer, transfer_pump, stream_forget},
     };

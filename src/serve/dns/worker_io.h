@@ -3,8 +3,10 @@
 
 #include "base/reclaim.h"
 #include "seam/clock.h"
+#include "serve/dns/census.h"
 #include "serve/dns/query.h"
 #include "serve/dns/server_io.h"
+#include "serve/dns/tls_keep_io.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -16,8 +18,10 @@ struct worker {
     unsigned slot;  /* in reclaim, and of its counters */
     const int *fds; /* UDP: one; TCP: its listeners */
     unsigned fd_count;
-    unsigned client_limit;  /* TCP: most connections of this thread */
-    struct xdp_socket *xdp; /* XDP: its queue */
+    struct stream_limits limits; /* TCP, TLS: of this thread */
+    struct census *census;       /* TCP, TLS: of all threads */
+    struct tls_keep *tls;        /* TLS: what it shows */
+    struct xdp_socket *xdp;      /* XDP: its queue */
     struct query_context ctx;
     pthread_t thread;
 } cache_aligned;

@@ -1,0 +1,89 @@
+/* Connections: limits of DNS over TCP and TLS, and what TLS wants. */
+#include "model/config_link.h"
+
+#define AT(type, field) offsetof(struct type, field)
+
+static const struct list_of listens = {
+    .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
+    .size = sizeof(struct draft_listen),
+    .headed = true,
+    .alone = true};
+
+static const struct key tcp_keys[] = {
+    {"clients", &type_integer, AT(draft_root, dns.tcp.clients), .min = 1, .max = 1000000,
+     .standard = "1000",
+     .help = "most connections at once; for one more the one that is idle for longest makes room"},
+    {"clients_each", &type_integer, AT(draft_root, dns.tcp.clients_each), .min = 0, .max = 1000000,
+     .standard = "100",
+     .help = "most connections of one client; more are closed as they come; 0 is no limit"},
+    {"client_v4", &type_integer, AT(draft_root, dns.tcp.client_v4), .min = 8, .max = 32,
+     .standard = "32", .help = "length of the prefix that is one client, of IPv4 addresses"},
+    {"client_v6", &type_integer, AT(draft_root, dns.tcp.client_v6), .min = 16, .max = 64,
+     .standard = "56", .help = "the same, of IPv6 addresses"},
+    {"idle", &type_duration, AT(draft_root, dns.tcp.idle), .min = 100 * USEC_PER_MSEC,
+     .max = USEC_PER_HOUR, .standard = "10s",
+     .help = "a connection without a whole query is closed after this; told to clients that ask "
+             "(RFC 7828)"},
+    {"patience", &type_duration, AT(draft_root, dns.tcp.patience), .min = 100 * USEC_PER_MSEC,
+     .max = USEC_PER_HOUR, .standard = "30s",
+     .help = "a client that takes no response that is sent to it for so long is closed"},
+    {"memory_mib", &type_integer, AT(draft_root, dns.tcp.memory_mib), .min = 1, .max = 65536,
+     .standard = "64",
+     .help = "most MiB of queries that are not whole and responses that are not taken, of all "
+             "connections and, apart from these, of all over TLS; those that have held theirs for "
+             "longest are closed"},
+};
+
+const struct shape shape_tcp = {"dns_tcp", "tcp", tcp_keys, array_length(tcp_keys),
+                                .help = "Limits of DNS over TCP, which hold over TLS as well."};
+
+static const struct key tls_keys[] = {
+    {"listen", &type_list, AT(draft_root, dns.tls.listen), .max = CONFIG_LISTENS_MAX,
+     .detail = &listens, .standard = "[]",
+     .help = "where queries are taken over TLS, such as 0.0.0.0:853"},
+    {"certificate", &type_path, AT(draft_root, dns.tls.certificate),
+     .help = "file with the certificate and those that lead to it, in PEM; read again when it "
+             "changes"},
+    {"key", &type_path, AT(draft_root, dns.tls.key),
+     .help =
+         "file with its private key, in PEM; who starts the node has to be able to read it, the "
+         "roles need not"},
+    {"clients", &type_integer, AT(draft_root, dns.tls.clients), .min = 1, .max = 1000000,
+     .standard = "1000", .help = "most connections over TLS at once"},
+    {"handshakes", &type_integer, AT(draft_root, dns.tls.handshakes), .min = 1, .max = 1000000,
+     .standard = "500", .help = "connections taken a second; more wait until it is their turn"},
+};
+
+const struct shape shape_tls = {"dns_tls", "tls", tls_keys, array_length(tls_keys),
+                                .help = "DNS over TLS (RFC 7858), and zone transfers over it (RFC "
+                                        "9103)."};
+
+/* A certificate where there is somebody to show it to, and its key. */
+static void tls_check(struct linking *l)
+{
+    const struct draft_root *root = l->root;
+    if (root->dns.tls.listen.count && (!root->dns.tls.certificate || !root->dns.tls.key)) {
+        const struct draft_listen *first = root->dns.tls.listen.items;
+        problem_add(l->reading->problems, first->head.node->place,
+                    "TLS needs a certificate and its key; name both files: certificate, key");
+    }
+}
+
+void link_streams(struct linking *l)
+{
+    const struct draft_root *root = l->root;
+    struct config *c = l->config;
+    c->dns_tcp = (struct config_tcp){.clients = root->dns.tcp.clients,
+                                     .clients_each = root->dns.tcp.clients_each,
+                                     .client_v4 = root->dns.tcp.client_v4,
+                                     .client_v6 = root->dns.tcp.client_v6,
+                                     .idle = root->dns.tcp.idle,
+                                     .patience = root->dns.tcp.patience,
+                                     .memory_mib = root->dns.tcp.memory_mib};
+    c->dns_tls.certificate = root->dns.tls.certificate;
+    c->dns_tls.key = root->dns.tls.key;
+    c->dns_tls.clients = root->dns.tls.clients;
+    c->dns_tls.handshakes = root->dns.tls.handshakes;
+    c->dns_tls.listen = link_listens(l, &root->dns.tls.listen, &c->dns_tls.listen_count);
+    tls_check(l);
+}

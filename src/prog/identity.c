@@ -1,0 +1,140 @@
+#include "prog/identity.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "seam/clock.h"
+#include "serve/dns/tls_context_io.h"
+#include <errno.h>
+#include <limits.h>
+#include <openssl/ssl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WHY_MAX = 1024, AGAIN_US = 30 * 1000000 };
+
+struct identity identity_init(const struct config *c, const char *user)
+{
+    const struct config_tls *tls = &c->dns_tls;
+    return (struct identity){.certificate = tls->listen_count ? tls->certificate : NULL,
+                             .key = tls->key,
+                             .data = c->data,
+                             .user = user};
+}
+
+/* Appends a file to the PEM; else names it in *ret_file. */
+static int pem_append(const char *path, struct text *pem, const char **ret_file)
+{
+    char *data;
+    size_t length;
+    int err = disk_read(path, TLS_IDENTITY_MAX / 2 - 1, &data, &length);
+    *ret_file = path;
+    if (err)
+        return err;
+    text_appendf(pem, "%s\n", data);
+    explicit_bzero(data, length);
+    free(data);
+    return pem->failed ? ERR_LIMIT : 0;
+}
+
+/* Both files as one text that has passed the check. *ret_file: which one is bad. */
+static int identity_read(const char *certificate, const char *key, struct text *pem,
+                         const char **ret_file, struct text *why)
+{
+    SSL_CTX *context;
+    int err = pem_append(certificate, pem, ret_file);
+    err = err ? err : pem_append(key, pem, ret_file);
+    if (err) {
+        text_append(why, err_text(err));
+        return err;
+    }
+    *ret_file = certificate;
+    err = tls_context_new(text_string(pem), pem->length, NULL, clock_wall() / USEC_PER_SEC, why,
+                          &context);
+    if (!err)
+        SSL_CTX_free(context);
+    return err;
+}
+
+static void text_wipe(struct text *t)
+{
+    explicit_bzero((void *)text_string(t), t->length);
+    text_done(t);
+}
+
+static int identity_put(const struct identity *i, const struct text *pem)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/run/tls", i->data);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return -ENAMETOOLONG;
+    int err = disk_write_atomic(path, text_string(pem), pem->length, 0600);
+    const struct passwd *pw = i->user ? getpwnam(i->user) : NULL;
+    if (!err && pw && lchown(path, pw->pw_uid, pw->pw_gid))
+        err = -errno;
+    return err;
+}
+
+static void identity_take(struct identity *i, usec_t now, struct stats_thread *stats)
+{
+    const char *file = i->certificate;
+    struct text pem = text_init(TLS_IDENTITY_MAX), why = text_init(WHY_MAX);
+    int err = identity_read(i->certificate, i->key, &pem, &file, &why);
+    if (!err) {
+        err = identity_put(i, &pem);
+        if (err) {
+            text_append(&why, err_text(err));
+            file = i->data;
+            i->look_at = now + AGAIN_US;
+            memset(i->taken, 0, sizeof i->taken);
+        }
+    }
+    if (err) {
+        stats_add(stats, SUPERVISOR_TLS_REFUSED, 1);
+        log_event(LOG_ERROR, "tls.certificate", {"file", LOG_S(file)},
+                  {"reason", LOG_S(text_string(&why))},
+                  {"consequence", LOG_S("what was shown before is shown, if anything was")});
+    } else {
+        log_event(LOG_INFO, "tls.certificate", {"file", LOG_S(file)}, {"key", LOG_S(i->key)});
+    }
+    text_wipe(&pem);
+    text_done(&why);
+}
+
+/* A pair is replaced file by file, so a change is taken when nothing has changed since the last
+ * look. */
+usec_t identity_look(struct identity *i, usec_t now, bool told, struct stats_thread *stats)
+{
+    struct disk_identity found[2] = {{0}, {0}};
+    if (!i->certificate)
+        return USEC_NEVER;
+    if (now < i->look_at && !told)
+        return i->look_at;
+    bool first = !i->look_at;
+    i->look_at = now + IDENTITY_LOOK_US;
+    bool there = !disk_identify(i->certificate, &found[0]) && !disk_identify(i->key, &found[1]);
+    bool changed = memcmp(found, i->taken, sizeof found) != 0;
+    bool settled = memcmp(found, i->seen, sizeof found) == 0;
+    memcpy(i->seen, found, sizeof found);
+    if (first || told || (there && changed && settled)) {
+        memcpy(i->taken, found, sizeof found);
+        identity_take(i, now, stats);
+    }
+    return i->look_at;
+}
+
+int identity_check(const struct config *c, struct text *problems)
+{
+    const struct config_tls *tls = &c->dns_tls;
+    const char *file = NULL;
+    if (!tls->listen_count)
+        return 0;
+    struct text pem = text_init(TLS_IDENTITY_MAX), why = text_init(WHY_MAX);
+    int err = identity_read(tls->certificate, tls->key, &pem, &file, &why);
+    if (err && err != -EACCES)
+        text_appendf(problems, "%s:1:1: it cannot be shown over TLS: %s\n", file,
+                     text_string(&why));
+    text_wipe(&pem);
+    text_done(&why);
+    return err && err != -EACCES ? ERR_INVALID : 0;
+}

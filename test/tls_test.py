@@ -1,0 +1,299 @@
+"""DNS over TLS: kdig, openssl s_client, dnspython and unbound as clients; certificates that change, bad ones among them."""
+
+import os
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import dns.message
+import dns.query
+import pytest
+
+from node import DNS_PORT, ZONE, nodes, open_path, wait_for  # noqa: F401 (fixtures)
+
+TLS_PORT = 8530
+UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+UNVERIFIED.check_hostname, UNVERIFIED.verify_mode = False, ssl.CERT_NONE
+
+CONFIG = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
+dns:
+  listen: ["%DNS%"]
+  threads: 2
+  tls: {listen: ["%ADDRESS%:8530"], certificate: tls.pem, key: tls.key%MORE%}
+%DNSMORE%tell: {listen: ["%TELL%"]}
+zones:
+  - {name: example.com, file: example.com.zone}
+"""
+
+
+def run(*args, **more):
+    return subprocess.run(args, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, **more)
+
+
+class Issuer:
+    """A certificate authority of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+        self.ca = folder / "ca.pem"
+        made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                   "-subj", "/CN=test authority", "-keyout", folder / "ca.key", "-out", self.ca)
+        assert made.returncode == 0, made.stderr
+
+    def issue(self, name="ns.example.com", days=2):
+        """(certificate, key) as text."""
+        self.count += 1
+        key, request, out = (self.folder / f"{self.count}.{e}" for e in ("key", "csr", "pem"))
+        extra = self.folder / "extra"
+        extra.write_text(f"subjectAltName=DNS:{name}\n")
+        made = run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                   "-keyout", key, "-out", request)
+        assert made.returncode == 0, made.stderr
+        made = run("openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.folder / "ca.key",
+                   "-set_serial", str(1000 + self.count), "-days", str(days), "-extfile", extra, "-out", out)
+        assert made.returncode == 0, made.stderr
+        return out.read_text() + self.ca.read_text(), key.read_text()
+
+
+@pytest.fixture
+def issuer(open_path):  # noqa: F811
+    folder = open_path / "authority"
+    folder.mkdir()
+    return Issuer(folder)
+
+
+def put(node, pair):
+    """As an operator's tool does: file by file, each by a rename; the key for root alone."""
+    for name, text, mode in (("tls.pem", pair[0], 0o644), ("tls.key", pair[1], 0o600)):
+        aside = node.folder / (name + ".new")
+        aside.write_text(text)
+        aside.chmod(mode)
+        aside.rename(node.folder / name)
+
+
+def start(nodes, issuer, more="", dns_more="", zones=None, pair=None):  # noqa: F811
+    text = CONFIG.replace("%MORE%", more).replace("%DNSMORE%", dns_more)
+    node = nodes(text, zones or {"example.com.zone": ZONE})
+    node.write(text.replace("%ADDRESS%", node.address))
+    put(node, pair or issuer.issue())
+    node.start()
+    assert wait_for(lambda: "role=dns event=tls.identity" in node.log()), node.log()
+    return node
+
+
+def kdig(node, *args, port=TLS_PORT):
+    return run("kdig", f"@{node.address}", "-p", str(port), "+retry=0", "+time=3", *args).stdout
+
+
+def serial_shown(node):
+    """Serial number of the certificate that a new connection is shown."""
+    with socket.create_connection((node.address, TLS_PORT), timeout=5) as s, UNVERIFIED.wrap_socket(s) as t:
+        der = t.getpeercert(binary_form=True)
+    out = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-serial"], input=der, capture_output=True, timeout=10)
+    return int(out.stdout.decode().strip().split("=")[1], 16)
+
+
+def test_clients(nodes, issuer):  # noqa: F811
+    node = start(nodes, issuer)
+    out = kdig(node, "+tls", f"+tls-ca={issuer.ca}", "+tls-hostname=ns.example.com", "static.example.com")
+    assert "192.0.2.80" in out and "TLS1.3" in out, out
+    out = kdig(node, "+tls", f"+tls-ca={issuer.ca}", "+tls-hostname=other.example.com", "static.example.com")
+    assert "192.0.2.80" not in out
+    q = dns.message.make_query("static.example.com", "A")
+    context = ssl.create_default_context(cafile=str(issuer.ca))
+    reply = dns.query.tls(q, node.address, port=TLS_PORT, timeout=5, ssl_context=context, server_hostname="ns.example.com")
+    assert reply.answer[0][0].address == "192.0.2.80"
+    assert wait_for(lambda: node.metric("holdfast_dns_queries_total", 'transport="tls"') == 2)
+    assert node.metric("holdfast_dns_tls_handshakes_total", 'result="full"') >= 2
+    # the key is for root alone, and what the roles read is for them alone
+    assert (node.data / "run" / "tls").stat().st_mode & 0o777 == 0o600
+
+
+def s_client(node, *args, text=b"", wait=1.0):
+    """What openssl s_client says of a connection on which `text` is sent."""
+    p = subprocess.Popen(["openssl", "s_client", "-connect", f"{node.address}:{TLS_PORT}", *args],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    p.stdin.write(text)
+    p.stdin.flush()
+    time.sleep(wait)
+    out, _ = p.communicate(timeout=10)
+    return out.decode(errors="replace")
+
+
+def test_refusals(nodes, issuer):  # noqa: F811
+    """BCP 195: no old version, no other protocol, no early data, no renegotiation."""
+    node = start(nodes, issuer)
+    assert "Cipher is (NONE)" in s_client(node, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", wait=0.2)
+    assert "no application protocol" in s_client(node, "-alpn", "http/1.1", wait=0.2)
+    good = s_client(node, "-alpn", "dot")
+    assert "ALPN protocol: dot" in good and "TLSv1.3" in good and "Max Early Data: 0" in good, good
+    old = s_client(node, "-tls1_2", text=b"R\n")
+    assert "TLSv1.2" in old and "no renegotiation" in old, old
+    assert "Cipher is (NONE)" in s_client(node, "-tls1_2", "-cipher", "AES128-SHA", wait=0.2)
+    assert wait_for(lambda: node.metric("holdfast_dns_tls_handshakes_total", 'result="failed"') >= 3)
+    assert "192.0.2.80" in kdig(node, "+tls", "static.example.com")
+
+
+def test_sessions_survive_a_restart(nodes, issuer, open_path):  # noqa: F811
+    node = start(nodes, issuer)
+    session = open_path / "session"
+    assert "New, TLSv1.3" in s_client(node, "-sess_out", session)
+    old = node.kill("dns")
+    node.wait_restart("dns", old)
+    assert wait_for(lambda: "192.0.2.80" in kdig(node, "+tls", "static.example.com"))
+    assert "Reused, TLSv1.3" in s_client(node, "-sess_in", session)
+    assert wait_for(lambda: node.metric("holdfast_dns_tls_handshakes_total", 'result="resumed"') == 1)
+
+
+class Stream:
+    """Asks over TLS without a pause: on one kept connection, or on a new one for each query."""
+
+    def __init__(self, node, kept):
+        self.node, self.kept = node, kept
+        self.answered, self.failed = 0, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(10)
+
+    def _connect(self):
+        return UNVERIFIED.wrap_socket(socket.create_connection((self.node.address, TLS_PORT), timeout=5))
+
+    def _run(self):
+        wire = dns.message.make_query("static.example.com", "A").to_wire()
+        s = None
+        while not self._stop.is_set():
+            try:
+                s = s or self._connect()
+                s.sendall(struct.pack("!H", len(wire)) + wire)
+                head = self._exactly(s, 2)
+                dns.message.from_wire(self._exactly(s, struct.unpack("!H", head)[0])).answer[0]
+                self.answered += 1
+            except (OSError, IndexError, EOFError) as e:
+                self.failed.append(repr(e))
+                s = None
+            if not self.kept and s:
+                s.close()
+                s = None
+            time.sleep(0.001)
+
+    @staticmethod
+    def _exactly(s, n):
+        data = b""
+        while len(data) < n:
+            more = s.recv(n - len(data))
+            if not more:
+                raise EOFError("closed")
+            data += more
+        return data
+
+
+def test_certificates_change(nodes, issuer):  # noqa: F811
+    """Under a stream of queries: the new one is shown, a bad one is not, and no connection is dropped."""
+    node = start(nodes, issuer)
+    assert serial_shown(node) == 1001
+    with Stream(node, True) as kept, Stream(node, False) as fresh:
+        put(node, issuer.issue())
+        assert wait_for(lambda: serial_shown(node) == 1002), node.log()
+        third = issuer.issue()
+        put(node, (third[0], issuer.issue()[1]))  # not its key
+        assert wait_for(lambda: "role=supervisor event=tls.certificate" in node.log() and "level=error" in node.log())
+        line = next(l for l in node.log().splitlines() if "event=tls.certificate" in l and "level=error" in l)
+        assert "tls.pem" in line and "not the certificate's" in line, line
+        (node.folder / "tls.pem").write_text("nothing")
+        assert wait_for(lambda: "there is no certificate in PEM" in node.log())
+        (node.folder / "tls.pem").unlink()
+        os.kill(node.process.pid, signal.SIGHUP)
+        assert wait_for(lambda: "event=reload" in node.log() or node.metric("holdfast_reloads_total") >= 1)
+        assert serial_shown(node) == 1002
+        before = kept.answered
+        put(node, third)
+        assert wait_for(lambda: serial_shown(node) == 1003), node.log()
+        assert wait_for(lambda: kept.answered > before + 10)
+    assert kept.failed == [] and fresh.failed == []
+    assert kept.answered > 100 and fresh.answered > 50
+
+
+def test_restart_with_control_dead_and_files_gone(nodes, issuer):  # noqa: F811
+    """L1: what was shown before is shown."""
+    node = start(nodes, issuer)
+    (node.folder / "tls.pem").unlink()
+    (node.folder / "tls.key").unlink()
+    os.kill(node.pid("control"), signal.SIGSTOP)
+    try:
+        old = node.kill("dns")
+        node.wait_restart("dns", old)
+        assert wait_for(lambda: "192.0.2.80" in kdig(node, "+tls", "static.example.com")), node.log()
+        assert serial_shown(node) == 1001
+    finally:
+        os.kill(node.pid("control"), signal.SIGCONT)
+    node.stop()
+    node.start()
+    assert wait_for(lambda: "192.0.2.80" in kdig(node, "+tls", "static.example.com")), node.log()
+
+
+def test_upgrade(nodes, issuer):  # noqa: F811
+    """Its sockets are handed over as the others are: whoever connects is served."""
+    node = start(nodes, issuer)
+    with Stream(node, False) as fresh:
+        assert wait_for(lambda: fresh.answered > 20)
+        done = node.cli("upgrade", "--data", str(node.data), timeout=60)
+        assert done.returncode == 0, done.stderr + node.log()
+        after = fresh.answered
+        assert wait_for(lambda: fresh.answered > after + 20)
+    # the old one closes what it has when it goes, so a query may have to be asked again, but nobody is turned away
+    assert [f for f in fresh.failed if "refused" in f.lower()] == []
+    assert len(fresh.failed) <= 2, fresh.failed
+
+
+def test_check(nodes, issuer):  # noqa: F811
+    node = start(nodes, issuer)
+    assert node.cli("check", str(node.config_path)).returncode == 0
+    put(node, (issuer.issue()[0], issuer.issue()[1]))
+    wrong = node.cli("check", str(node.config_path))
+    assert wrong.returncode == 1 and "tls.pem:1:1: it cannot be shown over TLS: the private key" in wrong.stderr, wrong.stderr
+
+
+def test_unbound_forwards_over_tls(nodes, issuer, open_path):  # noqa: F811
+    node = start(nodes, issuer)
+    folder = open_path / "unbound"
+    folder.mkdir()
+    (folder / "unbound.conf").write_text(f"""server:
+  interface: {node.address}
+  port: 5399
+  do-daemonize: no
+  use-syslog: no
+  logfile: ""
+  username: ""
+  chroot: ""
+  directory: "{folder}"
+  pidfile: ""
+  do-not-query-localhost: no
+  tls-cert-bundle: "{issuer.ca}"
+  module-config: "iterator"
+  access-control: 127.0.0.0/8 allow
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-tls-upstream: yes
+  forward-addr: {node.address}@{TLS_PORT}#ns.example.com
+""")
+    unbound = subprocess.Popen(["unbound", "-d", "-c", folder / "unbound.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert wait_for(lambda: "192.0.2.80" in kdig(node, "static.example.com", port=5399), 10)
+        assert node.metric("holdfast_dns_queries_total", 'transport="tls"') >= 1
+    finally:
+        unbound.terminate()
+        unbound.wait(10)
