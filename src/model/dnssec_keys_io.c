@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "model/zone_folder.h"
 #include "seam/disk.h"
 #include <errno.h>
 #include <limits.h>
@@ -25,27 +26,6 @@ enum {
 struct path {
     char text[PATH_MAX];
 };
-
-/* A zone's name as a file name: what could lead elsewhere is written as %2F. */
-static int folder_path(const char *data, const char *zone, struct path *ret)
-{
-    int n = snprintf(ret->text, sizeof ret->text, "%s/keys/", data);
-    if (n < 0 || (size_t)n >= sizeof ret->text)
-        return -ENAMETOOLONG;
-    char *to = ret->text + n, *end = ret->text + sizeof ret->text - 4;
-    for (const char *c = zone; *c; c++) {
-        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '-' ||
-                     *c == '_' || (*c == '.' && c != zone);
-        if (to >= end)
-            return -ENAMETOOLONG;
-        if (plain)
-            *to++ = *c;
-        else
-            to += snprintf(to, 4, "%%%02X", (unsigned char)*c);
-    }
-    *to = 0;
-    return 0;
-}
 
 static int state_path(const char *folder, struct path *ret)
 {
@@ -135,7 +115,7 @@ static int state_load(const char *folder, struct text *problems, struct key_stat
 bool dnssec_keys_exist(const char *data, const char *zone)
 {
     struct path folder;
-    return !folder_path(data, zone, &folder) && !access(folder.text, F_OK);
+    return !zone_folder(data, "keys", zone, folder.text) && !access(folder.text, F_OK);
 }
 
 static int state_save(const char *folder, const struct key_state *s)
@@ -373,7 +353,7 @@ int dnssec_keys_load(const struct dnssec_keys_request *q, struct text *problems,
     struct key_state s = {0};
     struct path folder;
     bool on = q->zone->dnssec.on;
-    int err = folder_path(q->data, q->zone->name, &folder);
+    int err = zone_folder(q->data, "keys", q->zone->name, folder.text);
     err = err ? err : state_load(folder.text, problems, &s);
     bool none = err == -ENOENT;
     if (none && !on && !q->served_signed) {
@@ -473,7 +453,7 @@ int dnssec_keys_order(const struct dnssec_keys_request *q, enum dnssec_order ord
     struct key_policy policy = key_policy_of(&q->zone->dnssec);
     struct key_state s;
     struct path folder;
-    int err = folder_path(q->data, q->zone->name, &folder);
+    int err = zone_folder(q->data, "keys", q->zone->name, folder.text);
     err = err ? err : state_load(folder.text, out, &s);
     if (err == -ENOENT)
         text_appendf(out, "%s has no keys%s", q->zone->name,

@@ -168,6 +168,29 @@ int disk_sync_file(const char *path)
     return err ? err : folder_sync(folder);
 }
 
+int disk_append(const char *path, size_t offset, const void *data, size_t length)
+{
+    int fd = open_retried(path, O_WRONLY, 0);
+    if (fd < 0)
+        return fd;
+    struct stat st;
+    off_t end = (off_t)offset;
+    int err = fstat(fd, &st) ? -errno : st.st_size < end ? -EIO : 0;
+    if (!err && st.st_size > end && ftruncate(fd, end))
+        err = -errno;
+    if (!err && lseek(fd, end, SEEK_SET) != end)
+        err = -errno;
+    if (!err) {
+        err = write_all(fd, data, length);
+        if (!err && fdatasync(fd))
+            err = -errno;
+        if (err && !ftruncate(fd, end)) /* its own failure adds nothing to say */
+            (void)fdatasync(fd);
+    }
+    close(fd);
+    return err;
+}
+
 int disk_sync(const char *folder)
 {
     int fd = open_retried(folder, O_RDONLY | O_DIRECTORY, 0);

@@ -28,6 +28,11 @@ must_check int disk_sync_file(const char *path);
 /* Puts everything on the disk that the file system of this folder still holds in memory. */
 must_check int disk_sync(const char *folder);
 
+/* Makes a file end with these bytes, put behind its first `offset` ones; it is on the disk when
+ * this returns 0. A file that was longer is cut. On failure it has its first `offset` bytes, unless
+ * even that fails; -EIO where it was shorter. */
+must_check int disk_append(const char *path, size_t offset, const void *data, size_t length);
+
 /* Which file this is, and which state of it: two that are equal are of the same content, unless the
  * file was changed within the clock's tick in which it was looked at. No program can set
  * `changed_ns`. All zero: none. */

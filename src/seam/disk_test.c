@@ -120,6 +120,23 @@ START_TEST(test_failed_write_leaves_the_old_file)
 }
 END_TEST
 
+START_TEST(test_append)
+{
+    ck_assert_int_eq(disk_append("a", 0, "x", 1), -ENOENT);
+    ck_assert_int_eq(disk_write_atomic("a", "head", 4, 0600), 0);
+    ck_assert_int_eq(disk_append("a", 4, " one", 4), 0);
+    ck_assert_int_eq(disk_append("a", 4, " two more", 9), 0); /* what lay behind goes */
+    assert_content("a", "head two more");
+    ck_assert_int_eq(disk_append("a", 6, NULL, 0), 0);
+    assert_content("a", "head t");
+    ck_assert_int_eq(disk_append("a", 7, "x", 1), -EIO);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){8, 8}), 0);
+    ck_assert_int_eq(disk_append("a", 6, "wo and", 6), -EFBIG);
+    assert_content("a", "head t");
+}
+END_TEST
+
 static bool file_put(const char *path, const char *content)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -245,7 +262,7 @@ int main(void)
     const TTest *const tests[] = {
         test_write_and_read, test_read_limits, test_failed_write_leaves_the_old_file,
         test_full_disk,      test_map,         test_folders_and_lists,
-        test_list_stops,     test_long_paths,
+        test_list_stops,     test_long_paths,  test_append,
     };
     Suite *suite = suite_create("disk");
     TCase *tcase = tcase_create("disk");
