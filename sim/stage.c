@@ -178,13 +178,12 @@ int stage_order(struct stage *s, const char *endpoint, enum admin_state state)
     if (err)
         return err;
     const struct config_service *cs = &s->config->services[service];
-    struct intent_order order = {.service = (char *)cs->name,
-                                 .endpoint = (char *)cs->endpoints[index].name,
-                                 .state = state,
-                                 .wall = (WALL_START + s->time) / USEC_PER_SEC,
-                                 .author = (char *)"the operator"};
+    struct intent_request words = {.author = "the operator",
+                                   .wall_ms = (WALL_START + s->time) / USEC_PER_MSEC};
+    struct text why = text_init(1000);
     struct intent next;
-    err = intent_apply(&s->intent, &order, &next);
+    err = intent_order(&s->intent, &words, cs->name, cs->endpoints[index].name, state, &next, &why);
+    text_done(&why);
     if (err)
         return err;
     intent_done(&s->intent);

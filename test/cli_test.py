@@ -6,7 +6,7 @@ import pytest
 
 from node import ZONE, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
 
-COMMANDS = ["run", "check", "reload", "status", "explain", "query", "endpoint", "zone", "upgrade", "schema", "demo"]
+COMMANDS = ["run", "check", "reload", "status", "explain", "query", "endpoint", "control", "rule", "shift", "log", "undo", "zone", "upgrade", "schema", "demo"]
 
 
 def run(holdfast, *args):

@@ -1,4 +1,4 @@
-#include "command/command.h"
+#include "command/command_parts.h"
 
 #include "base/err.h"
 #include "base/invariant.h"
@@ -25,10 +25,7 @@ char *command_reply_make(int err, const char *message)
     return command_reply_make(err, "the reply is too long to be sent");
 }
 
-/* A reply that refuses or only tells. */
-static void reply(struct command_result *ret, int err, const char *format, ...) printf_like(3, 4);
-
-static void reply(struct command_result *ret, int err, const char *format, ...)
+void command_say(struct command_result *ret, int err, const char *format, ...)
 {
     struct text message = text_init(COMMAND_REQUEST_MAX);
     va_list args;
@@ -75,13 +72,14 @@ static void missing_reply(const struct config *c, const char *name, struct comma
                 text_appendf(&like, "%s%s/%s", shown++ ? ", " : "", s->name, s->endpoints[k].name);
     }
     if (shown)
-        reply(ret, ERR_MISSING, "there is no endpoint \"%s\"; did you mean %s?", name,
-              text_string(&like));
+        command_say(ret, ERR_MISSING, "there is no endpoint \"%s\"; did you mean %s?", name,
+                    text_string(&like));
     else
-        reply(ret, ERR_MISSING,
-              "there is no endpoint \"%s\"; name one as SERVICE/ENDPOINT, `holdfast status` lists "
-              "them",
-              name);
+        command_say(
+            ret, ERR_MISSING,
+            "there is no endpoint \"%s\"; name one as SERVICE/ENDPOINT, `holdfast status` lists "
+            "them",
+            name);
     text_done(&like);
 }
 
@@ -99,8 +97,8 @@ static void ambiguous_reply(const struct config *c, const char *name, struct com
     }
     if (found > shown)
         text_appendf(&names, " and %u more", found - shown);
-    reply(ret, ERR_AMBIGUOUS, "%u services have an endpoint \"%s\"; name one of %s", found, name,
-          text_string(&names));
+    command_say(ret, ERR_AMBIGUOUS, "%u services have an endpoint \"%s\"; name one of %s", found,
+                name, text_string(&names));
     text_done(&names);
 }
 
@@ -115,31 +113,31 @@ static bool is_last(const struct intent *intent, const struct config_service *s,
 }
 
 static void order_apply(const struct command_input *input, const struct config_service *s,
-                        uint32_t endpoint, const struct intent_order *order,
+                        const char *endpoint, enum admin_state state, const char *reason,
                         struct command_result *ret)
 {
-    enum admin_state before = intent_admin(input->intent, order->service, order->endpoint);
-    const char *after = admin_state_name(order->state);
-    if (before == ADMIN_AUTO && order->state == ADMIN_AUTO) {
-        reply(ret, 0, "%s/%s is auto; nothing had been ordered about it", s->name,
-              s->endpoints[endpoint].name);
-        return;
-    }
-    int err = intent_apply(input->intent, order, &ret->next);
+    enum admin_state before = intent_admin(input->intent, s->name, endpoint);
+    struct intent_request words = {
+        .author = input->author, .reason = reason, .wall_ms = input->wall_ms};
+    struct text why = text_init(COMMAND_REQUEST_MAX);
+    struct intent next;
+    int err = intent_order(input->intent, &words, s->name, endpoint, state, &next, &why);
     if (err) {
-        reply(ret, err,
-              "there are %d orders already; take some back first (holdfast endpoint auto NAME)",
-              INTENT_ORDERS_MAX);
-        return;
+        command_say(ret, err, "%s", text_string(&why));
+    } else if (next.version == input->intent->version) {
+        command_say(ret, 0, "%s/%s is %s; %s", s->name, endpoint, admin_state_name(state),
+                    state == ADMIN_AUTO ? "nothing had been ordered about it" : "it was before");
+        intent_done(&next);
+    } else {
+        ret->effect = COMMAND_ORDER;
+        ret->next = next;
+        command_say(ret, 0, "%s/%s is %s; it was %s", s->name, endpoint, admin_state_name(state),
+                    admin_state_name(before));
     }
-    ret->effect = COMMAND_ORDER;
-    reply(ret, 0, "%s/%s is %s; it was %s", s->name, s->endpoints[endpoint].name, after,
-          admin_state_name(before));
+    text_done(&why);
 }
 
-/* A text member: NULL where it is not said; *ret_good false where it is something else than a text
- * of 1..max bytes. */
-static const char *member_text(const json_t *request, const char *key, size_t max, bool *ret_good)
+const char *command_text(const json_t *request, const char *key, size_t max, bool *ret_good)
 {
     const json_t *value = json_object_get(request, key);
     const char *text = json_string_value(value);
@@ -159,19 +157,19 @@ static void op_order(const struct command_input *input, const json_t *request,
     uint32_t service, endpoint;
     enum admin_state state;
     bool good = !force || json_is_boolean(force);
-    const char *name = member_text(request, "endpoint", 1023 + CONFIG_NAME_MAX, &good);
-    const char *state_name = member_text(request, "state", 32, &good);
-    const char *reason = member_text(request, "reason", INTENT_TEXT_MAX, &good);
+    const char *name = command_text(request, "endpoint", 1023 + CONFIG_NAME_MAX, &good);
+    const char *state_name = command_text(request, "state", 32, &good);
+    const char *reason = command_text(request, "reason", INTENT_TEXT_MAX, &good);
     if (!good || !name || !state_name) {
-        reply(ret, ERR_INVALID,
-              "an order wants texts \"endpoint\" and \"state\", and may have a text "
-              "\"reason\" of at most %d bytes and \"force\": true",
-              INTENT_TEXT_MAX);
+        command_say(ret, ERR_INVALID,
+                    "an order wants texts \"endpoint\" and \"state\", and may have a text "
+                    "\"reason\" of at most %d bytes and \"force\": true",
+                    INTENT_TEXT_MAX);
         return;
     }
     if (admin_state_parse(state_name, &state) < 0) {
-        reply(ret, ERR_INVALID, "\"%s\" is no state; it is auto, drained, disabled or forced-up",
-              state_name);
+        command_say(ret, ERR_INVALID,
+                    "\"%s\" is no state; it is auto, drained, disabled or forced-up", state_name);
         return;
     }
     int err = intent_endpoint_find(c, name, &service, &endpoint);
@@ -183,20 +181,14 @@ static void op_order(const struct command_input *input, const json_t *request,
         return;
     const struct config_service *s = &c->services[service];
     if (state == ADMIN_DISABLED && !json_is_true(force) && is_last(input->intent, s, endpoint)) {
-        reply(ret, ERR_REFUSED,
-              "%s/%s is the last endpoint of its service that is not disabled: without it there is "
-              "nothing to answer; drain it instead, or say --force",
-              s->name, s->endpoints[endpoint].name);
+        command_say(
+            ret, ERR_REFUSED,
+            "%s/%s is the last endpoint of its service that is not disabled: without it there is "
+            "nothing to answer; drain it instead, or say --force",
+            s->name, s->endpoints[endpoint].name);
         return;
     }
-    /* intent_apply copies; nothing here is changed */
-    struct intent_order order = {.service = (char *)s->name,
-                                 .endpoint = (char *)s->endpoints[endpoint].name,
-                                 .state = state,
-                                 .wall = input->wall,
-                                 .author = (char *)input->author,
-                                 .reason = (char *)reason};
-    order_apply(input, s, endpoint, &order, ret);
+    order_apply(input, s, s->endpoints[endpoint].name, state, reason, ret);
 }
 
 /* ---- the other operations ---- */
@@ -208,8 +200,8 @@ static bool zones_take(const json_t *request, const char *key, char ***ret, unsi
     const json_t *list = json_object_get(request, key);
     size_t count = json_array_size(list);
     if ((list && !json_is_array(list)) || count > COMMAND_SHRINKS_MAX) {
-        reply(result, ERR_INVALID, "\"%s\" wants a list of at most %d zones", key,
-              COMMAND_SHRINKS_MAX);
+        command_say(result, ERR_INVALID, "\"%s\" wants a list of at most %d zones", key,
+                    COMMAND_SHRINKS_MAX);
         return false;
     }
     *ret = mem_new(count + 1, sizeof **ret);
@@ -218,8 +210,8 @@ static bool zones_take(const json_t *request, const char *key, char ***ret, unsi
         uint8_t wire[DNAME_MAX];
         char text[DNAME_TEXT_MAX];
         if (!name || dname_parse(name, strlen(name), NULL, wire) < 0) {
-            reply(result, ERR_INVALID, "\"%s\" holds %s%s%s, which is not the name of a zone", key,
-                  name ? "\"" : "", name ? name : "something", name ? "\"" : "");
+            command_say(result, ERR_INVALID, "\"%s\" holds %s%s%s, which is not the name of a zone",
+                        key, name ? "\"" : "", name ? name : "something", name ? "\"" : "");
             return false;
         }
         (*ret)[(*ret_count)++] = mem_string(dname_format(wire, text));
@@ -273,17 +265,18 @@ static void op_dnssec(const struct command_input *input, const json_t *request,
     uint8_t wire[DNAME_MAX];
     char text[DNAME_TEXT_MAX];
     if (order < 0 || use < 0) {
-        reply(ret, ERR_INVALID,
-              "\"do\" wants status, roll, ds-seen, ds-gone or unsign, and \"key\" csk, ksk or zsk");
+        command_say(
+            ret, ERR_INVALID,
+            "\"do\" wants status, roll, ds-seen, ds-gone or unsign, and \"key\" csk, ksk or zsk");
         return;
     }
     if (!zone || dname_parse(zone, strlen(zone), NULL, wire) < 0) {
-        reply(ret, ERR_INVALID, "\"zone\" wants the name of a zone");
+        command_say(ret, ERR_INVALID, "\"zone\" wants the name of a zone");
         return;
     }
     dname_format(wire, text);
     if (!zone_configured(input->intent->config, text)) {
-        reply(ret, ERR_MISSING, "the configuration has no zone %s", text);
+        command_say(ret, ERR_MISSING, "the configuration has no zone %s", text);
         return;
     }
     ret->zone = mem_string(text);
@@ -307,31 +300,13 @@ static void op_ping(const struct command_input *input, const json_t *request,
     ret->reply = out.data;
 }
 
-static void op_orders(const struct command_input *input, const json_t *request,
-                      struct command_result *ret)
-{
-    char *orders = intent_encode(input->intent);
-    json_t *out = json_loads(orders, 0, NULL);
-    char message[64];
-    (void)request;
-    snprintf(message, sizeof message, "%u order%s", input->intent->order_count,
-             input->intent->order_count == 1 ? " holds" : "s hold");
-    int err = json_object_set_new(out, "ok", json_true());
-    err |= json_object_set_new(out, "message", json_string(message));
-    free(orders);
-    ret->reply = err ? NULL : json_dumps(out, JSON_COMPACT);
-    json_decref(out);
-    if (!ret->reply || strlen(ret->reply) > COMMAND_REPLY_MAX)
-        reply(ret, ERR_LIMIT,
-              "there are too many orders for one reply; see intent.json in the data folder");
-}
-
 static const struct {
     const char *name;
     void (*run)(const struct command_input *, const json_t *, struct command_result *);
 } operations[] = {
-    {"ping", op_ping},   {"version", op_ping},  {"orders", op_orders},
-    {"order", op_order}, {"reload", op_reload}, {"dnssec", op_dnssec},
+    {"ping", op_ping},      {"version", op_ping},       {"order", op_order},
+    {"reload", op_reload},  {"dnssec", op_dnssec},      {"change", command_change},
+    {"undo", command_undo}, {"intent", command_intent},
 };
 
 static void request_run(const struct command_input *input, const json_t *request,
@@ -344,9 +319,10 @@ static void request_run(const struct command_input *input, const json_t *request
         operations[i].run(input, request, ret);
         return;
     }
-    reply(ret, ERR_INVALID, "%s%.40s%s; it is ping, version, orders, order, reload or dnssec",
-          op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
-          op ? "\"" : "");
+    command_say(ret, ERR_INVALID,
+                "%s%.40s%s; it is ping, version, order, change, undo, intent, reload or dnssec",
+                op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
+                op ? "\"" : "");
 }
 
 void command_run(const struct command_input *input, struct command_result *ret)
@@ -354,15 +330,15 @@ void command_run(const struct command_input *input, struct command_result *ret)
     json_error_t error;
     *ret = (struct command_result){0};
     if (input->length > COMMAND_REQUEST_MAX) {
-        reply(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_REQUEST_MAX);
+        command_say(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_REQUEST_MAX);
         return;
     }
     json_t *request = json_loadb(input->line, input->length, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(request))
         request_run(input, request, ret);
     else
-        reply(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
-              request ? "" : error.text);
+        command_say(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
+                    request ? "" : error.text);
     json_decref(request);
     invariant((ret->effect == COMMAND_RELOAD || ret->effect == COMMAND_DNSSEC) ==
               (ret->reply == NULL));

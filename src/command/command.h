@@ -4,7 +4,10 @@
  * A request and a reply are each one line of JSON. Requests:
  *
  *   {"op": "ping"}
- *   {"op": "orders"}
+ *   {"op": "intent"}
+ *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...}}],
+ * "overrides": ["checkout/keep-one"], "reason": "...", "token": "...", "force": false}
+ *   {"op": "undo", "change": 7, "reason": "..."}
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "force":
  * false}
  *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
@@ -40,7 +43,7 @@ struct command_input {
     size_t length;
     const char *author;          /* "uid 1000 (ana)" */
     const struct intent *intent; /* with its config */
-    int64_t wall;                /* seconds since 1970 */
+    int64_t wall_ms;             /* since 1970 */
 };
 
 struct command_result {

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .length = size,
                                         .author = "uid 1",
                                         .intent = &intent,
-                                        .wall = 1},
+                                        .wall_ms = 1},
                 &result);
     if (result.effect == COMMAND_DNSSEC) {
         invariant(!strcmp(result.zone, "example.com") && !result.reply);
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         invariant(json_is_string(json_object_get(reply, "message")) && !strchr(result.reply, '\n'));
         json_decref(reply);
     }
-    invariant((result.effect == COMMAND_ORDER) == (result.next.order_count == 1));
+    invariant((result.effect == COMMAND_ORDER) == (result.next.version == 1));
     invariant(result.effect != COMMAND_ORDER || result.next.config == config);
     command_result_done(&result);
     text_done(&problems);

@@ -30,7 +30,7 @@ static void run_bytes(const char *line, size_t length)
                                         .length = length,
                                         .author = "uid 1000 (ana)",
                                         .intent = &intent,
-                                        .wall = 1767225600},
+                                        .wall_ms = INT64_C(1767225600000)},
                 &result);
 }
 
@@ -62,10 +62,10 @@ START_TEST(test_order)
     run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"drained\",\"reason\":\"kernel\"}");
     replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is drained; it was auto\"}");
     take();
-    ck_assert_uint_eq(intent.order_count, 1);
-    ck_assert_str_eq(intent.orders[0].author, "uid 1000 (ana)");
-    ck_assert_str_eq(intent.orders[0].reason, "kernel");
-    ck_assert_int_eq(intent.orders[0].wall, 1767225600);
+    ck_assert_uint_eq(intent.object_count, 1);
+    ck_assert_str_eq(intent.objects[0]->author, "uid 1000 (ana)");
+    ck_assert_str_eq(intent.objects[0]->reason, "kernel");
+    ck_assert_int_eq(intent.objects[0]->wall_ms, INT64_C(1767225600000));
     ck_assert_ptr_eq(intent.config, config);
     run("{\"op\":\"order\",\"endpoint\":\"www.example.com/use1\",\"state\":\"forced-up\"}");
     replies("{\"ok\":true,\"message\":\"www.example.com/use1 is forced-up; it was auto\"}");
@@ -73,7 +73,7 @@ START_TEST(test_order)
     run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\"}");
     replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is auto; it was drained\"}");
     take();
-    ck_assert_uint_eq(intent.order_count, 1);
+    ck_assert_uint_eq(intent.object_count, 1);
     run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\"}");
     replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is auto; nothing had been ordered "
             "about it\"}");
@@ -181,16 +181,17 @@ START_TEST(test_others)
     run("{\"op\":\"ping\"}");
     replies("{\"ok\":true,\"message\":\"holdfast " HOLDFAST_VERSION
             " is here\",\"version\":\"" HOLDFAST_VERSION "\",\"node\":\"n\"}");
-    run("{\"op\":\"orders\"}");
-    replies("{\"format\":1,\"version\":0,\"orders\":[],\"ok\":true,\"message\":\"0 orders hold\"}");
+    run("{\"op\":\"intent\"}");
+    replies("{\"ok\":true,\"message\":\"what operators want\",\"intent\":{\"format\":2,"
+            "\"version\":0,\"objects\":[],\"history\":[]}}");
     run("{\"op\":\"dance\"}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
             "\\\"dance\\\"; it is ping, "
-            "version, orders, order, reload or dnssec\"}");
+            "version, order, change, undo, intent, reload or dnssec\"}");
     run("{}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
             "it is ping, "
-            "version, orders, order, reload or dnssec\"}");
+            "version, order, change, undo, intent, reload or dnssec\"}");
 }
 END_TEST
 
@@ -251,5 +252,75 @@ START_TEST(test_reply)
 }
 END_TEST
 
-CHECK_MAIN("command", test_order, test_order_refused, test_last_endpoint, test_reload, test_others,
-           test_dnssec, test_bytes, test_reply)
+static const char pair_of_controls[] =
+    "{\"op\":\"change\",\"token\":\"t1\",\"edits\":["
+    "{\"kind\":\"panel\",\"name\":\"p\",\"value\":{}},"
+    "{\"kind\":\"control\",\"name\":\"p/a\",\"value\":{\"state\":\"On\",\"gates\":["
+    "\"endpoint:api.example.com/use1\"]}},"
+    "{\"kind\":\"control\",\"name\":\"p/b\",\"value\":{\"state\":\"On\",\"gates\":["
+    "\"endpoint:api.example.com/euw1\"]}},"
+    "{\"kind\":\"rule\",\"name\":\"p/one\",\"value\":{\"type\":\"assertion\",\"controls\":[\"a\","
+    "\"b\"],\"rule\":\"ATLEAST\",\"threshold\":1,\"wait_ms\":0}}]}";
+#define SWITCH(control, state, gate, more)                                              \
+    "{\"op\":\"change\",\"edits\":[{\"kind\":\"control\",\"name\":\"p/" control         \
+    "\",\"value\":{\"state\":\"" state "\",\"gates\":[\"endpoint:api.example.com/" gate \
+    "\"]}}]" more "}"
+
+START_TEST(test_change)
+{
+    run(pair_of_controls);
+    replies("{\"ok\":true,\"message\":\"change 1: panel p was made, control p/a is On, control p/b "
+            "is On, rule p/one was made\"}");
+    take();
+    run(pair_of_controls); /* the client did not hear the reply */
+    replies("{\"ok\":true,\"message\":\"nothing was to be changed\"}");
+    run(SWITCH("a", "Off", "use1", ",\"reason\":\"drill\""));
+    replies("{\"ok\":true,\"message\":\"change 2: control p/a is Off; it was On\"}");
+    take();
+    run(SWITCH("b", "Off", "euw1", ""));
+    replies("{\"ok\":false,\"error\":\"ERR_CONFLICT\",\"message\":\"the assertion rule p/one would "
+            "be broken: 0 of its 2 controls are On, and it wants at least 1\"}");
+    /* L3: what the rules allow may still leave nothing to answer */
+    run(SWITCH("b", "Off", "euw1", ",\"overrides\":[\"p/one\"]"));
+    replies("{\"ok\":false,\"error\":\"ERR_REFUSED\",\"message\":\"api.example.com would have no "
+            "endpoint left that is neither drained nor disabled; leave one, or say --force\"}");
+    run(SWITCH("b", "Off", "euw1", ",\"overrides\":[\"p/one\"],\"force\":true"));
+    replies("{\"ok\":true,\"message\":\"change 3: control p/b is Off; it was On; overridden: "
+            "p/one\"}");
+    take();
+    run("{\"op\":\"undo\",\"change\":1}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    run("{\"op\":\"undo\",\"change\":3}");
+    replies("{\"ok\":true,\"message\":\"change 4: control p/b is On; it was Off\"}");
+    take();
+    run("{\"op\":\"undo\",\"change\":99}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"there is no change 99 among the "
+            "newest 1000\"}");
+}
+END_TEST
+
+START_TEST(test_change_refused)
+{
+    static const char *const bad[] = {
+        "{\"op\":\"change\"}",
+        "{\"op\":\"change\",\"edits\":[]}",
+        "{\"op\":\"change\",\"edits\":[{}]}",
+        "{\"op\":\"change\",\"edits\":[{\"kind\":\"panel\",\"name\":\"p\",\"value\":{}},1]}",
+        "{\"op\":\"change\",\"edits\":[{\"kind\":\"panel\",\"name\":\"p\"}],\"token\":1}",
+        "{\"op\":\"change\",\"edits\":[{\"kind\":\"panel\",\"name\":\"p\"}],\"overrides\":[1]}",
+        "{\"op\":\"undo\"}",
+        "{\"op\":\"undo\",\"change\":0}",
+    };
+    for (size_t i = 0; i < array_length(bad); i++) {
+        run(bad[i]);
+        ck_assert_ptr_nonnull(strstr(result.reply, "ERR_INVALID"));
+        ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    }
+    run("{\"op\":\"change\",\"edits\":[{\"kind\":\"panel\",\"name\":\"p\",\"value\":7}]}");
+    replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the panel p wants a JSON "
+            "object\"}");
+}
+END_TEST
+
+CHECK_MAIN("command", test_order, test_order_refused, test_change, test_change_refused,
+           test_last_endpoint, test_reload, test_others, test_dnssec, test_bytes, test_reply)

@@ -60,7 +60,8 @@ static bool endpoints_equal(const struct plan *a, const struct plan *b)
 {
     for (uint32_t i = 0; i < a->endpoint_count; i++)
         if (a->endpoints[i].served != b->endpoints[i].served ||
-            a->endpoints[i].held != b->endpoints[i].held)
+            a->endpoints[i].held != b->endpoints[i].held ||
+            a->endpoints[i].admin != b->endpoints[i].admin)
             return false;
     return true;
 }

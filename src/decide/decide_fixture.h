@@ -16,8 +16,6 @@
 struct world {
     struct config *config;
     struct intent intent;
-    struct intent_order *orders;
-    size_t order_capacity;
     struct decide_files files;
     struct decider *decider;
     struct decide_output out;
@@ -155,11 +153,7 @@ static inline struct world *world_new(struct config *c)
 static inline void world_free(struct world *w)
 {
     decider_free(w->decider);
-    for (uint32_t i = 0; i < w->intent.order_count; i++) {
-        free(w->orders[i].service);
-        free(w->orders[i].endpoint);
-    }
-    free(w->orders);
+    intent_done(&w->intent);
     free(w->samples);
     arena_done(&w->config->arena);
     free(w->config);
@@ -214,22 +208,15 @@ static inline void world_rounds(struct world *w, unsigned rounds)
 static inline void world_order(struct world *w, const char *service, const char *endpoint,
                                enum admin_state state)
 {
-    w->intent.version++;
-    for (uint32_t i = 0; i < w->intent.order_count; i++) {
-        if (strcmp(w->orders[i].service, service) == 0 &&
-            strcmp(w->orders[i].endpoint, endpoint) == 0) {
-            w->orders[i].state = state;
-            return;
-        }
-    }
-    w->orders = mem_grow(w->orders, w->intent.order_count, &w->order_capacity, sizeof *w->orders);
-    w->orders[w->intent.order_count++] = (struct intent_order){.service = mem_string(service),
-                                                               .endpoint = mem_string(endpoint),
-                                                               .state = state,
-                                                               .wall = 1700000000,
-                                                               .author = (char *)"uid 1000 (ana)",
-                                                               .reason = (char *)"a test"};
-    w->intent.orders = w->orders;
+    struct intent_request words = {
+        .author = "uid 1000 (ana)", .reason = "a test", .wall_ms = INT64_C(1700000000000)};
+    struct text why = text_init(1000);
+    struct intent next;
+    int err = intent_order(&w->intent, &words, service, endpoint, state, &next, &why);
+    invariant(!err);
+    intent_done(&w->intent);
+    w->intent = next;
+    text_done(&why);
 }
 
 /* Another configuration takes over, as at a reload; the old one is freed. */

@@ -55,36 +55,36 @@ static uint32_t text_wire(struct store *st, const char *name)
 
 /* ---- the settled part ---- */
 
-/* Orders by "service NUL endpoint"; the last one about an endpoint counts. */
-static struct map orders_index(const struct intent *intent, struct arena *scratch)
-{
-    struct map index = map_init();
-    for (uint32_t i = 0; i < intent->order_count; i++) {
-        const struct intent_order *o = &intent->orders[i];
-        size_t service = strlen(o->service) + 1, endpoint = strlen(o->endpoint);
-        char *key = arena_new(scratch, service + endpoint, 1);
-        memcpy(key, o->service, service);
-        memcpy(key + service, o->endpoint, endpoint);
-        map_put(&index, key, service + endpoint, &intent->orders[i]);
-    }
-    return index;
-}
+/* While the settled part is written. */
+struct settling {
+    const struct decide_input *input;
+    struct map known;   /* texts that are there already; its keys live until the end */
+    struct arena words; /* of those that are nowhere else */
+};
 
-static const struct intent_order *order_find(const struct map *index, const char *service,
-                                             const char *endpoint)
+/* What of the intent a plan tells with an endpoint. */
+static void standing_settle(struct store *st, struct intent_standing standing,
+                            struct settling *settling, struct plan_endpoint *to)
 {
-    char key[2 * (CONFIG_NAME_MAX + 1)];
-    size_t a = strlen(service) + 1, b = strlen(endpoint);
-    if (!index->count || a + b > sizeof key)
-        return NULL;
-    memcpy(key, service, a);
-    memcpy(key + a, endpoint, b);
-    return map_get(index, key, a + b);
+    const struct intent_object *by = standing.by;
+    struct text why = text_init(2 * INTENT_NAME_MAX);
+    to->admin = (uint8_t)standing.state;
+    to->author = to->why = PLAN_NONE;
+    if (!by)
+        return;
+    intent_standing_why(by, &why);
+    to->author = text_intern(st, &settling->known, by->author);
+    if (why.length)
+        to->why = text_intern(st, &settling->known,
+                              arena_string(&settling->words, text_string(&why), why.length));
+    to->ordered_wall = by->wall_ms / 1000;
+    text_done(&why);
 }
 
 static void endpoint_settle(struct store *st, const struct layout *l, uint32_t service, uint32_t e,
-                            const struct intent_order *order, struct map *known)
+                            struct settling *settling)
 {
+    struct map *known = &settling->known;
     const struct config_endpoint *from = layout_endpoint(l, service, e);
     struct plan_endpoint *to = &st->endpoints[e];
     memset(to, 0, sizeof *to);
@@ -98,15 +98,16 @@ static void endpoint_settle(struct store *st, const struct layout *l, uint32_t s
     to->role = (uint8_t)from->role;
     to->weight = (uint16_t)from->weight;
     to->capacity = from->capacity;
-    to->admin = order ? (uint8_t)order->state : ADMIN_AUTO;
-    to->author = order ? text_intern(st, known, order->author) : PLAN_NONE;
-    to->why = order ? text_intern(st, known, order->reason) : PLAN_NONE;
-    to->ordered_wall = order ? order->wall : 0;
+    standing_settle(st,
+                    intent_standing(settling->input->intent, &l->config->services[service], from,
+                                    settling->input->wall / USEC_PER_MSEC),
+                    settling, to);
 }
 
 static void service_settle(struct store *st, const struct layout *l, uint32_t s,
-                           const struct map *orders, struct map *known)
+                           struct settling *settling)
 {
+    struct map *known = &settling->known;
     const struct config_service *from = &l->config->services[s];
     struct plan_service *to = &st->services[s];
     memset(to, 0, sizeof *to);
@@ -119,8 +120,7 @@ static void service_settle(struct store *st, const struct layout *l, uint32_t s,
     to->ttl_max = from->ttl_max;
     st->fallback[s] = from->fallback ? text_wire(st, from->fallback) : 0;
     for (uint32_t i = 0; i < from->endpoint_count; i++)
-        endpoint_settle(st, l, s, to->endpoint_first + i,
-                        order_find(orders, from->name, from->endpoints[i].name), known);
+        endpoint_settle(st, l, s, to->endpoint_first + i, settling);
 }
 
 static void targets_settle(struct store *st, const struct layout *l)
@@ -133,11 +133,11 @@ static void targets_settle(struct store *st, const struct layout *l)
     }
 }
 
-static void store_settle(struct store *st, const struct layout *l, const struct intent *intent)
+static void store_settle(struct store *st, const struct layout *l, const struct decide_input *input)
 {
+    const struct intent *intent = input->intent;
     const struct config *c = intent->config;
-    struct arena scratch = arena_init();
-    struct map orders = orders_index(intent, &scratch), known = map_init();
+    struct settling settling = {input, map_init(), arena_init()};
     st->services = store_reserve(st->services, 0, c->service_count, &st->service_capacity,
                                  sizeof *st->services);
     st->fallback = store_reserve(st->fallback, 0, c->service_count, &st->fallback_capacity,
@@ -148,21 +148,21 @@ static void store_settle(struct store *st, const struct layout *l, const struct 
         store_reserve(st->targets, 0, l->target_count, &st->target_capacity, sizeof *st->targets);
     st->text_length = 0;
     (void)text_put(st, "", 0);
-    st->node = text_intern(st, &known, c->node_name ? c->node_name : "");
-    st->site = text_intern(st, &known, c->site ? c->site : "");
-    st->network = text_intern(st, &known, c->network ? c->network : "");
+    st->node = text_intern(st, &settling.known, c->node_name ? c->node_name : "");
+    st->site = text_intern(st, &settling.known, c->site ? c->site : "");
+    st->network = text_intern(st, &settling.known, c->network ? c->network : "");
     for (uint32_t s = 0; s < c->service_count; s++)
-        service_settle(st, l, s, &orders, &known);
+        service_settle(st, l, s, &settling);
     targets_settle(st, l);
     st->text_settled = st->text_length;
     st->config = c;
     st->fingerprint = c->fingerprint;
     st->epoch = l->epoch;
     st->intent_version = intent->version;
-    st->order_count = intent->order_count;
-    map_done(&orders);
-    map_done(&known);
-    arena_done(&scratch);
+    st->settled_ms = input->wall / USEC_PER_MSEC;
+    st->settled_until_ms = intent_holds_until(intent, st->settled_ms);
+    map_done(&settling.known);
+    arena_done(&settling.words);
 }
 
 /* ---- the part of the step ---- */
@@ -210,9 +210,11 @@ void store_begin(struct store *st, const struct layout *layout, const struct dec
 {
     const struct intent *intent = input->intent;
     const struct config *c = intent->config;
+    int64_t wall_ms = input->wall / USEC_PER_MSEC;
     if (st->config != c || st->fingerprint != c->fingerprint || st->epoch != layout->epoch ||
-        st->intent_version != intent->version || st->order_count != intent->order_count)
-        store_settle(st, layout, intent);
+        st->intent_version != intent->version || wall_ms >= st->settled_until_ms ||
+        (wall_ms < st->settled_ms && st->settled_until_ms != INT64_MAX))
+        store_settle(st, layout, input);
     st->choice_count = st->branch_count = st->address_count = st->good_count = 0;
     st->file_count = 0;
     st->text_length = st->text_settled;

@@ -10,7 +10,8 @@ struct store {
     /* What the settled part was made from. */
     const struct config *config;
     uint64_t fingerprint, intent_version;
-    uint32_t epoch, order_count;
+    uint32_t epoch;
+    int64_t settled_ms, settled_until_ms; /* wall clock: shifts end by it */
 
     struct plan_service *services;
     struct plan_endpoint *endpoints;

@@ -2,144 +2,312 @@
 
 #include "base/err.h"
 #include "base/invariant.h"
+#include "base/memory.h"
+#include "model/intent_object.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
-
-const char *admin_state_name(enum admin_state state)
+/* Shares all objects. */
+static struct intent intent_copy(const struct intent *intent)
 {
-    invariant((unsigned)state < ADMIN_STATES);
-    return admin_names[state];
-}
-
-int admin_state_parse(const char *name, enum admin_state *ret)
-{
-    for (unsigned i = 0; i < ADMIN_STATES; i++) {
-        if (strcmp(name, admin_names[i]))
-            continue;
-        *ret = (enum admin_state)i;
-        return 0;
+    struct intent copy = *intent;
+    /* room for what one request adds */
+    copy.objects = mem_new(intent->object_count + (size_t)INTENT_EDITS_MAX + 1,
+                           sizeof(struct intent_object *));
+    copy.history = mem_new(intent->history_count + (size_t)1, sizeof(struct intent_change *));
+    for (uint32_t i = 0; i < intent->object_count; i++)
+        copy.objects[i] = object_ref(intent->objects[i]);
+    for (uint32_t i = 0; i < intent->history_count; i++) {
+        copy.history[i] = intent->history[i];
+        copy.history[i]->references++;
     }
-    return ERR_INVALID;
-}
-
-static void order_done(struct intent_order *o)
-{
-    free(o->service);
-    free(o->endpoint);
-    free(o->author);
-    free(o->reason);
-}
-
-static struct intent_order order_copy(const struct intent_order *o)
-{
-    return (struct intent_order){.service = mem_string(o->service),
-                                 .endpoint = mem_string(o->endpoint),
-                                 .state = o->state,
-                                 .wall = o->wall,
-                                 .author = mem_string(o->author ? o->author : ""),
-                                 .reason = o->reason ? mem_string(o->reason) : NULL};
+    return copy;
 }
 
 void intent_done(struct intent *intent)
 {
-    for (uint32_t i = 0; i < intent->order_count; i++)
-        order_done(&intent->orders[i]);
-    free(intent->orders);
+    for (uint32_t i = 0; i < intent->object_count; i++)
+        object_unref(intent->objects[i]);
+    for (uint32_t i = 0; i < intent->history_count; i++)
+        change_unref(intent->history[i]);
+    free(intent->objects);
+    free(intent->history);
     *intent = (struct intent){0};
 }
 
-static int order_compare(const struct intent_order *o, const char *service, const char *endpoint)
+const struct intent_object *intent_find(const struct intent *intent, enum intent_kind kind,
+                                        const char *name)
 {
-    int by_service = strcmp(o->service, service);
-    return by_service ? by_service : strcmp(o->endpoint, endpoint);
-}
-
-/* Where the order is, or where it would go. */
-static uint32_t order_position(const struct intent *intent, const char *service,
-                               const char *endpoint)
-{
-    uint32_t low = 0, high = intent->order_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (order_compare(&intent->orders[middle], service, endpoint) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static const struct intent_order *intent_find(const struct intent *intent, const char *service,
-                                              const char *endpoint)
-{
-    uint32_t at = order_position(intent, service, endpoint);
-    if (at == intent->order_count || order_compare(&intent->orders[at], service, endpoint))
+    uint32_t at = object_position(intent, kind, name);
+    if (at == intent->object_count || object_compare(intent->objects[at], kind, name))
         return NULL;
-    return &intent->orders[at];
+    return intent->objects[at];
 }
 
-enum admin_state intent_admin(const struct intent *intent, const char *service,
-                              const char *endpoint)
+struct intent_object *const *intent_list(const struct intent *intent, enum intent_kind kind,
+                                         uint32_t *ret_count)
 {
-    const struct intent_order *order = intent_find(intent, service, endpoint);
-    return order ? order->state : ADMIN_AUTO;
+    uint32_t first = object_position(intent, kind, "");
+    uint32_t end = first;
+    while (end < intent->object_count && intent->objects[end]->kind == kind)
+        end++;
+    *ret_count = end - first;
+    return *ret_count ? intent->objects + first : NULL;
 }
 
-int intent_apply(const struct intent *old, const struct intent_order *order, struct intent *ret)
+/* ---- changes ---- */
+
+/* Takes `o` (or, NULL, nothing) over in the place of the object of this name. */
+static void object_put(struct intent *i, enum intent_kind kind, const char *name,
+                       struct intent_object *o)
 {
-    uint32_t at = order_position(old, order->service, order->endpoint);
-    const struct intent_order *replaced = intent_find(old, order->service, order->endpoint);
-    bool kept = order->state != ADMIN_AUTO;
-    uint32_t count = 0;
-    if (kept && !replaced && old->order_count >= INTENT_ORDERS_MAX)
+    uint32_t at = object_position(i, kind, name);
+    bool there = at < i->object_count && !object_compare(i->objects[at], kind, name);
+    if (there)
+        object_unref(i->objects[at]);
+    struct intent_object **place = i->objects + at;
+    size_t after = i->object_count - at - there;
+    memmove(place + (o != NULL), place + there, after * sizeof(struct intent_object *));
+    i->object_count += (o != NULL) - (uint32_t)there;
+    if (o)
+        *place = o;
+}
+
+static char *string_or_null(const char *text)
+{
+    return text ? mem_string(text) : NULL;
+}
+
+static struct intent_object *edit_decode(const struct intent_edit *e, struct text *why)
+{
+    const char *wrong = "wants a JSON object";
+    json_t *value = json_loads(e->value, JSON_REJECT_DUPLICATES, NULL);
+    struct intent_object *o = object_decode(e->kind, e->name, value, &wrong);
+    json_decref(value);
+    if (!o)
+        text_appendf(why, "the %s %s %s", intent_kind_name(e->kind), e->name, wrong);
+    return o;
+}
+
+static int shift_check(const struct intent_object *o, int64_t wall_ms, struct text *why)
+{
+    if (o->kind != INTENT_SHIFT ||
+        (o->expires_ms > wall_ms && o->expires_ms - wall_ms <= INTENT_SHIFT_MAX_MS))
+        return 0;
+    text_appendf(why, "a shift away from %s ends in the future, and within 72 hours", o->name);
+    return ERR_INVALID;
+}
+
+/* One edit, noted in `change` where it changes anything. */
+static int edit_apply(struct intent *next, const struct intent_edit *e,
+                      const struct intent_request *r, struct intent_change *change,
+                      struct text *why)
+{
+    const struct intent_object *was = intent_find(next, e->kind, e->name);
+    struct intent_object *o = NULL;
+    if (!e->value && !was) {
+        text_appendf(why, "there is no %s %s", intent_kind_name(e->kind), e->name);
+        return ERR_MISSING;
+    }
+    if (e->value && !(o = edit_decode(e, why)))
+        return ERR_INVALID;
+    int err = o ? shift_check(o, change->wall_ms, why) : 0;
+    if (err || (o && was && !strcmp(o->value, was->value))) {
+        object_unref(o);
+        return err;
+    }
+    change->edits[change->edit_count++] =
+        (struct intent_edited){.kind = e->kind,
+                               .name = mem_string(e->name),
+                               .before = was ? mem_string(was->value) : NULL,
+                               .after = o ? mem_string(o->value) : NULL};
+    if (o) {
+        o->version = change->version;
+        o->wall_ms = change->wall_ms;
+        o->author = mem_string(r->author);
+        o->reason = string_or_null(r->reason);
+        if (o->kind == INTENT_CONTROL && was)
+            o->flipped_ms = was->on == o->on ? was->flipped_ms : change->wall_ms;
+    }
+    object_put(next, e->kind, e->name, o);
+    return 0;
+}
+
+static const struct intent_change *token_find(const struct intent *i, const char *token)
+{
+    for (uint32_t k = 0; token && k < i->history_count; k++)
+        if (i->history[k]->token && !strcmp(i->history[k]->token, token))
+            return i->history[k];
+    return NULL;
+}
+
+static bool text_fits(const char *text, size_t max)
+{
+    return !text || (*text && strlen(text) <= max);
+}
+
+static int request_check(const struct intent_request *r, struct text *why)
+{
+    if (!r->author || !text_fits(r->author, INTENT_TEXT_MAX) ||
+        !text_fits(r->reason, INTENT_TEXT_MAX) || !text_fits(r->token, INTENT_TOKEN_MAX)) {
+        text_appendf(why, "a change wants an author and may have a reason, of at most %d bytes",
+                     INTENT_TEXT_MAX);
+        return ERR_INVALID;
+    }
+    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_EDITS_MAX) {
+        text_appendf(why, "one change is of at most %d objects", INTENT_EDITS_MAX);
         return ERR_LIMIT;
-    struct intent_order *orders = mem_new(old->order_count + (size_t)1, sizeof *orders);
-    for (uint32_t i = 0; i <= old->order_count; i++) {
-        if (i == at && kept)
-            orders[count++] = order_copy(order);
-        if (i < old->order_count && &old->orders[i] != replaced)
-            orders[count++] = order_copy(&old->orders[i]);
     }
-    invariant(count + (replaced != NULL) == old->order_count + kept);
-    *ret = (struct intent){
-        .config = old->config, .orders = orders, .order_count = count, .version = old->version + 1};
     return 0;
 }
 
-/* The endpoint of this name in one service, or CONFIG_NONE. */
-static int endpoint_in(const struct config_service *s, const char *endpoint)
+static struct intent_change *change_new(const struct intent *old, const struct intent_request *r)
 {
-    for (uint32_t i = 0; i < s->endpoint_count; i++)
-        if (strcmp(s->endpoints[i].name, endpoint) == 0)
-            return (int)i;
-    return CONFIG_NONE;
+    struct intent_change *c = mem_new(1, sizeof *c);
+    const struct intent_change *newest =
+        old->history_count ? old->history[old->history_count - 1] : NULL;
+    *c = (struct intent_change){
+        .references = 1,
+        .version = old->version + 1,
+        .wall_ms = newest && newest->wall_ms > r->wall_ms ? newest->wall_ms : r->wall_ms,
+        .author = mem_string(r->author),
+        .reason = string_or_null(r->reason),
+        .token = string_or_null(r->token),
+        .edits = mem_new(r->edit_count + (size_t)1, sizeof *c->edits),
+    };
+    c->overridden.list = mem_new(r->override_count + (size_t)1, sizeof(char *));
+    for (unsigned i = 0; i < r->override_count; i++)
+        c->overridden.list[c->overridden.count++] = mem_string(r->overrides[i]);
+    return c;
 }
 
-int intent_endpoint_find(const struct config *config, const char *name, uint32_t *ret_service,
-                         uint32_t *ret_endpoint)
+/* Takes the change over. */
+static void history_put(struct intent *next, struct intent_change *c)
 {
-    /* an endpoint's name holds no slash; a service's may */
-    const char *slash = strrchr(name, '/');
-    const char *endpoint = slash ? slash + 1 : name;
-    uint32_t found = 0, service = 0;
-    int at = CONFIG_NONE;
-    for (uint32_t i = 0; i < config->service_count; i++) {
-        const struct config_service *s = &config->services[i];
-        size_t length = strlen(s->name);
-        if (slash && (length != (size_t)(slash - name) || strncasecmp(s->name, name, length)))
-            continue;
-        int here = endpoint_in(s, endpoint);
-        if (here == CONFIG_NONE)
-            continue;
-        service = i;
-        at = here;
-        found++;
+    if (next->history_count == INTENT_HISTORY_MAX) {
+        change_unref(next->history[0]);
+        memmove(next->history, next->history + 1,
+                --next->history_count * sizeof(struct intent_change *));
     }
-    if (found != 1)
-        return found ? ERR_AMBIGUOUS : ERR_MISSING;
-    *ret_service = service;
-    *ret_endpoint = (uint32_t)at;
+    next->history[next->history_count++] = c;
+    next->version = c->version;
+}
+
+static int edits_apply(const struct intent *old, const struct intent_request *r,
+                       struct intent_change *c, struct intent *next, struct text *why)
+{
+    int err = 0;
+    for (unsigned i = 0; i < r->edit_count && !err; i++)
+        err = edit_apply(next, &r->edits[i], r, c, why);
+    if (!err && next->object_count > INTENT_OBJECTS_MAX) {
+        text_appendf(why, "there are at most %d objects; remove some first", INTENT_OBJECTS_MAX);
+        err = ERR_LIMIT;
+    }
+    err = err ? err : intent_references_check(next, why);
+    return err ? err : intent_safety_check(old, next, r, c->wall_ms, why);
+}
+
+int intent_apply(const struct intent *old, const struct intent_request *request, struct intent *ret,
+                 struct text *why)
+{
+    int err = request_check(request, why);
+    if (err)
+        return err;
+    struct intent next = intent_copy(old);
+    if (token_find(old, request->token)) {
+        *ret = next;
+        return 0;
+    }
+    struct intent_change *c = change_new(old, request);
+    err = edits_apply(old, request, c, &next, why);
+    if (err) {
+        change_unref(c);
+        intent_done(&next);
+        return err;
+    }
+    if (c->edit_count)
+        history_put(&next, c);
+    else
+        change_unref(c);
+    invariant(next.version == old->version || next.version == old->version + 1);
+    *ret = next;
     return 0;
+}
+
+int intent_order(const struct intent *old, const struct intent_request *request,
+                 const char *service, const char *endpoint, enum admin_state state,
+                 struct intent *ret, struct text *why)
+{
+    char name[INTENT_NAME_MAX], value[64];
+    struct intent_edit edit = {INTENT_ENDPOINT, intent_endpoint_name(service, endpoint, name),
+                               NULL};
+    struct intent_request r = *request;
+    if (state != ADMIN_AUTO) {
+        snprintf(value, sizeof value, "{\"state\":\"%s\"}", admin_state_name(state));
+        edit.value = value;
+    }
+    r.edits = &edit;
+    r.edit_count = state != ADMIN_AUTO || intent_find(old, INTENT_ENDPOINT, name) ? 1 : 0;
+    return intent_apply(old, &r, ret, why);
+}
+
+/* ---- undo ---- */
+
+static const struct intent_change *change_find(const struct intent *i, uint64_t version)
+{
+    for (uint32_t k = 0; k < i->history_count; k++)
+        if (i->history[k]->version == version)
+            return i->history[k];
+    return NULL;
+}
+
+/* The newest change after `version` that touched this object, or 0. */
+static uint64_t touched_since(const struct intent *i, uint64_t version,
+                              const struct intent_edited *e)
+{
+    uint64_t found = 0;
+    for (uint32_t k = 0; k < i->history_count; k++)
+        for (uint32_t n = 0; i->history[k]->version > version && n < i->history[k]->edit_count; n++)
+            if (i->history[k]->edits[n].kind == e->kind &&
+                !strcmp(i->history[k]->edits[n].name, e->name))
+                found = i->history[k]->version;
+    return found;
+}
+
+int intent_undo(const struct intent *intent, uint64_t version, struct intent_edit **ret_edits,
+                unsigned *ret_count, struct text *why)
+{
+    const struct intent_change *c = change_find(intent, version);
+    if (!c) {
+        text_appendf(why, "there is no change %llu among the newest %d",
+                     (unsigned long long)version, INTENT_HISTORY_MAX);
+        return ERR_MISSING;
+    }
+    for (uint32_t i = 0; i < c->edit_count; i++) {
+        uint64_t later = touched_since(intent, version, &c->edits[i]);
+        if (!later)
+            continue;
+        text_appendf(why, "the %s %s was changed again by change %llu: undo that one first",
+                     intent_kind_name(c->edits[i].kind), c->edits[i].name,
+                     (unsigned long long)later);
+        return ERR_CONFLICT;
+    }
+    struct intent_edit *edits = mem_new(c->edit_count + (size_t)1, sizeof *edits);
+    for (uint32_t i = 0; i < c->edit_count; i++) {
+        const struct intent_edited *e = &c->edits[c->edit_count - 1 - i];
+        edits[i] = (struct intent_edit){e->kind, mem_string(e->name), string_or_null(e->before)};
+    }
+    *ret_edits = edits;
+    *ret_count = c->edit_count;
+    return 0;
+}
+
+void intent_edits_free(struct intent_edit *edits, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        free((char *)edits[i].name);
+        free((char *)edits[i].value);
+    }
+    free(edits);
 }

@@ -1,11 +1,42 @@
-/* What the operator wants: the configuration, and orders given at run time. Today one node's; the
- * replicated log of the design's second door will carry the same orders. */
+/* What operators want at run time: named objects, changed by transactions.
+ *
+ *   request --intent_apply(old)--> a new intent and its sentence, or a refusal and its sentence
+ *
+ * Pure and deterministic: time comes with the request, and the same requests in the same order make
+ * the same intent on every node. Nothing refers to a configuration, which every node has its own
+ * of; names that no configuration knows have no effect.
+ *
+ * Invariants, kept by intent_apply():
+ *  1. The version rises by one with every change, and the newest INTENT_HISTORY_MAX are known: who,
+ *     when, why, and what every object was before.
+ *  2. Controls and rules refer only to what there is.
+ *  3. After a change every assertion rule over a control that it flipped holds, no control was
+ *     flipped whose gating rule did not hold before, and none within a rule's wait period after the
+ *     flip before; but for the rules that the request overrides by name, which is recorded.
+ *  4. A request whose token is known changes nothing: it was carried out before. */
 #pragma once
 
+#include "base/attr.h"
+#include "base/text.h"
 #include "model/config.h"
 
-enum { INTENT_ORDERS_MAX = 10000, INTENT_TEXT_MAX = 500 /* bytes of an author or a reason */ };
+enum {
+    INTENT_OBJECTS_MAX = 20000,
+    INTENT_HISTORY_MAX = 1000, /* changes that are remembered */
+    INTENT_EDITS_MAX = 100,    /* objects of one transaction */
+    INTENT_TEXT_MAX = 500,     /* bytes of an author or a reason */
+    INTENT_NAME_MAX = 1280,    /* bytes of an object's name */
+    INTENT_PART_MAX = 64,      /* of the name of a panel, a control or a rule (ARC's limit) */
+    INTENT_TOKEN_MAX = 64,
+    INTENT_GATES_MAX = 100,                 /* of one control */
+    INTENT_RULE_CONTROLS_MAX = 300,         /* of one rule */
+    INTENT_SHIFT_MAX_MS = 72 * 3600 * 1000, /* ARC's limit of a zonal shift */
+    INTENT_WAIT_DEFAULT_MS = 5000,          /* ARC's default of WaitPeriodMs */
+    INTENT_WAIT_MAX_MS = 24 * 3600 * 1000,
+};
 
+/* An endpoint's administrative state: what an order says, or what follows from controls and shifts.
+ */
 enum admin_state {
     ADMIN_AUTO,      /* checks decide */
     ADMIN_DRAINED,   /* no new answers; still probed; answers again only when nothing else may */
@@ -18,44 +49,161 @@ const_function const char *admin_state_name(enum admin_state state);
 /* By that name: 0 or ERR_INVALID. */
 must_check int admin_state_parse(const char *name, enum admin_state *ret);
 
-/* An operator's order about one endpoint, kept by name so that it outlives a reload. */
-struct intent_order {
-    char *service, *endpoint;
-    enum admin_state state;
-    int64_t wall; /* when, seconds since 1970 */
-    char *author; /* who: "uid 1000 (ana)" */
-    char *reason; /* may be NULL */
+/* Objects, by name; values are JSON objects.
+ *
+ *   endpoint "api.example.com/use1"  {"state": "drained"}
+ *   panel    "checkout"              {}
+ *   control  "checkout/us-east-1"    {"state": "On", "gates": ["region:us-east-1"]}
+ *   rule     "checkout/keep-one"     {"type": "assertion", "controls": ["us-east-1", "eu-west-1"],
+ *                                     "rule": "ATLEAST", "threshold": 1, "inverted": false,
+ *                                     "wait_ms": 5000}; "gating" has "targets" as well
+ *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
+ *
+ * A gate or a shift is about "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT". */
+enum intent_kind { INTENT_ENDPOINT, INTENT_PANEL, INTENT_CONTROL, INTENT_RULE, INTENT_SHIFT };
+enum { INTENT_KINDS = 5 };
+const_function const char *intent_kind_name(enum intent_kind kind);
+must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
+
+/* "ATLEAST" "AND" "OR": RuleConfig.Type of ARC's configuration API. */
+enum rule_type { RULE_ATLEAST, RULE_AND, RULE_OR };
+enum { RULE_TYPES = 3 };
+
+struct intent_names {
+    char **list;
+    uint32_t count;
+};
+
+/* One object of one version; never changed, shared by the intents that hold it. */
+struct intent_object {
+    uint32_t references;
+    enum intent_kind kind;
+    char *name;
+    char *value; /* JSON, compact, keys sorted: equal objects have equal texts */
+    /* of the change that made it */
+    uint64_t version;
+    int64_t wall_ms; /* since 1970 */
+    char *author;    /* "uid 1000 (ana)" */
+    char *reason;    /* may be NULL */
+    /* what the value says */
+    enum admin_state state; /* endpoint */
+    bool on;                /* control */
+    int64_t flipped_ms;     /* control: when it last went on or off; 0 = never */
+    bool gating, inverted;  /* rule */
+    enum rule_type type;
+    uint32_t threshold, wait_ms;
+    int64_t expires_ms;         /* shift */
+    struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
+    struct intent_names second; /* rule: target controls */
+};
+
+/* What one change did; never changed, shared. */
+struct intent_change {
+    uint32_t references;
+    uint64_t version;
+    int64_t wall_ms;
+    char *author, *reason, *token;  /* reason and token may be NULL */
+    struct intent_names overridden; /* rules */
+    struct intent_edited {
+        enum intent_kind kind;
+        char *name;
+        char *before, *after; /* values; NULL: there was, or is, none */
+    } * edits;
+    uint32_t edit_count;
 };
 
 struct intent {
-    const struct config *config;
-    struct intent_order *orders; /* sorted by service, then endpoint; none says ADMIN_AUTO; owned */
-    uint32_t order_count;
-    uint64_t version; /* rises with every change */
+    const struct config *config;    /* of who holds it; nothing here reads it */
+    struct intent_object **objects; /* sorted by kind, then name */
+    uint32_t object_count;
+    struct intent_change **history; /* the oldest first */
+    uint32_t history_count;
+    uint64_t version;
 };
 
-/* Frees the orders; an empty intent remains. */
+/* Afterwards an empty intent remains. */
 void intent_done(struct intent *intent);
 
-/* What holds for an endpoint: ADMIN_AUTO where nothing was ordered. */
+/* NULL: there is none. */
+pure_function const struct intent_object *intent_find(const struct intent *intent,
+                                                      enum intent_kind kind, const char *name);
+/* Is there a first object of this kind? The others follow it: *ret_count in all. */
+struct intent_object *const *intent_list(const struct intent *intent, enum intent_kind kind,
+                                         uint32_t *ret_count);
+
+/* ---- changes ---- */
+
+struct intent_edit {
+    enum intent_kind kind;
+    const char *name;
+    const char *value; /* JSON; NULL: the object is removed */
+};
+
+struct intent_request {
+    const char *author;
+    const char *reason; /* or NULL */
+    const char *token;  /* the client's own, for a retry; or NULL */
+    int64_t wall_ms;    /* one that lies before the newest change counts as that one's */
+    const struct intent_edit *edits;
+    unsigned edit_count;
+    const char *const *overrides; /* full names of rules */
+    unsigned override_count;
+};
+
+/* All of the request or nothing of it. 0 and *ret, a new intent with the config of the old one (the
+ * version is the old one's where nothing was to be changed). Else a sentence is added to `why`:
+ * ERR_INVALID (a value, a name), ERR_MISSING (what is referred to or removed), ERR_CONFLICT (a
+ * safety rule, or something still refers to what is removed), ERR_LIMIT. */
+must_check int intent_apply(const struct intent *old, const struct intent_request *request,
+                            struct intent *ret, struct text *why);
+
+/* The request's edits are what makes this endpoint's state so (ADMIN_AUTO: nothing is ordered any
+ * more); the rest as intent_apply(). */
+must_check int intent_order(const struct intent *old, const struct intent_request *request,
+                            const char *service, const char *endpoint, enum admin_state state,
+                            struct intent *ret, struct text *why);
+
+/* The edits that take change `version` back; free with intent_edits_free. ERR_MISSING: it is not
+ * remembered; ERR_CONFLICT: an object was changed again since, and `why` says by which. */
+must_check int intent_undo(const struct intent *intent, uint64_t version,
+                           struct intent_edit **ret_edits, unsigned *ret_count, struct text *why);
+void intent_edits_free(struct intent_edit *edits, unsigned count);
+
+/* ---- what follows from it ---- */
+
+/* Where an endpoint stands, all things weighed. An order to disable it comes first; then a control
+ * that is off, or a shift away, drains it; then other orders. */
+struct intent_standing {
+    enum admin_state state;
+    const struct intent_object *by; /* whose effect it is; NULL: nobody's */
+};
+struct intent_standing intent_standing(const struct intent *intent,
+                                       const struct config_service *service,
+                                       const struct config_endpoint *endpoint, int64_t wall_ms);
+/* Until when the answers of intent_standing() hold with this intent: the next end of a shift;
+ * INT64_MAX. */
+pure_function int64_t intent_holds_until(const struct intent *intent, int64_t wall_ms);
+/* "control checkout/us-east-1 is Off: kernel update"; for an order its reason. Nothing is added
+ * where there is nothing to say. */
+void intent_standing_why(const struct intent_object *by, struct text *out);
+/* What an order says: ADMIN_AUTO where there is none. */
 pure_function enum admin_state intent_admin(const struct intent *intent, const char *service,
                                             const char *endpoint);
-
-/* Fills *ret with a copy of `old` in which `order` (copied) has replaced what was ordered about its
- * endpoint; ADMIN_AUTO takes an order back. The version is one higher. ERR_LIMIT at
- * INTENT_ORDERS_MAX. */
-must_check int intent_apply(const struct intent *old, const struct intent_order *order,
-                            struct intent *ret);
+/* "api.example.com/use1": the name of an endpoint's object. */
+const char *intent_endpoint_name(const char *service, const char *endpoint,
+                                 char buffer[static INTENT_NAME_MAX]);
 
 /* The endpoint meant by "api.example.com/use1", or by "use1" where only one service has it.
  * ERR_MISSING, ERR_AMBIGUOUS. */
 must_check int intent_endpoint_find(const struct config *config, const char *name,
                                     uint32_t *ret_service, uint32_t *ret_endpoint);
 
-/* The orders and the version as a JSON text (free()), and back; ret->config is left NULL. Decoding
- * checks everything: ERR_SYNTAX, ERR_VERSION, ERR_INVALID, and then a sentence in *ret_why
- * (static). */
-enum { INTENT_FILE_VERSION = 1 };
+/* ---- as a file ---- */
+
+/* Everything as a JSON text (free()), and back; ret->config is left NULL. Decoding checks
+ * everything, the invariants too: ERR_SYNTAX, ERR_VERSION, ERR_INVALID, and then a sentence in
+ * *ret_why (static). Files of format 1 (orders alone) are read as well. */
+enum { INTENT_FILE_VERSION = 2 };
 must_check char *intent_encode(const struct intent *intent) __attribute__((returns_nonnull));
 must_check int intent_decode(const char *data, size_t length, struct intent *ret,
                              const char **ret_why);

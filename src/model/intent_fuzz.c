@@ -17,13 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     char *text = intent_encode(&first);
     invariant(intent_decode(text, strlen(text), &second, &why) == 0);
-    invariant(first.order_count == second.order_count && first.version == second.version);
-    for (uint32_t i = 0; i < first.order_count; i++) {
-        const struct intent_order *a = &first.orders[i];
-        const struct intent_order *b = &second.orders[i];
-        invariant(strcmp(a->service, b->service) == 0 && strcmp(a->endpoint, b->endpoint) == 0);
-        invariant(intent_admin(&second, a->service, a->endpoint) == a->state && b->wall == a->wall);
-        invariant(strcmp(a->author, b->author) == 0 && !a->reason == !b->reason);
+    invariant(first.version == second.version && first.object_count == second.object_count &&
+              first.history_count == second.history_count);
+    char *again = intent_encode(&second);
+    invariant(!strcmp(text, again));
+    free(again);
+    for (uint32_t i = 0; i < first.object_count; i++) {
+        const struct intent_object *a = first.objects[i];
+        const struct intent_object *b = intent_find(&second, a->kind, a->name);
+        invariant(b && !strcmp(a->value, b->value) && !strcmp(a->author, b->author));
     }
     free(text);
     intent_done(&first);

@@ -1,19 +1,28 @@
-/* The orders as a JSON text:
+/* The intent as a JSON text:
  *
- *   {"format": 1, "version": 7, "orders": [
- *     {"service": "api.example.com", "endpoint": "use1", "state": "drained",
- *      "wall": 1767225600, "author": "uid 1000 (ana)", "reason": "kernel update"}]} */
+ *   {"format": 2, "version": 7, "objects": [
+ *     {"kind": "endpoint", "name": "api.example.com/use1", "value": {"state": "drained"},
+ *      "version": 7, "wall_ms": 1767225600000, "author": "uid 1000 (ana)", "reason": "kernel"}],
+ *    "history": [
+ *     {"version": 7, "wall_ms": 1767225600000, "author": "uid 1000 (ana)", "reason": "kernel",
+ *      "token": "...", "overridden": [], "edits": [
+ *        {"kind": "endpoint", "name": "api.example.com/use1", "before": null,
+ *         "after": {"state": "drained"}}]}]}
+ *
+ * Format 1 had "orders" instead: service, endpoint, state, wall (seconds), author, reason. */
 #include "base/err.h"
 #include "base/invariant.h"
-#include "model/intent.h"
-#include <jansson.h>
+#include "base/memory.h"
+#include "model/intent_object.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- encode ---- */
 
 /* jansson stores UTF-8 only; an author or a reason that is not is kept readable. */
 static json_t *text_json(const char *text)
 {
-    json_t *value = json_string(text);
+    json_t *value = text ? json_string(text) : json_null();
     if (value)
         return value;
     char *plain = mem_string(text);
@@ -25,114 +34,297 @@ static json_t *text_json(const char *text)
     return value;
 }
 
-static json_t *order_json(const struct intent_order *o)
+static json_t *value_json(const char *value)
 {
-    json_t *out = json_object();
-    int err = json_object_set_new(out, "service", text_json(o->service));
-    err |= json_object_set_new(out, "endpoint", text_json(o->endpoint));
-    err |= json_object_set_new(out, "state", json_string(admin_state_name(o->state)));
-    err |= json_object_set_new(out, "wall", json_integer(o->wall));
-    err |= json_object_set_new(out, "author", text_json(o->author));
-    if (o->reason)
-        err |= json_object_set_new(out, "reason", text_json(o->reason));
-    invariant(!err);
+    json_t *json = value ? json_loads(value, 0, NULL) : json_null();
+    invariant(json != NULL);
+    return json;
+}
+
+static json_t *object_json(const struct intent_object *o)
+{
+    json_t *out = json_pack("{s:s,s:o,s:o,s:I,s:I,s:o,s:o}", "kind", intent_kind_name(o->kind),
+                            "name", text_json(o->name), "value", value_json(o->value), "version",
+                            (json_int_t)o->version, "wall_ms", (json_int_t)o->wall_ms, "author",
+                            text_json(o->author), "reason", text_json(o->reason));
+    invariant(out != NULL);
+    if (o->kind == INTENT_CONTROL)
+        json_object_set_new(out, "flipped_ms", json_integer(o->flipped_ms));
+    return out;
+}
+
+static json_t *change_json(const struct intent_change *c)
+{
+    json_t *edits = json_array(), *overridden = json_array();
+    for (uint32_t i = 0; i < c->edit_count; i++) {
+        const struct intent_edited *e = &c->edits[i];
+        json_array_append_new(edits,
+                              json_pack("{s:s,s:o,s:o,s:o}", "kind", intent_kind_name(e->kind),
+                                        "name", text_json(e->name), "before", value_json(e->before),
+                                        "after", value_json(e->after)));
+    }
+    for (uint32_t i = 0; i < c->overridden.count; i++)
+        json_array_append_new(overridden, text_json(c->overridden.list[i]));
+    json_t *out = json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "version", (json_int_t)c->version,
+                            "wall_ms", (json_int_t)c->wall_ms, "author", text_json(c->author),
+                            "reason", text_json(c->reason), "token", text_json(c->token),
+                            "overridden", overridden, "edits", edits);
+    invariant(out != NULL);
     return out;
 }
 
 char *intent_encode(const struct intent *intent)
 {
-    json_t *root = json_object(), *orders = json_array();
-    int err = json_object_set_new(root, "format", json_integer(INTENT_FILE_VERSION));
-    err |= json_object_set_new(root, "version", json_integer((json_int_t)intent->version));
-    for (uint32_t i = 0; i < intent->order_count; i++)
-        err |= json_array_append_new(orders, order_json(&intent->orders[i]));
-    err |= json_object_set_new(root, "orders", orders);
-    char *text = err ? NULL : json_dumps(root, JSON_INDENT(2));
+    json_t *objects = json_array(), *history = json_array();
+    for (uint32_t i = 0; i < intent->object_count; i++)
+        json_array_append_new(objects, object_json(intent->objects[i]));
+    for (uint32_t i = 0; i < intent->history_count; i++)
+        json_array_append_new(history, change_json(intent->history[i]));
+    json_t *root = json_pack("{s:i,s:I,s:o,s:o}", "format", INTENT_FILE_VERSION, "version",
+                             (json_int_t)intent->version, "objects", objects, "history", history);
+    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     invariant(text != NULL); /* nothing but a lack of memory */
     json_decref(root);
     return text;
 }
 
-static const char *field(const json_t *order, const char *key, size_t max)
+/* ---- decode ---- */
+
+static const char *field(const json_t *from, const char *key, size_t max)
 {
-    const char *text = json_string_value(json_object_get(order, key));
-    return text && strlen(text) <= max ? text : NULL;
+    const char *text = json_string_value(json_object_get(from, key));
+    return text && *text && strlen(text) <= max ? text : NULL;
 }
 
-/* A sentence, or NULL and a copy in *ret. */
-static const char *order_decode(const json_t *value, struct intent_order *ret)
+static bool field_is_absent(const json_t *from, const char *key)
 {
-    const char *service = field(value, "service", 1023), *state = field(value, "state", 16);
-    const char *endpoint = field(value, "endpoint", CONFIG_NAME_MAX);
-    const char *author = field(value, "author", INTENT_TEXT_MAX);
-    const char *reason = field(value, "reason", INTENT_TEXT_MAX);
-    const json_t *wall = json_object_get(value, "wall");
-    enum admin_state admin;
-    if (!service || !*service || !endpoint || !*endpoint || !state || !author)
-        return "an order lacks its service, endpoint, state or author";
-    if (admin_state_parse(state, &admin) < 0 || admin == ADMIN_AUTO)
-        return "an order has a state other than drained, disabled and forced-up";
-    if (!json_is_integer(wall) || json_integer_value(wall) < 0)
-        return "an order does not say when it was given";
-    if (json_object_get(value, "reason") && !reason)
-        return "an order's reason is not a text of at most 500 bytes";
-    *ret = (struct intent_order){.service = mem_string(service),
-                                 .endpoint = mem_string(endpoint),
-                                 .state = admin,
-                                 .wall = json_integer_value(wall),
-                                 .author = mem_string(author),
-                                 .reason = reason ? mem_string(reason) : NULL};
+    const json_t *value = json_object_get(from, key);
+    return !value || json_is_null(value);
+}
+
+static bool number(const json_t *from, const char *key, int64_t *ret)
+{
+    const json_t *value = json_object_get(from, key);
+    *ret = json_integer_value(value);
+    return json_is_integer(value) && *ret >= 0;
+}
+
+/* Who, when and why: the same words of an object and of a change. */
+struct words {
+    int64_t version, wall_ms;
+    const char *author, *reason;
+};
+
+static const char *words_decode(const json_t *from, struct words *ret)
+{
+    ret->author = field(from, "author", INTENT_TEXT_MAX);
+    ret->reason = field(from, "reason", INTENT_TEXT_MAX);
+    if (!number(from, "version", &ret->version) || !number(from, "wall_ms", &ret->wall_ms))
+        return "something does not say its version and its time";
+    if (!ret->author || (!ret->reason && !field_is_absent(from, "reason")))
+        return "something has no author, or a reason that is not a text of at most 500 bytes";
     return NULL;
 }
 
-static int order_sort(const void *a, const void *b)
+static const char *object_read(const json_t *from, struct intent *out)
 {
-    const struct intent_order *x = a, *y = b;
-    int by_service = strcmp(x->service, y->service);
-    return by_service ? by_service : strcmp(x->endpoint, y->endpoint);
+    const char *name = field(from, "name", INTENT_NAME_MAX - 1), *why = NULL;
+    struct words words;
+    enum intent_kind kind;
+    if (!name || intent_kind_parse(json_string_value(json_object_get(from, "kind")), &kind))
+        return "an object has no kind that is known, or no name";
+    why = words_decode(from, &words);
+    if (why)
+        return why;
+    struct intent_object *o = object_decode(kind, name, json_object_get(from, "value"), &why);
+    if (!o)
+        return why;
+    if ((uint64_t)words.version > out->version) {
+        object_unref(o);
+        return "an object is newer than the file";
+    }
+    o->version = (uint64_t)words.version;
+    o->wall_ms = words.wall_ms;
+    o->author = mem_string(words.author);
+    o->reason = words.reason ? mem_string(words.reason) : NULL;
+    out->objects[out->object_count++] = o;
+    if (kind == INTENT_CONTROL && !number(from, "flipped_ms", &o->flipped_ms))
+        return "a control does not say when it was switched";
+    return NULL;
 }
 
-static const char *orders_decode(const json_t *list, struct intent *out)
+/* Orders of format 1. */
+static const char *order_read(const json_t *from, struct intent *out)
+{
+    const char *service = field(from, "service", 1023), *state = field(from, "state", 16);
+    const char *endpoint = field(from, "endpoint", CONFIG_NAME_MAX), *why = NULL;
+    const char *reason = field(from, "reason", INTENT_TEXT_MAX);
+    const char *author = json_string_value(json_object_get(from, "author"));
+    char name[INTENT_NAME_MAX];
+    int64_t wall;
+    if (!service || !endpoint || !state || !author || strlen(author) > INTENT_TEXT_MAX)
+        return "an order lacks its service, endpoint, state or author";
+    if (!number(from, "wall", &wall) || wall > INT64_MAX / 1000)
+        return "an order does not say when it was given";
+    if (json_object_get(from, "reason") && !reason)
+        return "an order's reason is not a text of at most 500 bytes";
+    json_t *value = json_pack("{s:s}", "state", state);
+    struct intent_object *o =
+        object_decode(INTENT_ENDPOINT, intent_endpoint_name(service, endpoint, name), value, &why);
+    json_decref(value);
+    if (!o)
+        return "an order has a state other than drained, disabled and forced-up";
+    o->version = out->version;
+    o->wall_ms = wall * 1000;
+    o->author = mem_string(*author ? author : "unknown");
+    o->reason = reason ? mem_string(reason) : NULL;
+    out->objects[out->object_count++] = o;
+    return NULL;
+}
+
+static int object_sort(const void *a, const void *b)
+{
+    const struct intent_object *const *x = a, *const *y = b;
+    return object_compare(*x, (*y)->kind, (*y)->name);
+}
+
+static const char *objects_read(const json_t *list, struct intent *out,
+                                const char *(*read)(const json_t *, struct intent *))
 {
     size_t count = json_array_size(list);
-    if (!json_is_array(list) || count > INTENT_ORDERS_MAX)
-        return "it has no list of at most 10000 orders";
-    out->orders = mem_new(count + 1, sizeof *out->orders);
+    if (!json_is_array(list) || count > INTENT_OBJECTS_MAX)
+        return "it has no list of at most 20000 objects";
+    out->objects = mem_new(count + 1, sizeof(struct intent_object *));
     for (size_t i = 0; i < count; i++) {
-        const char *why = order_decode(json_array_get(list, i), &out->orders[out->order_count]);
+        const char *why = read(json_array_get(list, i), out);
         if (why)
             return why;
-        out->order_count++;
     }
-    qsort(out->orders, out->order_count, sizeof *out->orders, order_sort);
-    for (uint32_t i = 1; i < out->order_count; i++)
-        if (order_sort(&out->orders[i - 1], &out->orders[i]) == 0)
-            return "two orders are about one endpoint";
+    qsort(out->objects, out->object_count, sizeof(struct intent_object *), object_sort);
+    for (uint32_t i = 1; i < out->object_count; i++)
+        if (object_sort(&out->objects[i - 1], &out->objects[i]) == 0)
+            return "two objects have one name";
+    struct text why = text_init(4096);
+    int err = intent_references_check(out, &why);
+    text_done(&why);
+    return err ? "an object refers to one that does not exist" : NULL;
+}
+
+/* A value of an edit: NULL and true for null. */
+static bool value_read(enum intent_kind kind, const char *name, const json_t *value, char **ret)
+{
+    const char *why;
+    if (json_is_null(value))
+        return true;
+    struct intent_object *o = object_decode(kind, name, value, &why);
+    *ret = o ? mem_string(o->value) : NULL;
+    object_unref(o);
+    return o != NULL;
+}
+
+static const char *edit_read(const json_t *from, struct intent_change *c)
+{
+    const char *name = field(from, "name", INTENT_NAME_MAX - 1);
+    struct intent_edited *e = &c->edits[c->edit_count];
+    if (!name || intent_kind_parse(json_string_value(json_object_get(from, "kind")), &e->kind))
+        return "an edit has no kind that is known, or no name";
+    e->name = mem_string(name);
+    c->edit_count++;
+    if (!value_read(e->kind, name, json_object_get(from, "before"), &e->before) ||
+        !value_read(e->kind, name, json_object_get(from, "after"), &e->after))
+        return "an edit has a value that makes no sense";
     return NULL;
+}
+
+static const char *edits_read(const json_t *from, struct intent_change *c)
+{
+    const json_t *edits = json_object_get(from, "edits"),
+                 *over = json_object_get(from, "overridden");
+    size_t count = json_array_size(edits), overs = json_array_size(over);
+    if (!json_is_array(edits) || !json_is_array(over) || count > INTENT_EDITS_MAX ||
+        overs > INTENT_EDITS_MAX)
+        return "a change has no lists of at most 100 edits and overridden rules";
+    c->edits = mem_new(count + 1, sizeof *c->edits);
+    c->overridden.list = mem_new(overs + 1, sizeof(char *));
+    for (size_t i = 0; i < overs; i++) {
+        const char *rule = json_string_value(json_array_get(over, i));
+        if (!rule || strlen(rule) >= INTENT_NAME_MAX)
+            return "a change has overridden rules that are no names";
+        c->overridden.list[c->overridden.count++] = mem_string(rule);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *why = edit_read(json_array_get(edits, i), c);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+static const char *change_read(const json_t *from, struct intent *out)
+{
+    struct words words;
+    const char *why = words_decode(from, &words);
+    const char *token = field(from, "token", INTENT_TOKEN_MAX);
+    uint64_t before = out->history_count ? out->history[out->history_count - 1]->version : 0;
+    if (why)
+        return why;
+    if ((!token && !field_is_absent(from, "token")) || (uint64_t)words.version <= before ||
+        (uint64_t)words.version > out->version)
+        return "a change has a token that is no text, or its version is out of order";
+    struct intent_change *c = mem_new(1, sizeof *c);
+    *c = (struct intent_change){.references = 1,
+                                .version = (uint64_t)words.version,
+                                .wall_ms = words.wall_ms,
+                                .author = mem_string(words.author),
+                                .reason = words.reason ? mem_string(words.reason) : NULL,
+                                .token = token ? mem_string(token) : NULL};
+    out->history[out->history_count++] = c;
+    return edits_read(from, c);
+}
+
+static const char *history_read(const json_t *list, struct intent *out)
+{
+    size_t count = json_array_size(list);
+    if (!json_is_array(list) || count > INTENT_HISTORY_MAX)
+        return "it has no list of at most 1000 changes";
+    out->history = mem_new(count + 1, sizeof(struct intent_change *));
+    for (size_t i = 0; i < count; i++) {
+        const char *why = change_read(json_array_get(list, i), out);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+static const char *root_read(const json_t *root, struct intent *out, int *ret_err)
+{
+    int64_t format, version;
+    *ret_err = ERR_INVALID;
+    if (!json_is_object(root)) {
+        *ret_err = ERR_SYNTAX;
+        return "it is not a JSON object";
+    }
+    if (!number(root, "format", &format))
+        return "it does not say its format";
+    if (format != INTENT_FILE_VERSION && format != 1) {
+        *ret_err = ERR_VERSION;
+        return "it is of a format that this program does not read";
+    }
+    if (!number(root, "version", &version))
+        return "it does not say its version";
+    out->version = (uint64_t)version;
+    if (format == 1)
+        return objects_read(json_object_get(root, "orders"), out, order_read);
+    const char *why = objects_read(json_object_get(root, "objects"), out, object_read);
+    return why ? why : history_read(json_object_get(root, "history"), out);
 }
 
 int intent_decode(const char *data, size_t length, struct intent *ret, const char **ret_why)
 {
     struct intent out = {0};
+    int err;
     json_t *root = json_loadb(data, length, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *format = json_object_get(root, "format");
-    const json_t *version = json_object_get(root, "version");
-    const char *why = NULL;
-    int err = ERR_INVALID;
-    if (!json_is_object(root)) {
-        why = "it is not a JSON object";
-        err = ERR_SYNTAX;
-    } else if (!json_is_integer(format)) {
-        why = "it does not say its format";
-    } else if (json_integer_value(format) != INTENT_FILE_VERSION) {
-        why = "it is of a format that this program does not read";
-        err = ERR_VERSION;
-    } else if (!json_is_integer(version) || json_integer_value(version) < 0) {
-        why = "it does not say its version";
-    } else {
-        why = orders_decode(json_object_get(root, "orders"), &out);
-        out.version = (uint64_t)json_integer_value(version);
-    }
+    const char *why = root_read(root, &out, &err);
     json_decref(root);
     if (!why) {
         *ret = out;

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "command/command_io.h"
+#include "prog/change.h"
 #include "prog/commands.h"
 #include "prog/options.h"
 #include "prog/order.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORDER_WAIT_S = 10, RELOAD_WAIT_S = 120 };
+enum { RELOAD_WAIT_S = 120 };
 
 static const char endpoint_usage[] =
     "usage: holdfast endpoint drain|disable|up|auto NAME [--reason TEXT] [--force]\n"
@@ -35,7 +36,8 @@ static const char reload_usage[] =
     "A zone that would lose a third of its names is refused until it is named with\n"
     "--accept-shrink. Addresses to listen on and node.data need a restart.\n";
 
-int order_send(const char *data, json_t *request, unsigned wait_s)
+/* The node's reply, or NULL where none came; why was printed. */
+static json_t *order_ask(const char *data, json_t *request, unsigned wait_s)
 {
     char *line = json_dumps(request, JSON_COMPACT), *reply = NULL;
     json_decref(request);
@@ -46,16 +48,39 @@ int order_send(const char *data, json_t *request, unsigned wait_s)
                 "holdfast: no node answers on %s: %s; is `holdfast run` up, and is this its "
                 "folder (--config or --data)?\n",
                 data, err_text(err));
-        return 1;
+        return NULL;
     }
     json_t *json = json_loads(reply, 0, NULL);
     free(reply);
-    const char *message = json_string_value(json_object_get(json, "message"));
-    int status = json_is_true(json_object_get(json, "ok")) ? 0 : 1;
-    fprintf(status ? stderr : stdout, "%s%s\n", status ? "holdfast: " : "",
-            message ? message : "the node's reply makes no sense");
-    json_decref(json);
+    return json ? json : json_object();
+}
+
+/* The exit status. */
+static int reply_print(const json_t *reply, bool quiet)
+{
+    const char *message = json_string_value(json_object_get(reply, "message"));
+    int status = json_is_true(json_object_get(reply, "ok")) ? 0 : 1;
+    if (status || !quiet)
+        fprintf(status ? stderr : stdout, "%s%s\n", status ? "holdfast: " : "",
+                message ? message : "the node's reply makes no sense");
     return status;
+}
+
+int order_send(const char *data, json_t *request, unsigned wait_s)
+{
+    json_t *reply = order_ask(data, request, wait_s);
+    int status = reply ? reply_print(reply, false) : 1;
+    json_decref(reply);
+    return status;
+}
+
+json_t *order_intent(const char *data)
+{
+    json_t *reply = order_ask(data, json_pack("{s:s}", "op", "intent"), ORDER_WAIT_S);
+    int status = reply ? reply_print(reply, true) : 1;
+    json_t *intent = status ? NULL : json_incref(json_object_get(reply, "intent"));
+    json_decref(reply);
+    return intent;
 }
 
 int cmd_endpoint(int argc, char **argv)
@@ -88,19 +113,6 @@ int cmd_endpoint(int argc, char **argv)
     if (reason)
         json_object_set_new(request, "reason", json_string(reason));
     return order_send(data, request, ORDER_WAIT_S);
-}
-
-/* "a,b" -> ["a", "b"] */
-static json_t *names_split(const char *names)
-{
-    json_t *list = json_array();
-    for (const char *at = names; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length)
-            json_array_append_new(list, json_stringn(at, length));
-        at += length + (at[length] == ',');
-    }
-    return list;
 }
 
 int cmd_reload(int argc, char **argv)

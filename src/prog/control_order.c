@@ -43,7 +43,7 @@ static void request(void *context, const char *line, size_t length, const char *
                                   .length = length,
                                   .author = author,
                                   .intent = &c->intent,
-                                  .wall = clock_wall() / USEC_PER_SEC};
+                                  .wall_ms = clock_wall() / USEC_PER_MSEC};
     command_run(&input, &result);
     if (result.effect == COMMAND_ORDER) {
         order_take(c, &result, author, to);

@@ -5,3 +5,7 @@
 
 /* Sends the request and prints the node's sentence; the exit status. Steals the request. */
 int order_send(const char *data, json_t *request, unsigned wait_s);
+/* The node's intent as it is now (model/intent.h, as a file), json_decref; NULL: why was printed.
+ */
+json_t *order_intent(const char *data);
+enum { ORDER_WAIT_S = 10 };

@@ -1,0 +1,27 @@
+/* Objects of the intent, from JSON values and back. Used inside intent_*.c only. */
+#pragma once
+
+#include "model/intent.h"
+#include <jansson.h>
+
+/* An object with one reference and its canonical value; the words of the change are not set. On
+ * failure NULL and *ret_why says what is wrong, as a sentence's end (static). */
+struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,
+                                    const char **ret_why);
+struct intent_object *object_ref(struct intent_object *o);
+void object_unref(struct intent_object *o);
+void change_unref(struct intent_change *c);
+void names_done(struct intent_names *n);
+/* By kind, then name. */
+int object_compare(const struct intent_object *o, enum intent_kind kind, const char *name);
+/* Where the object is, or where it would go. */
+uint32_t object_position(const struct intent *intent, enum intent_kind kind, const char *name);
+
+/* Are all references of the intent's objects to something that is there? Else `why` gets a
+ * sentence and the result is ERR_MISSING. */
+must_check int intent_references_check(const struct intent *intent, struct text *why);
+/* Invariant 3 for a request that makes `next` of `old`: ERR_CONFLICT, ERR_MISSING (an override that
+ * is no rule). */
+must_check int intent_safety_check(const struct intent *old, const struct intent *next,
+                                   const struct intent_request *request, int64_t wall_ms,
+                                   struct text *why);
