@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Answers side by side: Holdfast, NSD, Knot, gdnsd, PowerDNS and a bare UDP echo (the floor of this kernel).
 
-One zone of many names, asked in random order by dnsperf; steered names against gdnsd's weighted plugin. The servers take
+One zone of many names, asked in random order by dnsperf; steered names against gdnsd's weighted plugin; with DO, the same zone
+signed beforehand (dnssec-signzone, ECDSA P-256, NSEC), so that all serve the same signatures. The servers take
 turns, round after round, in one run, so that what disturbs the machine disturbs all of them. Server and client are pinned to
 one core each, every server has one UDP thread. CPU is the server's own accounting (/proc), user and system.
 
     bench/dns_answers.py --build BUILD-FOLDER [--names 100000] [--rounds 5] [--seconds 2]
-                         [--only static,nxdomain,steered,tcp] [--strict]
+                         [--only static,nxdomain,steered,tcp,signed] [--strict]
 
 BUILD-FOLDER has dns_rig_bench (the name server with plans made by hand) and dns_echo_bench. PowerDNS takes part in the
 steered contest where it is installed. --strict exits 1 where Holdfast costs more than the best peer.
@@ -41,11 +42,26 @@ def echo(build):
     return lambda folder, address, port: [f"{build}/dns_echo_bench", address, str(port)]
 
 
-def measure(server, queries, seconds, tcp):
+def signed_text(folder, text):
+    """The zone as a signer would give it."""
+    os.makedirs(folder)
+    put(folder, {"plain": text})
+
+    def run(*words):
+        subprocess.run([str(w) for w in words], cwd=folder, check=True, capture_output=True)
+
+    run("dnssec-keygen", "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", ZONE)
+    run("dnssec-keygen", "-q", "-a", "ECDSAP256SHA256", ZONE)
+    run("dnssec-signzone", "-S", "-x", "-O", "full", "-o", ZONE, "-f", "signed", "plain")
+    with open(os.path.join(folder, "signed")) as f:
+        return f.read()
+
+
+def measure(server, queries, seconds, options):
     meter = Meter(server.processes())
     argv = ["taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
             "-d", queries, "-l", str(seconds), "-c", "8", "-q", "200"]
-    done = subprocess.run(argv + (["-m", "tcp"] if tcp else []), capture_output=True, text=True)
+    done = subprocess.run(argv + options, capture_output=True, text=True)
     used = meter.read()
 
     def number(label):
@@ -61,13 +77,13 @@ def measure(server, queries, seconds, tcp):
             "lost": number("Queries lost")}
 
 
-def contest(title, servers, queries, options, tcp=False):
+def contest(title, servers, queries, options, dnsperf=()):
     print(f"\n{title}: {options.rounds} rounds of {options.seconds} s, server on core {SERVER_CORE}, "
           f"client on core {CLIENT_CORE}", flush=True)
     results = {s.name: [] for s in servers}
     for _ in range(options.rounds):
         for s in servers:
-            results[s.name].append(measure(s, queries, options.seconds, tcp))
+            results[s.name].append(measure(s, queries, options.seconds, list(dnsperf)))
     middle = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in results.items()}
     peers = {n: m["cpu"] for n, m in middle.items() if n not in ("holdfast", "echo")}
     best = min(peers.values())
@@ -85,6 +101,22 @@ def query_file(folder, name, lines):
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
     return path
+
+
+def contest_signed(options, folder, text, asked, dice, servers, ratios):
+    """With DO. `servers` gets those that are started, `ratios` what they cost."""
+    signed = signed_text(os.path.join(folder, "signer"), text)
+    makers = {"echo": echo(options.build), "holdfast": rig(options.build, signed, ""), "nsd": nsd(ZONE, signed),
+              "knot": knot(ZONE, signed)}
+    for n, maker in makers.items():
+        servers[n] = Server(n, maker, os.path.join(folder, "signed"), "127.0.0.1", free_port(), SERVER_CORE)
+    for s in servers.values():
+        s.wait(f"ns1.{ZONE}")
+    mixed = [a if dice.random() < 0.5 else "x" + a for a in asked]
+    ratios["signed"] = contest(f"{options.names} signed names in random order, A with DO", list(servers.values()),
+                               query_file(folder, "asked", asked), options, ["-D"])
+    ratios["signed nxdomain"] = contest("half of the names do not exist, with DO", list(servers.values()),
+                                        query_file(folder, "mixed", mixed), options, ["-D"])
 
 
 def run(options, folder):
@@ -123,7 +155,12 @@ def run(options, folder):
                                         query_file(folder, "steered", [f"lb.{ZONE} A"]), options)
         if "tcp" in options.only:
             ratios["tcp"] = contest("over TCP, kept connections", [servers[n] for n in ("holdfast", "gdnsd", "nsd", "knot")],
-                                    query_file(folder, "tcp", asked), options, tcp=True)
+                                    query_file(folder, "tcp", asked), options, ["-m", "tcp"])
+        if "signed" in options.only:
+            for s in servers.values():
+                s.stop()
+            servers = {}
+            contest_signed(options, folder, text, asked, dice, servers, ratios)
     finally:
         for s in servers.values():
             s.stop()
@@ -137,7 +174,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=2)
     p.add_argument("--strict", action="store_true", help="exit 1 where Holdfast costs more than the best peer")
-    p.add_argument("--only", default="static,nxdomain,steered,tcp", type=lambda s: s.split(","))
+    p.add_argument("--only", default="static,nxdomain,steered,tcp,signed", type=lambda s: s.split(","))
     options = p.parse_args()
     options.build = os.path.abspath(options.build)
     options.seconds = int(options.seconds) if options.seconds == int(options.seconds) else options.seconds

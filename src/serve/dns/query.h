@@ -1,14 +1,15 @@
 /* From the bytes of a query to the bytes of its response. Pure: no clock, no socket, no allocation,
  * no lock.
  *
- * A query passes three stages, so that a batch of packets can wait for memory together: each stage
+ * A query passes four stages, so that a batch of packets can wait for memory together: each stage
  * ends by asking for the cache lines that the next one reads.
  *
- *   query_prepare   parse, lower, hash, find the zone        -> prefetch the slot of the zone's
- * table query_locate    read the slot                            -> prefetch the node query_finish
- * answer into the response buffer
+ *   query_prepare   parse, lower, hash, find the zone  -> prefetch the slot of the zone's table
+ *   query_locate    read the slot                      -> prefetch the node
+ *   query_reach     where signatures are due, the node -> prefetch what they lie in
+ *   query_finish    answer into the response buffer
  *
- * query_answer() is the three in a row. The same functions will serve raw packets (XDP) and TLS:
+ * query_answer() is all of them in a row. The same functions will serve raw packets (XDP) and TLS:
  * all they know of the transport is `struct query_client`. */
 #pragma once
 
@@ -95,6 +96,7 @@ struct query {
 void query_prepare(struct query *q, const struct query_context *ctx, const struct served *served,
                    const uint8_t *wire, size_t length, const struct query_client *client);
 void query_locate(const struct query *q);
+void query_reach(const struct query *q);
 /* Writes the response, at most `response_size` (>= 512 for UDP, 65535 for TCP) and never more than
  * the client takes. Returns its length; 0 = send nothing. */
 size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *response,

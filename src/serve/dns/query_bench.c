@@ -67,6 +67,8 @@ static double batches_ns(struct bench *b, unsigned batch)
             for (unsigned k = 0; k < batch; k++)
                 query_locate(&b->jobs[k]);
             for (unsigned k = 0; k < batch; k++)
+                query_reach(&b->jobs[k]);
+            for (unsigned k = 0; k < batch; k++)
                 query_finish(&b->jobs[k], &b->r->ctx, b->responses + k * (size_t)1344, 1232);
         }
         double ns = (now_ns() - start) / QUERIES;

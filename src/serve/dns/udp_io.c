@@ -105,6 +105,8 @@ static void batch_prepare(struct udp_batch *b, const struct worker *w, const str
     }
     for (unsigned i = 0; i < count; i++)
         query_locate(&b->jobs[i]);
+    for (unsigned i = 0; i < count; i++)
+        query_reach(&b->jobs[i]);
 }
 
 /* Returns how many responses there are. */

@@ -1,4 +1,4 @@
-/* A worker that reads raw packets: one queue of an interface, one thread. The three stages of
+/* A worker that reads raw packets: one queue of an interface, one thread. The stages of
  * query.h run on batches, as with sockets; the same functions make the same answers. */
 #include "base/ip.h"
 #include "base/memory.h"
@@ -66,6 +66,8 @@ static unsigned batch_prepare(struct xdp_batch *b, const struct worker *w, const
     }
     for (unsigned i = 0; i < n; i++)
         query_locate(&b->jobs[i]);
+    for (unsigned i = 0; i < n; i++)
+        query_reach(&b->jobs[i]);
     return n;
 }
 
