@@ -283,6 +283,8 @@ def test_off_goes_on_until_the_parent_knows(node):
     for name in ("static.example.com", "api.example.com"):
         assert rrset(ask(made, name, "A"), name, dns.rdatatype.A)[1][0].expiration > clock.now() + 10 * DAY
     assert dnssec(made, "unsign", "example.com").returncode == 0
+    assert wait_for(lambda: made.dig("+short", "example.com", "CDS").strip() == "0 0 0 00"), made.log()[-2000:]
+    assert made.dig("+short", "example.com", "CDNSKEY").strip() == "0 3 0 AA=="
     assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
     clock.step(2 * DAY)
     assert made.cli("reload", "--data", str(made.data)).returncode == 0

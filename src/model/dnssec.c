@@ -318,18 +318,69 @@ static int p256_to_asn1(const uint8_t *raw, uint8_t *ret, size_t *ret_length)
     return 0;
 }
 
-static int bytes_sign(const struct dnssec_key *key, const uint8_t *data, size_t length,
-                      uint8_t ret[static DNSSEC_SIGNATURE_MAX], size_t *ret_length)
+struct dnssec_signer {
+    const struct dnssec_key *key;
+    EVP_MD *digest;    /* NULL: the algorithm has its own, and takes the bytes whole */
+    EVP_PKEY_CTX *ctx; /* where there is a digest */
+};
+
+static bool signer_prepare(struct dnssec_signer *s)
+{
+    const char *digest = algorithms[algorithm_index(s->key->algorithm)].digest;
+    if (!digest)
+        return true;
+    s->digest = EVP_MD_fetch(NULL, digest, NULL);
+    s->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, s->key->pair, NULL);
+    return s->digest && s->ctx && EVP_PKEY_sign_init(s->ctx) == 1 &&
+           (s->key->algorithm != DNSSEC_RSASHA256 ||
+            (EVP_PKEY_CTX_set_rsa_padding(s->ctx, RSA_PKCS1_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_signature_md(s->ctx, s->digest) == 1));
+}
+
+int dnssec_signer_new(const struct dnssec_key *key, struct dnssec_signer **ret)
+{
+    struct dnssec_signer *s = mem_new(1, sizeof *s);
+    s->key = key;
+    if (!signer_prepare(s)) {
+        dnssec_signer_free(s);
+        return ERR_INVALID;
+    }
+    *ret = s;
+    return 0;
+}
+
+void dnssec_signer_free(struct dnssec_signer *s)
+{
+    if (!s)
+        return;
+    EVP_PKEY_CTX_free(s->ctx);
+    EVP_MD_free(s->digest);
+    free(s);
+}
+
+static bool whole_sign(const struct dnssec_key *key, const uint8_t *data, size_t length,
+                       uint8_t *ret, size_t *size)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    const char *digest = algorithms[algorithm_index(key->algorithm)].digest;
-    size_t size = DNSSEC_SIGNATURE_MAX;
-    int done = ctx && EVP_DigestSignInit_ex(ctx, NULL, digest, NULL, NULL, key->pair, NULL) == 1 &&
-               EVP_DigestSign(ctx, ret, &size, data, length) == 1;
+    bool done = ctx && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, key->pair, NULL) == 1 &&
+                EVP_DigestSign(ctx, ret, size, data, length) == 1;
     EVP_MD_CTX_free(ctx);
+    return done;
+}
+
+static int bytes_sign(struct dnssec_signer *s, const uint8_t *data, size_t length,
+                      uint8_t ret[static DNSSEC_SIGNATURE_MAX], size_t *ret_length)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned digest_length;
+    size_t size = DNSSEC_SIGNATURE_MAX;
+    bool done = s->digest
+                    ? EVP_Digest(data, length, digest, &digest_length, s->digest, NULL) == 1 &&
+                          EVP_PKEY_sign(s->ctx, ret, &size, digest, digest_length) == 1
+                    : whole_sign(s->key, data, length, ret, &size);
     if (!done)
         return ERR_INVALID;
-    int err = key->algorithm == DNSSEC_ECDSAP256SHA256 ? p256_from_asn1(ret, &size) : 0;
+    int err = s->key->algorithm == DNSSEC_ECDSAP256SHA256 ? p256_from_asn1(ret, &size) : 0;
     if (!err)
         *ret_length = size;
     return err;
@@ -341,9 +392,11 @@ static uint8_t labels_signed(const uint8_t *owner)
     return (uint8_t)(dname_labels(owner) - wildcard);
 }
 
-int dnssec_sign(const struct dnssec_key *key, const struct dnssec_set *set, const uint8_t *signer,
-                uint32_t inception, uint32_t expiration, uint8_t *ret_rdata, size_t size)
+int dnssec_signer_sign(struct dnssec_signer *signer, const struct dnssec_set *set,
+                       const uint8_t *zone, uint32_t inception, uint32_t expiration,
+                       uint8_t *ret_rdata, size_t size)
 {
+    const struct dnssec_key *key = signer->key;
     uint8_t signature[DNSSEC_SIGNATURE_MAX];
     struct writer w = writer_init(ret_rdata, size);
     size_t length, signature_length = 0;
@@ -354,18 +407,30 @@ int dnssec_sign(const struct dnssec_key *key, const struct dnssec_set *set, cons
     writer_u32(&w, expiration);
     writer_u32(&w, inception);
     writer_u16(&w, key->tag);
-    writer_bytes(&w, signer, dname_length(signer));
+    writer_bytes(&w, zone, dname_length(zone));
     if (w.failed)
         return ERR_LIMIT;
     uint8_t *data = signed_bytes(set, ret_rdata, w.position, &length);
     if (!data)
         return ERR_INVALID;
-    int err = bytes_sign(key, data, length, signature, &signature_length);
+    int err = bytes_sign(signer, data, length, signature, &signature_length);
     free(data);
     if (err)
         return err;
     writer_bytes(&w, signature, signature_length);
     return w.failed ? ERR_LIMIT : (int)w.position;
+}
+
+int dnssec_sign(const struct dnssec_key *key, const struct dnssec_set *set, const uint8_t *signer,
+                uint32_t inception, uint32_t expiration, uint8_t *ret_rdata, size_t size)
+{
+    struct dnssec_signer *s;
+    int result = dnssec_signer_new(key, &s);
+    if (result)
+        return result;
+    result = dnssec_signer_sign(s, set, signer, inception, expiration, ret_rdata, size);
+    dnssec_signer_free(s);
+    return result;
 }
 
 bool dnssec_verify(const struct dnssec_key *key, const struct dnssec_set *set, const uint8_t *rrsig,

@@ -59,6 +59,15 @@ struct dnssec_set {
     uint16_t count;
 };
 
+/* A key at work, in one thread at a time: what OpenSSL looks up and prepares is kept from one
+ * signature to the next, which is a fifth of the time of one. The key outlives it. */
+struct dnssec_signer;
+must_check int dnssec_signer_new(const struct dnssec_key *key, struct dnssec_signer **ret);
+void dnssec_signer_free(struct dnssec_signer *signer); /* NULL is fine */
+/* As dnssec_sign, with the signer's key. */
+must_check int dnssec_signer_sign(struct dnssec_signer *signer, const struct dnssec_set *set,
+                                  const uint8_t *zone, uint32_t inception, uint32_t expiration,
+                                  uint8_t *ret_rdata, size_t size);
 /* RRSIG rdata (RFC 4034 3.1.8.1). Times in seconds since 1970 (mod 2^32). `signer`: the zone, lower
  * wire form. Returns the length or a negative error: ERR_LIMIT where `size` is too small
  * (DNSSEC_RRSIG_MAX is enough), ERR_INVALID for a set that is not well formed. Equal records are
@@ -81,11 +90,12 @@ struct dnssec_zone_keys {
     unsigned zone_signer_count;
     struct dnssec_key *const *delegated; /* CDS and CDNSKEY are published for these; none: no CDS */
     unsigned delegated_count;
-    bool nsec3;          /* RFC 5155 with 0 iterations and no salt (RFC 9276); else NSEC */
-    uint32_t dnskey_ttl; /* seconds */
-    uint32_t now;        /* seconds since 1970 */
-    uint32_t lifetime;   /* seconds a new signature is valid */
-    uint32_t refresh;    /* a signature with less left is made anew */
+    bool delete_delegation; /* CDS and CDNSKEY ask the parent to remove every DS (RFC 8078 4) */
+    bool nsec3;             /* RFC 5155 with 0 iterations and no salt (RFC 9276); else NSEC */
+    uint32_t dnskey_ttl;    /* seconds */
+    uint32_t now;           /* seconds since 1970 */
+    uint32_t lifetime;      /* seconds a new signature is valid */
+    uint32_t refresh;       /* a signature with less left is made anew */
     uint32_t jitter; /* each set's lifetime is shorter by up to this much, by hash of its owner and
                         type */
 };

@@ -224,6 +224,7 @@ static void ring_fill(struct dnssec_keyring *r, const struct config_dnssec *d)
     ring_list(r, 1, key_signs_keys, &k->key_signers, &k->key_signer_count);
     ring_list(r, 2, key_signs_zone, &k->zone_signers, &k->zone_signer_count);
     ring_list(r, 3, key_delegated, &k->delegated, &k->delegated_count);
+    k->delete_delegation = r->state.unsign;
     k->nsec3 = d->nsec3;
     k->dnskey_ttl = (uint32_t)r->policy.dnskey_ttl;
     k->now = (uint32_t)r->made;
@@ -300,11 +301,13 @@ static void differences_tell(const struct dnssec_keys_request *q, const struct k
 {
     const struct config_dnssec *d = &q->zone->dnssec;
     bool split = s->keys[0].use != KEY_CSK;
+    if (!d->on && s->unsign)
+        return; /* on its way; status says how far it is */
     if (!d->on)
         text_appendf(
             problems,
-            "%s: zone %s goes on being signed, since the parent may have a DS for it; when "
-            "that is gone, say so: holdfast dnssec unsign %s\n",
+            "%s: zone %s goes on being signed, since the parent may have a DS for it; have it "
+            "removed with: holdfast dnssec unsign %s\n",
             q->zone->file, q->zone->name, q->zone->name);
     else if (split != d->split || s->keys[0].algorithm != d->algorithm)
         text_appendf(problems,
@@ -343,6 +346,9 @@ static int ring_make(const struct dnssec_keys_request *q, const char *folder,
         return err;
     }
     ring_fill(r, &q->zone->dnssec);
+    int64_t unsigned_at = key_state_unsign_time(&r->state, &r->policy);
+    if (unsigned_at < r->next_event)
+        r->next_event = unsigned_at;
     *ret = r;
     return 0;
 }
@@ -371,7 +377,8 @@ int dnssec_keys_load(const struct dnssec_keys_request *q, struct text *problems,
     }
     if (s.count)
         differences_tell(q, &s, problems);
-    s.unsign = s.unsign && !on;
+    if (on)
+        key_state_unsign_cancel(&s, q->wall);
     return ring_make(q, folder.text, &s, problems, ret);
 }
 
@@ -473,6 +480,13 @@ int dnssec_keys_order(const struct dnssec_keys_request *q, enum dnssec_order ord
         err = key_state_ds_gone(&s, &policy, q->wall, out);
         break;
     case DNSSEC_UNSIGN:
+        if (q->zone->dnssec.on) {
+            text_appendf(out,
+                         "the configuration says that %s is to be signed; set its dnssec to off "
+                         "first (it stays signed until no cache wants signatures)",
+                         q->zone->name);
+            return ERR_CONFLICT;
+        }
         err = key_state_unsign(&s, q->wall, out);
         break;
     }

@@ -199,8 +199,14 @@ START_TEST(test_off)
     ck_assert_int_eq(load(START + HOUR, true, &r, "goes on being signed"), 0);
     ck_assert_ptr_nonnull(r);
     dnssec_keyring_unref(r);
+    zone.dnssec.on = true;
+    ck_assert_int_eq(order(START + HOUR, DNSSEC_UNSIGN, "dnssec to off"), ERR_CONFLICT);
+    zone.dnssec.on = false;
     ck_assert_int_eq(order(START + HOUR, DNSSEC_UNSIGN, "noted"), 0);
-    ck_assert_int_eq(load(START + 24 * HOUR, true, &r, "goes on being signed"), 0);
+    ck_assert_int_eq(load(START + 24 * HOUR, true, &r, NULL), 0);
+    ck_assert_ptr_nonnull(r);
+    ck_assert(r->keys.delete_delegation);
+    ck_assert_int_eq(r->next_event, START + 25 * HOUR);
     dnssec_keyring_unref(r);
     ck_assert_int_eq(load(START + 25 * HOUR, true, &r, NULL), 0);
     ck_assert_ptr_null(r);

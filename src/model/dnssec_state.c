@@ -369,20 +369,47 @@ int key_state_ds_gone(struct key_state *s, const struct key_policy *p, int64_t n
 
 int key_state_unsign(struct key_state *s, int64_t now, struct text *out)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (key_is_sep(&s->keys[i]) && s->keys[i].ds != DS_GONE)
-            key_ds_set(&s->keys[i], DS_GONE, now);
+    unsigned awaited = 0;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct key_record *k = &s->keys[i];
+        if (!key_is_sep(k))
+            continue;
+        if (k->ds == DS_HIDDEN)
+            key_ds_set(k, DS_GONE, now);
+        else if (k->ds == DS_WANTED || k->ds == DS_SEEN)
+            key_ds_set(k, DS_UNWANTED, now);
+        awaited += k->ds == DS_UNWANTED;
+    }
     s->unsign = true;
     s->roll = 0;
-    text_append(out, "noted: the parent has no DS for this zone any more");
+    text_append(out, awaited
+                         ? "the parent is asked to remove every DS (CDS and CDNSKEY say delete); "
+                           "when none of its servers answers with one any more, say so: holdfast "
+                           "dnssec ds-gone"
+                         : "noted: the parent has no DS for this zone");
     return 0;
+}
+
+void key_state_unsign_cancel(struct key_state *s, int64_t now)
+{
+    if (!s->unsign)
+        return;
+    s->unsign = false;
+    for (unsigned i = 0; i < s->count; i++)
+        if (key_is_sep(&s->keys[i]) && s->keys[i].stage == KEY_ACTIVE)
+            key_ds_set(&s->keys[i], DS_WANTED, now);
 }
 
 int64_t key_state_unsign_time(const struct key_state *s, const struct key_policy *p)
 {
     int64_t at = 0;
-    for (unsigned i = 0; i < s->count; i++)
-        if (key_is_sep(&s->keys[i]))
-            at = larger(at, s->keys[i].ds_since + ds_known_after(p));
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct key_record *k = &s->keys[i];
+        if (!key_is_sep(k))
+            continue;
+        if (k->ds != DS_GONE)
+            return KEY_NEVER;
+        at = larger(at, k->ds_since + ds_known_after(p));
+    }
     return s->unsign ? at : KEY_NEVER;
 }

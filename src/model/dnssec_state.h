@@ -14,7 +14,8 @@
  *
  *   DS of a KSK or CSK at the parent; CDS and CDNSKEY (RFC 7344) name those wanted or seen
  *     hidden --signatures known everywhere--> wanted --operator--> seen
- *     wanted, seen --the successor is active--> unwanted --operator--> gone
+ *     wanted, seen --the successor is active, or the zone is to go unsigned--> unwanted
+ *     unwanted --operator--> gone
  *
  * Invariants: 1. once a key was made, exactly one zone-signing and one key-signing key is active
  * after every step; 2. a key signs zone data only after every cache that has a DNSKEY set has it;
@@ -59,7 +60,7 @@ struct key_state {
     struct key_record keys[KEY_RECORDS_MAX];
     unsigned count;
     uint8_t roll;      /* bits, 1 << enum key_use: a successor is to be made */
-    bool unsign;       /* the operator wants the zone unsigned; no DS is at the parent */
+    bool unsign;       /* the operator wants the zone unsigned; no DS is wanted any more */
     int64_t ttl_max;   /* longest TTL of the zone that a cache may still hold, seconds */
     int64_t ttl_lower; /* since when the zone's longest TTL is below that; 0 = it is not */
 };
@@ -105,9 +106,13 @@ must_check int key_state_ds_seen(struct key_state *s, const struct key_policy *p
                                  struct text *out);
 must_check int key_state_ds_gone(struct key_state *s, const struct key_policy *p, int64_t now,
                                  struct text *out);
-/* The parent has no DS any more, and the zone is to go unsigned once no cache has one. */
+/* The zone is to go unsigned: the parent is asked to remove every DS (RFC 8078 4). When the
+ * operator has seen them gone (key_state_ds_gone) and no cache has one, it may. */
 must_check int key_state_unsign(struct key_state *s, int64_t now, struct text *out);
-/* From when on may the zone be served unsigned? KEY_NEVER while the operator has not said so. */
+/* It is to stay signed after all: the parent is asked for the DS of the active key again. */
+void key_state_unsign_cancel(struct key_state *s, int64_t now);
+/* From when on may the zone be served unsigned? KEY_NEVER while the operator has not said so, or a
+ * DS may still be at the parent. */
 int64_t key_state_unsign_time(const struct key_state *s, const struct key_policy *p);
 
 /* ds_of (may be NULL): the presentation form of a key's DS record, without owner and class. */

@@ -230,8 +230,16 @@ START_TEST(test_unsign)
     seen(&s, &csk, START + 2 * TTL);
     ck_assert_int_eq(key_state_unsign_time(&s, &csk), KEY_NEVER);
     ck_assert_int_eq(key_state_unsign(&s, START + DS_TTL, &out), 0);
-    ck_assert_int_eq(key_state_unsign_time(&s, &csk), START + 2 * DS_TTL + SPREAD);
     ck_assert(!key_delegated(&s.keys[0]));
+    ck_assert_int_eq(key_state_unsign_time(&s, &csk), KEY_NEVER);
+    ck_assert_ptr_nonnull(strstr(text_string(&out), "ds-gone"));
+    struct key_state again = s;
+    ck_assert_int_eq(key_state_ds_gone(&s, &csk, START + 2 * DS_TTL, &out), 0);
+    ck_assert_int_eq(key_state_unsign_time(&s, &csk), START + 3 * DS_TTL + SPREAD);
+    key_state_unsign_cancel(&again, START + 2 * DS_TTL);
+    ck_assert(key_delegated(&again.keys[0]));
+    ck_assert_int_eq(again.keys[0].ds, DS_WANTED);
+    ck_assert_int_eq(key_state_unsign_time(&again, &csk), KEY_NEVER);
     text_done(&out);
 }
 END_TEST

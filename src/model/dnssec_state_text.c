@@ -144,9 +144,9 @@ void key_state_describe(const struct key_state *s, const struct key_policy *p, c
         key_tell(&t, &s->keys[i]);
     section(&t, "To do now:", duty_tell, "nothing");
     section(&t, "What comes next:", next_tell, "nothing; keys stay as they are");
-    if (s->unsign)
-        text_appendf(out,
-                     "- It may go unsigned from %s on: set its dnssec to off, then holdfast "
-                     "reload.\n",
-                     key_time_format(key_state_unsign_time(s, p), when));
+    int64_t unsign_at = key_state_unsign_time(s, p);
+    if (s->unsign && unsign_at == KEY_NEVER)
+        text_append(out, "- It goes unsigned once the parent has no DS any more.\n");
+    else if (s->unsign)
+        text_appendf(out, "- It goes unsigned: %s\n", key_time_format(unsign_at, when));
 }

@@ -100,9 +100,11 @@ struct zone_builder {
     uint32_t slot_mask;
 
     const struct zone_seal *seal;
-    bool sealing;       /* what is added now comes from the seal */
-    uint8_t seal_flags; /* ZONE_SIGNED, ZONE_NSEC3 */
-    struct arena arena; /* of what the seal makes */
+    bool sealing;         /* what is added now comes from the seal */
+    uint8_t seal_flags;   /* ZONE_SIGNED, ZONE_NSEC3 */
+    struct arena arena;   /* of what the seal makes */
+    struct arena *arenas; /* the same, made in threads of their own; owned */
+    unsigned arena_count;
     struct build_signatures
         *signatures; /* of all sets as the nodes and build_set_next give them; NULL = unsigned */
     size_t signature_count;

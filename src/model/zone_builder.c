@@ -46,6 +46,9 @@ void zone_builder_free(struct zone_builder *b)
     free(b->items);
     free(b->nodes);
     free(b->slots);
+    for (unsigned i = 0; i < b->arena_count; i++)
+        arena_done(&b->arenas[i]);
+    free(b->arenas);
     arena_done(&b->arena);
     free(b);
 }

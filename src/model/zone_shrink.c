@@ -21,13 +21,20 @@ static bool holds_something(const struct zone_node *n)
     return n && (n->set_count || n->flags & NODE_STEERED);
 }
 
+/* What comes and goes with keys and with the kind of denial is nothing that a zone says. */
+static bool is_of_signing(uint16_t type)
+{
+    return type == DNS_NSEC || type == DNS_NSEC3PARAM || type == DNS_DNSKEY || type == DNS_CDS ||
+           type == DNS_CDNSKEY;
+}
+
 /* Records are counted by set, not compared: giving every name a new address loses nothing. */
 static void records_count(const struct zone_node *old, const struct zone_node *next,
                           struct loss *records)
 {
     for (unsigned i = 0; i < old->set_count; i++) {
-        if (old->sets[i].type == DNS_NSEC)
-            continue; /* comes and goes with the kind of denial */
+        if (is_of_signing(old->sets[i].type))
+            continue;
         const struct zone_set *was = &old->sets[i];
         const struct zone_set *is = next ? zone_node_set(next, was->type) : NULL;
         unsigned count = is ? is->record_count : 0;

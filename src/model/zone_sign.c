@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/ip.h"
+#include "base/memory.h"
 #include "model/zone_build.h"
 #include "model/zone_chain.h"
 #include "model/zone_walk.h"
@@ -16,13 +17,23 @@ enum {
     RRSIG_TAG = 16,
 };
 
+/* Slices of a zone are signed apart from one another, each with memory of its own. */
+enum { SLICES_MAX = 64, SLICE_SETS_MIN = 64, SIGNERS_MAX = 16 };
+
 struct signing {
-    struct zone_sign *s;
-    struct zone_builder *b;
+    const struct zone_sign *s;
+    struct zone_builder *b; /* read, but for the places of the slice's own signatures */
+    struct arena *arena;    /* of the signatures */
+    size_t first, end;      /* nodes, or links */
+    size_t index;           /* of the first node's first set */
+    struct dnssec_signer *signers[SIGNERS_MAX]; /* of the zone's key_signers, then zone_signers */
     uint8_t *records; /* of the set at hand, as struct dnssec_set wants them */
     size_t size;
     uint8_t *made; /* its signatures */
     size_t made_size;
+    uint32_t count_made, count_reused, expires;
+    int err; /* and what could not be signed: */
+    const struct zone_entry *failed;
 };
 
 /* ---- keys at the apex ---- */
@@ -46,6 +57,15 @@ static int keys_add(struct zone_builder *b, struct dnssec_key *const *keys, unsi
     return 0;
 }
 
+/* RFC 8078 4. */
+static int deletion_add(struct zone_builder *b, uint32_t ttl)
+{
+    static const uint8_t cds[] = {0, 0, 0, 0, 0}, cdnskey[] = {0, 0, 3, 0, 0};
+
+    int err = zone_builder_add(b, b->origin, DNS_CDS, ttl, cds, sizeof cds, 0);
+    return err ? err : zone_builder_add(b, b->origin, DNS_CDNSKEY, ttl, cdnskey, sizeof cdnskey, 0);
+}
+
 static int sign_prepare(void *context, struct zone_builder *b)
 {
     static const uint8_t parameters[] = {1, 0, 0, 0, 0}; /* RFC 9276 3.1 */
@@ -59,6 +79,8 @@ static int sign_prepare(void *context, struct zone_builder *b)
         err = keys_add(b, k->delegated, k->delegated_count, DNS_CDS, k->dnskey_ttl);
     if (!err)
         err = keys_add(b, k->delegated, k->delegated_count, DNS_CDNSKEY, k->dnskey_ttl);
+    if (!err && k->delete_delegation)
+        err = deletion_add(b, k->dnskey_ttl);
     if (!err && k->nsec3)
         err = zone_builder_add(b, b->origin, DNS_NSEC3PARAM, 0, parameters, sizeof parameters, 0);
     return err;
@@ -140,16 +162,16 @@ static bool is_of_keys(uint16_t type)
     return type == DNS_DNSKEY || type == DNS_CDS || type == DNS_CDNSKEY;
 }
 
-static void expires_note(struct zone_sign *s, const uint8_t *rrsig)
+static void expires_note(uint32_t *expires, uint32_t expiration)
 {
-    uint32_t expiration = load_u32(rrsig + RRSIG_EXPIRATION);
-    if (!s->expires || (int32_t)(expiration - s->expires) < 0)
-        s->expires = expiration;
+    if (!*expires || (int32_t)(expiration - *expires) < 0)
+        *expires = expiration;
 }
 
 /* Appends one signature to the set's. */
 static int signature_add(struct signing *g, const struct dnssec_set *set,
-                         const struct dnssec_key *key, uint32_t previous, size_t *used)
+                         const struct dnssec_key *key, struct dnssec_signer *signer,
+                         uint32_t previous, size_t *used)
 {
     uint8_t *at = g->made + *used + sizeof(uint16_t);
     uint32_t inception, expiration;
@@ -158,16 +180,17 @@ static int signature_add(struct signing *g, const struct dnssec_set *set,
     const uint8_t *old = previous ? signature_find(g, previous, key, set->ttl, &length) : NULL;
     if (old) {
         memcpy(at, old, length);
-        g->s->reused++;
+        g->count_reused++;
     } else {
         dnssec_times(g->s->keys, set->owner, set->type, &inception, &expiration);
-        int made = dnssec_sign(key, set, g->b->origin, inception, expiration, at, DNSSEC_RRSIG_MAX);
+        int made = dnssec_signer_sign(signer, set, g->b->origin, inception, expiration, at,
+                                      DNSSEC_RRSIG_MAX);
         if (made < 0)
             return made;
         length = (uint16_t)made;
-        g->s->made++;
+        g->count_made++;
     }
-    expires_note(g->s, at);
+    expires_note(&g->expires, load_u32(at + RRSIG_EXPIRATION));
     memcpy(g->made + *used, &length, sizeof length);
     *used += sizeof length + length;
     return 0;
@@ -204,8 +227,8 @@ static int set_sign(struct signing *g, const uint8_t *owner, const struct build_
     bool of_keys = is_of_keys(set->type);
     struct dnssec_key *const *signers = of_keys ? k->key_signers : k->zone_signers;
     unsigned count = of_keys ? k->key_signer_count : k->zone_signer_count;
+    struct dnssec_signer **at_work = g->signers + (of_keys ? 0 : k->key_signer_count);
     struct dnssec_set s = {.owner = owner, .type = set->type, .ttl = set->ttl};
-    char text[DNAME_TEXT_MAX], type[DNS_TYPE_TEXT_MAX];
     size_t used = 0, most = count * (sizeof(uint16_t) + DNSSEC_RRSIG_MAX);
 
     records_gather(g, set, &s);
@@ -215,15 +238,13 @@ static int set_sign(struct signing *g, const uint8_t *owner, const struct build_
     }
     uint32_t previous = previous_find(g, &s, link);
     for (unsigned i = 0; i < count; i++) {
-        int err = signature_add(g, &s, signers[i], previous, &used);
+        int err = signature_add(g, &s, signers[i], at_work[i], previous, &used);
         if (err < 0) {
-            zone_problem(g->b, set->items[0].entry, "cannot sign the %s records of %s: %s",
-                         dns_type_format(set->type, type), dname_format(owner, text),
-                         err_text(err));
+            g->failed = set->items[0].entry;
             return err;
         }
     }
-    uint8_t *data = arena_new(&g->b->arena, used, 1);
+    uint8_t *data = arena_new(g->arena, used, 1);
     memcpy(data, g->made, used);
     *ret = (struct build_signatures){data, (uint32_t)used, (uint16_t)count};
     return 0;
@@ -234,11 +255,9 @@ static int set_sign(struct signing *g, const uint8_t *owner, const struct build_
 static int nodes_sign(struct signing *g)
 {
     struct zone_builder *b = g->b;
-    size_t index = 0;
+    size_t index = g->index;
 
-    b->signature_count = build_sets_count(b);
-    b->signatures = arena_new(&b->arena, b->signature_count, sizeof *b->signatures);
-    for (size_t i = 0; i < b->node_count; i++) {
+    for (size_t i = g->first; i < g->end; i++) {
         const struct build_node *n = &b->nodes[i];
         uint8_t name[DNAME_MAX];
         struct build_set set;
@@ -251,7 +270,6 @@ static int nodes_sign(struct signing *g)
                 return err;
         }
     }
-    invariant(index == b->signature_count);
     return 0;
 }
 
@@ -262,7 +280,7 @@ static int links_sign(struct signing *g)
     int err = 0;
 
     memcpy(owner + NSEC3_LABEL_SIZE, b->origin, b->origin_length);
-    for (size_t i = 0; i < b->link_count && !err; i++) {
+    for (size_t i = g->first; i < g->end && !err; i++) {
         struct build_link *l = &b->links[i];
         struct zone_item item = {.entry = l->entry};
         struct build_set set = {
@@ -280,7 +298,7 @@ static int variants_sign(struct signing *g)
     uint8_t owner[NSEC3_LABEL_SIZE + DNAME_MAX];
     int err = 0;
 
-    for (size_t i = 0; i < b->variant_count && !err; i++) {
+    for (size_t i = g->first; i < g->end && !err; i++) {
         struct build_link *v = &b->variants[i];
         if (!v->entry)
             continue;
@@ -299,29 +317,154 @@ static int variants_sign(struct signing *g)
     return err;
 }
 
+/* ---- slices ---- */
+
+struct slices {
+    struct signing list[SLICES_MAX];
+    unsigned count;
+    int (*sign)(struct signing *g);
+};
+
+static int signers_start(struct signing *g)
+{
+    const struct dnssec_zone_keys *k = g->s->keys;
+    unsigned count = 0;
+    int err = 0;
+
+    invariant(k->key_signer_count + k->zone_signer_count <= SIGNERS_MAX);
+    for (unsigned i = 0; i < k->key_signer_count && !err; i++)
+        err = dnssec_signer_new(k->key_signers[i], &g->signers[count++]);
+    for (unsigned i = 0; i < k->zone_signer_count && !err; i++)
+        err = dnssec_signer_new(k->zone_signers[i], &g->signers[count++]);
+    return err;
+}
+
+static void slice_task(void *context, unsigned i)
+{
+    struct slices *all = context;
+    struct signing *g = &all->list[i];
+
+    g->err = signers_start(g);
+    if (!g->err)
+        g->err = all->sign(g);
+    for (unsigned k = 0; k < SIGNERS_MAX; k++)
+        dnssec_signer_free(g->signers[k]);
+    free(g->records);
+    free(g->made);
+}
+
+/* What the slices did, in their order: the same however they were spread. */
+static int slices_end(struct slices *all, struct zone_sign *s, struct zone_builder *b)
+{
+    char type[DNS_TYPE_TEXT_MAX], text[DNAME_TEXT_MAX];
+    uint8_t name[DNAME_MAX];
+    int err = 0;
+
+    for (unsigned i = 0; i < all->count; i++) {
+        const struct signing *g = &all->list[i];
+        s->made += g->count_made;
+        s->reused += g->count_reused;
+        if (g->expires)
+            expires_note(&s->expires, g->expires);
+        if (err || !g->err)
+            continue;
+        err = g->err;
+        if (!g->failed)
+            continue;
+        zone_key_name(b, g->failed->bytes, g->failed->key_length, name);
+        zone_problem(b, g->failed, "cannot sign the %s records of %s: %s",
+                     dns_type_format(g->failed->type, type), dname_format(name, text),
+                     err_text(err));
+    }
+    return err;
+}
+
+static void slice_add(struct slices *all, struct zone_sign *s, struct zone_builder *b, size_t first,
+                      size_t end, size_t index)
+{
+    b->arenas = mem_resize(b->arenas, b->arena_count + 1, sizeof *b->arenas);
+    b->arenas[b->arena_count++] = arena_init();
+    invariant(all->count < SLICES_MAX);
+    all->list[all->count++] =
+        (struct signing){.s = s, .b = b, .first = first, .end = end, .index = index};
+}
+
+static int slices_run(struct slices *all, struct zone_sign *s, struct zone_builder *b,
+                      int (*sign)(struct signing *g))
+{
+    all->sign = sign;
+    for (unsigned i = 0; i < all->count; i++) /* the array does not move any more */
+        all->list[i].arena = &b->arenas[b->arena_count - all->count + i];
+    if (s->spread)
+        s->spread(slice_task, all, all->count);
+    else
+        for (unsigned i = 0; i < all->count; i++)
+            slice_task(all, i);
+    int err = slices_end(all, s, b);
+    all->count = 0;
+    return err;
+}
+
+static size_t slice_size(size_t count)
+{
+    size_t size = (count + SLICES_MAX - 1) / SLICES_MAX;
+    return size < SLICE_SETS_MIN ? SLICE_SETS_MIN : size;
+}
+
+static int nodes_spread(struct slices *all, struct zone_sign *s, struct zone_builder *b)
+{
+    size_t first = 0, index = 0, start = 0;
+    struct build_set set;
+
+    b->signature_count = build_sets_count(b);
+    b->signatures = arena_new(&b->arena, b->signature_count, sizeof *b->signatures);
+    size_t size = slice_size(b->signature_count);
+    for (size_t i = 0; i < b->node_count; i++) {
+        for (uint32_t position = 0; build_set_next(b, &b->nodes[i], &position, &set);)
+            index++;
+        if (index - start < size && i + 1 < b->node_count)
+            continue;
+        slice_add(all, s, b, first, i + 1, start);
+        first = i + 1;
+        start = index;
+    }
+    invariant(index == b->signature_count);
+    return slices_run(all, s, b, nodes_sign);
+}
+
+static int list_spread(struct slices *all, struct zone_sign *s, struct zone_builder *b,
+                       size_t count, int (*sign)(struct signing *g))
+{
+    size_t size = slice_size(count);
+
+    for (size_t first = 0; first < count; first += size)
+        slice_add(all, s, b, first, first + size < count ? first + size : count, 0);
+    return slices_run(all, s, b, sign);
+}
+
 static int sign_run(void *context, struct zone_builder *b)
 {
-    struct signing g = {.s = context, .b = b};
+    struct zone_sign *s = context;
 
-    invariant(g.s->keys->zone_signer_count > 0 && !b->signatures);
-    if (g.s->keys->nsec3 && b->origin_length + NSEC3_LABEL_SIZE > DNAME_MAX) {
+    invariant(s->keys->zone_signer_count > 0 && !b->signatures);
+    if (s->keys->nsec3 && b->origin_length + NSEC3_LABEL_SIZE > DNAME_MAX) {
         zone_problem(b, NULL, "the zone's name is too long for NSEC3");
         return ERR_LIMIT;
     }
     b->seal_flags = ZONE_SIGNED;
-    if (g.s->keys->nsec3) {
+    if (s->keys->nsec3) {
         b->seal_flags |= ZONE_NSEC3;
-        zone_chain_hashed(b, g.s->steered_families);
+        zone_chain_hashed(b, s->steered_families);
     } else {
-        zone_chain_named(b, g.s->steered_families);
+        zone_chain_named(b, s->steered_families);
     }
-    int err = nodes_sign(&g);
+    struct slices *all = mem_new(1, sizeof *all);
+    int err = nodes_spread(all, s, b);
     if (!err)
-        err = links_sign(&g);
+        err = list_spread(all, s, b, b->link_count, links_sign);
     if (!err)
-        err = variants_sign(&g);
-    free(g.records);
-    free(g.made);
+        err = list_spread(all, s, b, b->variant_count, variants_sign);
+    free(all);
     return err;
 }
 

@@ -7,12 +7,18 @@
 #include "model/dnssec.h"
 #include "model/zone.h"
 
+/* Runs task(context, i) for each i below count, perhaps several at a time and in any order, and
+ * returns when all are done. */
+typedef void zone_sign_spread(void (*task)(void *context, unsigned i), void *context,
+                              unsigned count);
+
 struct zone_sign {
     const struct dnssec_zone_keys *keys;
     const uint8_t *steered_families; /* by number of the steered name: bits 1 << enum ip_family of
                                         the families it has by configuration; NULL = all of both */
     const struct zone *previous;     /* lends signatures; NULL = none */
-    uint32_t made, reused;           /* signatures, counted here */
+    zone_sign_spread *spread; /* zone_sign_io.h has one with threads; NULL = one after the other */
+    uint32_t made, reused;    /* signatures, counted here */
     uint32_t expires; /* the first expiration of all signatures made or taken over, seconds since
                          1970 */
 };

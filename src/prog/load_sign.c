@@ -1,6 +1,7 @@
 #include "prog/load_sign.h"
 #include "base/err.h"
 #include "base/memory.h"
+#include "model/zone_sign_io.h"
 #include "model/zone_walk.h"
 #include <stdlib.h>
 
@@ -72,6 +73,7 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
     ret->families = steered_families(c, zone);
     ret->sign = (struct zone_sign){.keys = &ret->ring->keys,
                                    .steered_families = ret->families,
+                                   .spread = zone_sign_threads,
                                    .previous = ret->has_old && !given ? &ret->old : NULL};
     ret->seal = zone_sign_seal(&ret->sign);
     return 0;

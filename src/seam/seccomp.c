@@ -58,6 +58,9 @@ static const char *const allowed_file_changes[] = {
     "unlinkat", NULL,
 };
 
+/* Threads that sign zones step behind all others (L7). */
+static const char *const allowed_priority[] = {"setpriority", NULL};
+
 /* Nothing here ever makes these calls: whoever does has taken the process over. */
 static const char *const killed[] = {
     "acct", "add_key", "bpf", "chroot", "clock_settime", "delete_module", "execve", "execveat",
@@ -104,6 +107,7 @@ static int rules_add_profile(scmp_filter_ctx filter, enum process_profile profil
     }
     case PROFILE_CONTROL: {
         int err = rules_add(filter, SCMP_ACT_ALLOW, allowed_sockets);
+        err = err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_priority);
         return err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_file_changes);
     }
     case PROFILE_TELL:
