@@ -76,8 +76,8 @@ def put(node, pair):
         aside.rename(node.folder / name)
 
 
-def start(nodes, issuer, more="", dns_more="", zones=None, pair=None):  # noqa: F811
-    text = CONFIG.replace("%MORE%", more).replace("%DNSMORE%", dns_more)
+def start(nodes, issuer, more="", dns_more="", zones=None, pair=None, service=""):  # noqa: F811
+    text = CONFIG.replace("%MORE%", more).replace("%DNSMORE%", dns_more) + service
     node = nodes(text, zones or {"example.com.zone": ZONE})
     node.write(text.replace("%ADDRESS%", node.address))
     put(node, pair or issuer.issue())
@@ -297,3 +297,29 @@ forward-zone:
     finally:
         unbound.terminate()
         unbound.wait(10)
+
+
+def test_padding_and_keepalive(nodes, issuer):  # noqa: F811
+    node = start(nodes, issuer)
+    out = kdig(node, "+tls", "+padding", "+ednsopt=11", "static.example.com")
+    assert "Received 468 B" in out and "PADDING" in out, out
+    assert "0064" in out, out  # ten seconds, in tenths
+    plain = kdig(node, "+tcp", "+padding", "+ednsopt=11", "static.example.com", port=DNS_PORT)
+    assert "Received 468 B" not in plain and "0064" in plain, plain
+
+
+def test_answers_of_a_silent_control_say_so(nodes, issuer):  # noqa: F811
+    """RFC 8914: Stale Answer, for what health decides, until control is back."""
+    node = start(nodes, issuer, dns_more="  stale_after: 1s\n", service="""services:
+  - {name: api.example.com, policy: simple, endpoints: [{name: a, address: 192.0.2.7}]}
+""")
+    stale = lambda name: "Stale Answer" in node.dig(name, "+edns")  # noqa: E731
+    assert "192.0.2.7" in node.dig("api.example.com") and not stale("api.example.com")
+    os.kill(node.pid("control"), signal.SIGSTOP)
+    try:
+        assert wait_for(lambda: stale("api.example.com"), 6)
+        assert not stale("static.example.com")
+        assert wait_for(lambda: node.metric("holdfast_dns_stale") == 1)
+    finally:
+        os.kill(node.pid("control"), signal.SIGCONT)
+    assert wait_for(lambda: not stale("api.example.com"), 6)

@@ -85,6 +85,7 @@ struct config_answers {
     bool cookies, cookies_required;
     const char *cookie_secret, *cookie_previous; /* 32 hexadecimal digits */
     unsigned rrl_rate, rrl_slip, rrl_table;      /* rate 0: off */
+    usec_t stale_after; /* control silent for so long: steered answers are called stale */
 };
 
 /* A key that signs messages between name servers (RFC 8945). */

@@ -56,6 +56,10 @@ static const struct key dns_keys[] = {
      .help = "what it says of itself in the class CHAOS"},
     {"cookies", &type_mapping, 0, .detail = &shape_cookies, .standard = "{}",
      .help = "DNS cookies"},
+    {"stale_after", &type_duration, AT(draft_root, dns.answers.stale_after), .min = USEC_PER_SEC,
+     .max = USEC_PER_DAY, .standard = "1m",
+     .help = "when health has not been looked at for so long, since control is not running, "
+             "steered answers say so to clients with EDNS (RFC 8914, Stale Answer)"},
     {"rrl", &type_mapping, 0, .detail = &shape_rrl, .standard = "{}",
      .help = "response rate limiting"},
 };

@@ -58,6 +58,8 @@
       "Messages whose signature (TSIG) did not pass.")                                          \
     X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                           \
       "Responses that the kernel did not take.")                                                \
+    X(DNS_STALE, "holdfast_dns_stale", "", gauge,                                               \
+      "1 while control has been silent for so long that steered answers are called stale.")     \
     X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")      \
     X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter,                           \
       "TCP connections closed because the limit was reached.")                                  \

@@ -67,6 +67,7 @@ static void settings_append(struct text *out, const struct config *c)
     text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
                  c->dns_tls.clients, c->dns_tls.handshakes);
     const struct config_answers *a = &c->dns_answers;
+    text_appendf(out, "dns.stale_after %lld\n", (long long)a->stale_after);
     text_appendf(out, "dns.nsid %s\ndns.chaos %s %s\n", word(a->nsid), word(a->version),
                  word(a->id));
     text_appendf(out, "dns.cookies %d %d %s %s\ndns.rrl %u %u %u\n", a->cookies,

@@ -55,6 +55,7 @@ static void policy_make(const struct config *c, struct query_policy *ret)
     const struct config_answers *a = &c->dns_answers;
     memset(ret, 0, sizeof *ret);
     ret->cookie_required = a->cookies_required;
+    ret->stale_after = (uint64_t)a->stale_after;
     ret->limit_rate = a->rrl_rate;
     ret->limit_slip = a->rrl_slip;
     ret->limit_size = a->rrl_table;

@@ -3,7 +3,14 @@
 #include "base/invariant.h"
 #include "serve/dns/cookie.h"
 
-enum { OPTION_HEAD = 4, EDE_SIZE = 2, RECORD_HEAD = 12, ERROR_ACCOUNT = 16 };
+enum {
+    OPTION_HEAD = 4,
+    EDE_SIZE = 2,
+    KEEPALIVE_SIZE = 2,
+    PADDING_BLOCK = 468,
+    RECORD_HEAD = 12,
+    ERROR_ACCOUNT = 16
+};
 
 static uint8_t *option_head(uint8_t *to, unsigned code, size_t size)
 {
@@ -24,6 +31,10 @@ void extra_option(struct query_edns *e, uint16_t code, const uint8_t *value, siz
         e->extras |= EXTRA_COOKIE; /* RFC 7873 5.2: only the first counts */
         e->cookie = value;
         e->cookie_length = size <= COOKIE_SIZE_MAX ? (uint8_t)size : 0;
+    } else if (code == DNS_OPTION_KEEPALIVE) {
+        e->extras |= EXTRA_KEEPALIVE;
+    } else if (code == DNS_OPTION_PADDING) {
+        e->extras |= EXTRA_PADDING;
     }
 }
 
@@ -35,6 +46,10 @@ bool extra_admit(struct query *q, const struct query_context *ctx)
         e->extras &= (uint8_t)~EXTRA_NSID;
     if (!p || !p->secret_count)
         e->extras &= (uint8_t)~EXTRA_COOKIE;
+    if (!q->client->tcp) /* RFC 7828 3.3.1 */
+        e->extras &= (uint8_t)~EXTRA_KEEPALIVE;
+    if (!q->client->tls) /* RFC 7830 6: nobody is to be had for more bytes than he sent */
+        e->extras &= (uint8_t)~EXTRA_PADDING;
     if (!(e->extras & EXTRA_COOKIE) || cookie_well_formed(e->cookie_length))
         return true;
     e->extras &= (uint8_t)~EXTRA_COOKIE;
@@ -72,6 +87,27 @@ bool extra_cookie_bad(struct query *q, const struct query_context *ctx)
     return !q->cookie_good && ctx->policy->cookie_required && !q->client->tcp;
 }
 
+/* ---- explaining ---- */
+
+void extra_suppose(struct query *q, const struct query_context *ctx)
+{
+    if (ctx->stale)
+        extra_explain(q, EDE_STALE);
+    else if (q->type == DNS_ANY)
+        extra_explain(q, EDE_NOT_SUPPORTED);
+}
+
+/* What health has decided is old; what a zone holds is as good as ever. Of ANY one set is given
+ * (RFC 8482). */
+void extra_decide(struct query *q, const struct answer *a)
+{
+    bool so = q->ede == EDE_STALE           ? a->steered
+              : q->ede == EDE_NOT_SUPPORTED ? a->answers > 0
+                                            : true;
+    if (!so)
+        q->edns.extras &= (uint8_t)~EXTRA_EDE;
+}
+
 /* ---- writing ---- */
 
 size_t extra_size(const struct query *q, const struct query_context *ctx)
@@ -84,10 +120,21 @@ size_t extra_size(const struct query *q, const struct query_context *ctx)
         size += OPTION_HEAD + COOKIE_SIZE;
     if (extras & EXTRA_EDE)
         size += OPTION_HEAD + EDE_SIZE;
+    if (extras & EXTRA_KEEPALIVE)
+        size += OPTION_HEAD + KEEPALIVE_SIZE;
+    if (extras & EXTRA_PADDING)
+        size += OPTION_HEAD;
     return size;
 }
 
-void extra_write(const struct query *q, const struct query_context *ctx, uint8_t *to)
+size_t extra_padding(const struct query *q, size_t total, size_t most)
+{
+    size_t padding = (PADDING_BLOCK - total % PADDING_BLOCK) % PADDING_BLOCK;
+    return !(q->edns.extras & EXTRA_PADDING) ? 0 : padding < most ? padding : most;
+}
+
+void extra_write(const struct query *q, const struct query_context *ctx, size_t padding,
+                 uint8_t *to)
 {
     const struct query_edns *e = &q->edns;
     const struct query_policy *p = ctx->policy;
@@ -106,7 +153,16 @@ void extra_write(const struct query *q, const struct query_context *ctx, uint8_t
         to = option_head(to, DNS_OPTION_EDE, EDE_SIZE);
         to[0] = (uint8_t)(q->ede >> 8);
         to[1] = (uint8_t)q->ede;
+        to += EDE_SIZE;
     }
+    if (e->extras & EXTRA_KEEPALIVE) {
+        to = option_head(to, DNS_OPTION_KEEPALIVE, KEEPALIVE_SIZE);
+        to[0] = (uint8_t)(ctx->keepalive >> 8);
+        to[1] = (uint8_t)ctx->keepalive;
+        to += KEEPALIVE_SIZE;
+    }
+    if (e->extras & EXTRA_PADDING)
+        memset(option_head(to, DNS_OPTION_PADDING, padding), 0, padding);
 }
 
 /* ---- CHAOS ---- */

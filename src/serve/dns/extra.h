@@ -5,10 +5,21 @@
 #include "serve/dns/answer.h"
 
 /* Bits of query_edns.extras. */
-enum query_extra { EXTRA_NSID = 1, EXTRA_COOKIE = 2, EXTRA_EDE = 4 };
+enum query_extra {
+    EXTRA_NSID = 1,
+    EXTRA_COOKIE = 2,
+    EXTRA_EDE = 4,
+    EXTRA_KEEPALIVE = 8,
+    EXTRA_PADDING = 16
+};
 
 /* RFC 8914 4: why, for who asked with EDNS. */
-enum extended_error { EDE_NOT_READY = 14, EDE_NOT_AUTHORITATIVE = 20, EDE_NOT_SUPPORTED = 21 };
+enum extended_error {
+    EDE_STALE = 3,
+    EDE_NOT_READY = 14,
+    EDE_NOT_AUTHORITATIVE = 20,
+    EDE_NOT_SUPPORTED = 21
+};
 
 /* An option of a query. */
 void extra_option(struct query_edns *e, uint16_t code, const uint8_t *value, size_t size);
@@ -25,9 +36,19 @@ static inline void extra_explain(struct query *q, enum extended_error why)
 /* Is the client's cookie to be answered with BADCOOKIE? Notes whether it is good. */
 bool extra_cookie_bad(struct query *q, const struct query_context *ctx);
 
-/* Bytes of all of them in the OPT record, and the writing of them. */
+/* What is explained where it turns out to be so: room for it is kept in any answer. */
+void extra_suppose(struct query *q, const struct query_context *ctx);
+/* It has turned out: the answer is all but written. */
+void extra_decide(struct query *q, const struct answer *a);
+
+/* Bytes of all of them in the OPT record, and the writing of them. padding: bytes more than that.
+ */
 size_t extra_size(const struct query *q, const struct query_context *ctx);
-void extra_write(const struct query *q, const struct query_context *ctx, uint8_t *to);
+void extra_write(const struct query *q, const struct query_context *ctx, size_t padding,
+                 uint8_t *to);
+/* RFC 8467 4.1: over TLS, where the client pads, to a multiple of 468 bytes. total: bytes of the
+ * message without; most: what there is room for. */
+size_t extra_padding(const struct query *q, size_t total, size_t most);
 
 /* A refused query of class CH: answered where the operator wants that (RFC 4892). */
 void extra_chaos(const struct query *q, const struct query_context *ctx, struct answer *a);

@@ -249,5 +249,82 @@ START_TEST(test_good_cookies_are_not_limited)
 }
 END_TEST
 
+/* Over a stream: tls as in struct query_client. */
+static const char *stream_ask(struct rig *r, uint8_t tls, struct ask a)
+{
+    uint8_t wire[1024];
+    struct ip ip;
+    size_t length = ask_write(&a, wire, sizeof wire);
+    ck_assert_int_eq(ip_parse("192.0.2.200", &ip), 0);
+    struct query_client client = {ip.bytes, ip.family, true, tls};
+    r->length =
+        query_answer(&r->ctx, r->served, wire, length, &client, r->response, DNS_MESSAGE_MAX);
+    text_reset(&r->text);
+    const char *wrong = message_text(r->response, r->length, &r->text);
+    return wrong ? wrong : text_string(&r->text);
+}
+
+/* RFC 7828: told over streams, to who asks. */
+START_TEST(test_keepalive)
+{
+    struct rig *r = rig_new();
+    r->ctx.keepalive = 100;
+    struct ask asks = {"www.example.com", DNS_A, OPTIONS({0, 11, 0, 0})};
+    struct ask plain = {"www.example.com", DNS_A, .size = 1232};
+    ck_assert_str_eq(stream_ask(r, 0, asks), "NOERROR qr aa\n" WWW "opt 1232 option 11 0064\n");
+    ck_assert_str_eq(stream_ask(r, 0, plain), "NOERROR qr aa\n" WWW "opt 1232\n");
+    ck_assert_str_eq(rig_ask(r, asks), "NOERROR qr aa\n" WWW "opt 1232\n");
+    rig_free(r);
+}
+END_TEST
+
+/* RFC 7830, RFC 8467: over TLS alone, where the client pads, whatever else is in the message. */
+START_TEST(test_padding)
+{
+    enum { BLOCK = 468 };
+    struct rig *r = rig_granting(&policy);
+    struct ask pads = {"www.example.com", DNS_A, OPTIONS({0, 12, 0, 2, 0, 0})};
+    struct ask more = {"multi.example.com", DNS_AAAA, OPTIONS({0, 12, 0, 0, 0, 3, 0, 0})};
+    struct ask none = {"www.example.com", DNS_A, .size = 1232};
+    ck_assert_ptr_nonnull(
+        strstr(stream_ask(r, 13, pads), "NOERROR qr aa\n" WWW "opt 1232 option 12 00"));
+    ck_assert_uint_eq(r->length, BLOCK);
+    ck_assert_ptr_nonnull(strstr(stream_ask(r, 12, more), "option 3 616d7331"));
+    ck_assert_uint_gt(r->length, BLOCK);
+    ck_assert_uint_eq(r->length % BLOCK, 0);
+    ck_assert_str_eq(stream_ask(r, 13, none), "NOERROR qr aa\n" WWW "opt 1232\n");
+    ck_assert_str_eq(stream_ask(r, 0, pads), "NOERROR qr aa\n" WWW "opt 1232\n");
+    ck_assert_str_eq(rig_ask(r, pads), "NOERROR qr aa\n" WWW "opt 1232\n");
+    rig_free(r);
+}
+END_TEST
+
+/* RFC 8914 4.4: where control has been silent for long, answers that health decides say so. */
+START_TEST(test_stale)
+{
+    struct rig *r = rig_new();
+    struct ask steered = {"api.example.com", DNS_A, .size = 1232};
+    ck_assert_ptr_null(strstr(rig_ask(r, steered), "ede"));
+    r->ctx.stale = true;
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, steered), "opt 1232 ede 3\n"));
+    expect(r, "NOERROR qr aa\n" WWW "opt 1232\n", "www.example.com", DNS_A, .size = 1232);
+    expect(r, "NOERROR qr aa\n" WWW, "www.example.com", DNS_A);
+    rig_free(r);
+}
+END_TEST
+
+/* One set of several (RFC 8482), and it says so. */
+START_TEST(test_any)
+{
+    struct rig *r = rig_new();
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"www.example.com", DNS_ANY, .size = 1232}),
+                                 "opt 1232 ede 21\n"));
+    ck_assert_ptr_null(
+        strstr(rig_ask(r, (struct ask){"missing.example.com", DNS_ANY, .size = 1232}), "ede"));
+    rig_free(r);
+}
+END_TEST
+
 CHECK_MAIN("extra", test_extended_errors, test_nsid, test_chaos, test_cookies, test_cookie_required,
-           test_bounded_amplification, test_random_names, test_good_cookies_are_not_limited)
+           test_bounded_amplification, test_random_names, test_good_cookies_are_not_limited,
+           test_keepalive, test_padding, test_stale, test_any)

@@ -192,7 +192,7 @@ static bool edns_parse(struct query *q, const struct query_context *ctx)
 }
 
 /* What is asked, not who or where. */
-static void type_check(struct query *q)
+static void type_check(struct query *q, const struct query_context *ctx)
 {
     if (unlikely(q->class != DNS_IN)) /* CHAOS version and id included: off by default */
         query_fail(q, QUERY_ERROR, DNS_REFUSED);
@@ -202,6 +202,8 @@ static void type_check(struct query *q)
         q->course = QUERY_KEYED;
     else
         query_fail(q, QUERY_ERROR, DNS_NOTIMP);
+    if (unlikely(q->type == DNS_ANY || ctx->stale) && q->course == QUERY_GO)
+        extra_suppose(q, ctx);
     if (unlikely(q->type == DNS_OPT || q->type == 0))
         query_fail(q, QUERY_ERROR, DNS_FORMERR);
 }
@@ -236,7 +238,7 @@ void query_parse(struct query *q, const struct query_context *ctx)
         query_fail(q, QUERY_ERROR, DNS_BADVERS);
         return;
     }
-    type_check(q);
+    type_check(q, ctx);
     if (unlikely(q->is_signed))
         q->course = QUERY_KEYED;
 }

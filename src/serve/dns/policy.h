@@ -21,6 +21,8 @@ struct query_policy {
      * no cookies. */
     uint8_t secrets[POLICY_SECRETS_MAX][POLICY_SECRET_SIZE];
     uint8_t secret_count;
+    uint64_t
+        stale_after; /* control silent for so many us: steered answers are called stale; 0: never */
     bool cookie_required; /* BADCOOKIE over UDP to who sends one that is not good */
     /* Response rate limiting: responses a second to one network for one name, over all threads. */
     uint32_t limit_rate; /* 0: off */

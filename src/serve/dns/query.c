@@ -337,13 +337,14 @@ static void opt_write(const struct query *q, const struct query_context *ctx, st
 {
     const struct query_edns *e = &q->edns;
     size_t size = opt_size(q, ctx);
+    size_t padding = extra_padding(q, a->position + size, a->limit - a->position);
     uint8_t *p = a->data + a->position;
     memset(p, 0, OPT_SIZE);
     p[2] = DNS_OPT;
     store_u16(p + 3, ctx->udp_size);
     p[5] = (uint8_t)(a->rcode >> 4);
     p[7] = e->dnssec_ok ? 0x80 : 0; /* RFC 3225 3: copied */
-    store_u16(p + 9, size - OPT_SIZE);
+    store_u16(p + 9, size + padding - OPT_SIZE);
     if (e->subnet_given) {
         store_u16(p + 11, DNS_OPTION_CLIENT_SUBNET);
         store_u16(p + 13, subnet_size(e) - OPTION_SIZE);
@@ -353,8 +354,8 @@ static void opt_write(const struct query *q, const struct query_context *ctx, st
         memcpy(p + 19, e->subnet_bytes, (e->subnet_source + 7u) / 8);
     }
     if (unlikely(e->extras))
-        extra_write(q, ctx, p + OPT_SIZE + subnet_size(e));
-    a->position += size;
+        extra_write(q, ctx, padding, p + OPT_SIZE + subnet_size(e));
+    a->position += size + padding;
     a->additionals++;
 }
 
@@ -442,6 +443,8 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         answer_name(q, ctx, &a);
     else
         answer_error(q, ctx, &a);
+    if (unlikely(q->edns.extras & EXTRA_EDE))
+        extra_decide(q, &a);
     if (unlikely(ctx->limit) && !answer_granted(q, ctx, &a))
         return 0;
     if (q->edns.present)

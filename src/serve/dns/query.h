@@ -44,6 +44,7 @@ struct query_context {
     const struct query_policy *policy; /* may be NULL: nothing is granted */
     struct limit *limit;               /* NULL: no limit */
     usec_t now;                        /* where there is a limit: clock_now() of the batch */
+    bool stale;                        /* health has not been looked at for long */
     uint16_t keepalive;                /* streams: may be idle for so many 100 ms (RFC 7828) */
 };
 

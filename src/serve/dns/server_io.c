@@ -44,7 +44,10 @@ struct server {
     struct tls_keep *tls; /* NULL: nobody is served over TLS */
     int watch_fd;
     bool told; /* that it is ready */
-    _Atomic bool stop;
+    _Atomic bool stop, stale;
+    uint64_t control_steps; /* that control had made */
+    usec_t control_at;      /* when that was new */
+    usec_t control_look_at;
 };
 
 /* ---- plans ---- */
@@ -94,6 +97,39 @@ static void ready_tell(struct server *s, usec_t started)
         s->options->ready(s->options->context);
 }
 
+/* Steps of all controls, in a number that a new one changes as well; false: nobody knows. */
+static bool control_steps(const char *data, uint64_t *ret)
+{
+    struct stats_file f;
+    if (stats_open(data, stats_role_name(STATS_ROLE_CONTROL), &f))
+        return false;
+    *ret = stats_value(&f, CONTROL_STEPS) + ((uint64_t)f.header->pid << 40);
+    stats_close(&f);
+    return true;
+}
+
+/* Control makes a plan ten times a second, whatever happens (L6), and counts. Where it has not for
+ * long the answers go on (L1) and say what they are. The clock is the monotonic one, and begins
+ * when this process does. */
+static void control_watch(struct server *s)
+{
+    const struct query_policy *p = s->options->policy;
+    usec_t now = clock_now();
+    uint64_t steps = s->control_steps;
+    if (!p || !p->stale_after || now < s->control_look_at)
+        return;
+    s->control_look_at = now + LOOK_MS * USEC_PER_MSEC / 2;
+    if ((control_steps(s->options->data, &steps) && steps != s->control_steps) || !s->control_at)
+        s->control_at = now;
+    s->control_steps = steps;
+    bool stale = now - s->control_at >= (usec_t)p->stale_after;
+    if (stale != atomic_load(&s->stale))
+        log_event(stale ? LOG_WARN : LOG_INFO, stale ? "control.silent" : "control.back",
+                  {"silent_for", LOG_D(now - s->control_at)});
+    atomic_store(&s->stale, stale);
+    stats_set(s->stats, DNS_STALE, stale);
+}
+
 static void plans_watch(struct server *s)
 {
     struct pollfd fds[2] = {{.fd = s->options->stop_fd, .events = POLLIN},
@@ -107,6 +143,7 @@ static void plans_watch(struct server *s)
         if (n > 0 && fds[1].revents)
             snapshot_watch_drain(s->watch_fd);
         plans_look(s);
+        control_watch(s);
         if (s->tls)
             tls_keep_look(s->tls);
     }
@@ -132,6 +169,7 @@ static void worker_init(struct server *s, const int *fds, unsigned fd_count)
         .options = o,
         .reclaim = &s->reclaim,
         .stop = &s->stop,
+        .stale = &s->stale,
         .slot = slot,
         .fds = fds,
         .fd_count = fd_count,

@@ -14,6 +14,7 @@ struct worker {
     const struct dns_server_options *options;
     struct reclaim *reclaim; /* of struct served */
     const _Atomic bool *stop;
+    const _Atomic bool *stale; /* what query_context says */
     _Atomic bool done;
     unsigned slot;  /* in reclaim, and of its counters */
     const int *fds; /* UDP: one; TCP: its listeners */
@@ -35,6 +36,7 @@ static inline const struct served *worker_enter(struct worker *w)
 {
     if (unlikely(w->ctx.limit))
         w->ctx.now = clock_now();
+    w->ctx.stale = atomic_load_explicit(w->stale, memory_order_relaxed);
     return reclaim_enter(w->reclaim, w->slot, served_generation);
 }
 static inline void worker_leave(struct worker *w)
