@@ -29,14 +29,15 @@ struct reclaim {
     unsigned slot_count;
 };
 
-/* Worker: wake up and get the current object. `generation_of` reads its generation (> 0). */
+/* Worker: wake up and get the current object. `generation_of` reads its generation (> 0). Who got
+ * NULL uses nothing. */
 static inline void *reclaim_enter(struct reclaim *r, unsigned slot,
                                   uint64_t (*generation_of)(const void *))
 {
     atomic_store_explicit(&r->slots[slot].generation, RECLAIM_ONLINE, memory_order_seq_cst);
     void *object = atomic_load_explicit(&r->current, memory_order_seq_cst);
     atomic_store_explicit(&r->slots[slot].generation,
-                          object ? generation_of(object) : RECLAIM_ONLINE, memory_order_release);
+                          object ? generation_of(object) : RECLAIM_OFFLINE, memory_order_release);
     return object;
 }
 

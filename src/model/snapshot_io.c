@@ -35,11 +35,18 @@ void mapped_close(struct mapped *m)
     *m = (struct mapped){0};
 }
 
-int store_map(const char *data, enum plan_file_kind kind, uint64_t hash, struct mapped *ret)
+int store_map_identified(const char *data, enum plan_file_kind kind, uint64_t hash,
+                         struct mapped *ret, struct disk_identity *ret_identity)
 {
     path_buffer path;
     int r = snapshot_store_path(path, data, kind, hash);
-    return r < 0 ? r : disk_map(path, &ret->data, &ret->size);
+    return r < 0 ? r : disk_map_identified(path, &ret->data, &ret->size, ret_identity);
+}
+
+int store_map(const char *data, enum plan_file_kind kind, uint64_t hash, struct mapped *ret)
+{
+    struct disk_identity ignored;
+    return store_map_identified(data, kind, hash, ret, &ignored);
 }
 
 /* Fills memory from a file that should have `size` bytes; the count that it has, or a negated

@@ -41,6 +41,9 @@ must_check int store_sync(const char *data);
 /* Maps the file itself. A negated errno; -ENOENT where there is none. */
 must_check int store_map(const char *data, enum plan_file_kind kind, uint64_t hash,
                          struct mapped *ret);
+/* The same, and which file it is that was mapped. */
+must_check int store_map_identified(const char *data, enum plan_file_kind kind, uint64_t hash,
+                                    struct mapped *ret, struct disk_identity *ret_identity);
 void mapped_close(struct mapped *m);
 
 /* Publishes: write aside, sync, rename, sync the folder, then drop plans beyond the newest

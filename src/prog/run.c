@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char run_usage[] =
@@ -54,6 +55,15 @@ static int user_choose(const struct config *c, const char **ret_user)
     return 0;
 }
 
+/* Changing an owner, also to what it is, changes a file's identity: whatever was remembered of it
+ * (model/zone_ledger.h, serve/dns/verified.h) would be lost with every start. */
+static bool owner_is(int folder, const char *name, const struct passwd *pw)
+{
+    struct stat st;
+    return !fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_uid == pw->pw_uid &&
+           st.st_gid == pw->pw_gid;
+}
+
 static void owner_set(const char *folder, const char *user)
 {
     const struct passwd *pw = getpwnam(user);
@@ -68,7 +78,7 @@ static void owner_set(const char *folder, const char *user)
         log_event(LOG_WARN, "run.owner", {"folder", LOG_S(folder)},
                   {"reason", LOG_S(strerror(errno))});
     for (struct dirent *e; (e = readdir(dir));)
-        if (e->d_type == DT_REG &&
+        if (e->d_type == DT_REG && !owner_is(fd, e->d_name, pw) &&
             fchownat(fd, e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW))
             log_event(LOG_WARN, "run.owner", {"file", LOG_S(e->d_name)},
                       {"reason", LOG_S(strerror(errno))});

@@ -317,15 +317,18 @@ static void ready_take(struct supervisor *s, struct child *c)
     log_event(LOG_INFO, "node.ready", {"data", LOG_S(s->options->data)});
 }
 
+/* What answers starts first (L1): the others would share the cores with it. */
 static usec_t children_start_due(struct supervisor *s, usec_t now)
 {
+    static const enum role_kind order[ROLES] = {ROLE_DNS, ROLE_CONTROL, ROLE_TELL};
     usec_t next = USEC_NEVER;
-    for (unsigned i = 0; i < ROLES; i++) {
+    for (unsigned n = 0; n < ROLES; n++) {
+        enum role_kind i = order[n];
         struct child *c = &s->children[i];
         if (i == ROLE_CONTROL && c->old)
             continue; /* one at a time decides and publishes */
         if (!c->pid && c->start_at <= now)
-            child_start(s, (enum role_kind)i, now);
+            child_start(s, i, now);
         if (!c->pid && c->start_at < next)
             next = c->start_at;
     }

@@ -206,22 +206,28 @@ static int64_t time_ns(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static struct disk_identity identity_of(const struct stat *st)
+{
+    return (struct disk_identity){.device = st->st_dev,
+                                  .inode = st->st_ino,
+                                  .size = (uint64_t)st->st_size,
+                                  .modified_ns = time_ns(st->st_mtim),
+                                  .changed_ns = time_ns(st->st_ctim)};
+}
+
 int disk_identify(const char *path, struct disk_identity *ret)
 {
     struct stat st;
     if (stat(path, &st))
         return -errno;
-    *ret = (struct disk_identity){.device = st.st_dev,
-                                  .inode = st.st_ino,
-                                  .size = (uint64_t)st.st_size,
-                                  .modified_ns = time_ns(st.st_mtim),
-                                  .changed_ns = time_ns(st.st_ctim)};
+    *ret = identity_of(&st);
     return 0;
 }
 
 static const uint8_t nothing[1];
 
-int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size)
+int disk_map_identified(const char *path, const uint8_t **ret_data, size_t *ret_size,
+                        struct disk_identity *ret_identity)
 {
     /* Non-blocking, so that a pipe put in the file's place cannot stop us. */
     int fd = open_retried(path, O_RDONLY | O_NONBLOCK, 0);
@@ -244,7 +250,14 @@ int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size)
         return err;
     *ret_data = (const uint8_t *)data;
     *ret_size = (size_t)st.st_size;
+    *ret_identity = identity_of(&st);
     return 0;
+}
+
+int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size)
+{
+    struct disk_identity ignored;
+    return disk_map_identified(path, ret_data, ret_size, &ignored);
 }
 
 void disk_unmap(const uint8_t *data, size_t size)

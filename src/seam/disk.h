@@ -45,6 +45,9 @@ must_check int disk_identify(const char *path, struct disk_identity *ret);
 /* Maps a regular file read-only. An empty one gives size 0 and data that is not NULL. The file must
  * not be shortened while it is mapped (nothing here ever does: files are replaced, not edited). */
 must_check int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size);
+/* The same, and which file it is that was mapped, as it was just before. */
+must_check int disk_map_identified(const char *path, const uint8_t **ret_data, size_t *ret_size,
+                                   struct disk_identity *ret_identity);
 void disk_unmap(const uint8_t *data, size_t size);
 
 /* mkdir -p; 0 where it exists. `mode` is for the folders that are made. */

@@ -103,6 +103,8 @@ static int rules_add_profile(scmp_filter_ctx filter, enum process_profile profil
     case PROFILE_DNS: {
         int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                                    SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        if (!err) /* for the thread that looks through zones: it yields to answers */
+            err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 0);
         return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
     }
     case PROFILE_CONTROL: {

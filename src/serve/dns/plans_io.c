@@ -15,40 +15,77 @@ enum { PLANS_LOOKED_AT_MAX = 16 };
 
 /* ---- the store ---- */
 
-static int store_get(void *context, const struct plan_file *file, const void **ret_data,
-                     size_t *ret_size)
+/* Small files are copied: each mapping would cost a page at least and one of the some 65,000 that
+ * the kernel grants a process (vm.max_map_count), and a copy outlives its disk (L1). They are
+ * looked through at each start, which takes microseconds. */
+enum { COPIED_MAX = 1 << 16 };
+
+static int store_copy(struct mapped *m, struct served_bytes *ret)
 {
-    const struct plans *p = context;
-    struct mapped m;
-    int err = store_map(p->data, (enum plan_file_kind)file->kind, file->hash, &m);
-    if (err)
-        return err;
-    *ret_data = m.data;
-    *ret_size = m.size;
+    void *copy = mem_new(m->size + 1, 1);
+    memcpy(copy, m->data, m->size);
+    *ret = (struct served_bytes){.data = copy, .size = m->size};
+    mapped_close(m);
     return 0;
 }
 
-static void store_release(void *context, const void *data, size_t size)
+static int store_get(void *context, const struct plan_file *file, struct served_bytes *ret)
 {
-    (void)context;
-    struct mapped m = {data, size};
-    mapped_close(&m);
+    struct plans *p = context;
+    struct mapped m;
+    struct disk_identity identity;
+    int err =
+        store_map_identified(p->data, (enum plan_file_kind)file->kind, file->hash, &m, &identity);
+    if (err)
+        return err;
+    if (m.size <= COPIED_MAX)
+        return store_copy(&m, ret);
+    *ret = (struct served_bytes){.data = m.data, .size = m.size};
+    if (file->kind != PLAN_FILE_ZONE)
+        return 0;
+    enum verdict verdict = trust_verdict(&p->trust, file->hash, &identity);
+    if (verdict == VERDICT_WRONG) {
+        mapped_close(&m);
+        return ERR_CHECKSUM;
+    }
+    ret->trusted = verdict == VERDICT_RIGHT;
+    ret->owner = trust_add(&p->trust, file->hash, &identity, m);
+    return 0;
+}
+
+static void store_release(void *context, const struct served_bytes *bytes)
+{
+    struct plans *p = context;
+    struct mapped m = {bytes->data, bytes->size};
+    if (bytes->owner)
+        trust_remove(&p->trust, bytes->owner);
+    if (bytes->size <= COPIED_MAX)
+        free((void *)(uintptr_t)bytes->data);
+    else
+        mapped_close(&m);
 }
 
 /* The check has read the whole file into this process's memory. The kernel keeps it cached; what is
  * asked for comes back a page at a time. */
-static void store_checked(void *context, const void *data, size_t size)
+static void store_opened(void *context, const struct served_bytes *bytes, int err)
 {
-    enum { FORGET_MIN = 1 << 20 };
-    (void)context;
-    if (size >= FORGET_MIN)
-        (void)madvise((void *)(uintptr_t)data, size, MADV_DONTNEED);
+    struct plans *p = context;
+    if (!bytes->owner || bytes->trusted)
+        return;
+    trust_checked(&p->trust, bytes->owner, err);
+    (void)madvise((void *)(uintptr_t)bytes->data, bytes->size, MADV_DONTNEED);
 }
 
-void plans_init(struct plans *p, const char *data, struct stats_thread *stats)
+int plans_open(struct plans *p, const char *data, struct stats_thread *stats)
 {
     *p = (struct plans){
-        .data = data, .stats = stats, .source = {store_get, store_release, p, store_checked}};
+        .data = data, .stats = stats, .source = {store_get, store_release, p, store_opened}};
+    return trust_open(&p->trust, data);
+}
+
+void plans_close(struct plans *p)
+{
+    trust_close(&p->trust);
 }
 
 /* ---- refusals ---- */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "serve/dns/served.h"
+#include "serve/dns/trust_io.h"
 
 struct stats_thread;
 
@@ -11,14 +12,17 @@ struct plans {
     const char *data;
     struct stats_thread *stats;
     struct served_source source;
+    struct trust trust;
     /* Plans that were refused are told and counted once, not at every look; the oldest is
      * forgotten. */
     uint64_t refused[PLANS_REFUSED_MAX];
     unsigned refused_next;
 };
 
-/* `p` must stay where it is while a `served` made with it lives. */
-void plans_init(struct plans *p, const char *data, struct stats_thread *stats);
+/* `p` must stay where it is while a `served` made with it lives. 0, or a negated errno. */
+must_check int plans_open(struct plans *p, const char *data, struct stats_thread *stats);
+/* Every `served` was freed. */
+void plans_close(struct plans *p);
 
 /* The newest plan above the one that is served (`current`, may be NULL) which passes every check of
  * the receiver; a newer one that does not pass is counted and logged, and an older one may still

@@ -122,23 +122,20 @@ static inline struct rig_file rig_zone(const char *origin, const char *text,
     return f;
 }
 
-static inline int rig_get(void *context, const struct plan_file *file, const void **ret_data,
-                          size_t *ret_size)
+static inline int rig_get(void *context, const struct plan_file *file, struct served_bytes *ret)
 {
     struct rig *r = context;
     size_t index = (size_t)(file - r->maker.plan.files);
     if (!r->files[index].data)
         return ERR_MISSING;
-    *ret_data = r->files[index].data;
-    *ret_size = r->files[index].size;
+    *ret = (struct served_bytes){.data = r->files[index].data, .size = r->files[index].size};
     r->gets++;
     return 0;
 }
 
-static inline void rig_release(void *context, const void *data, size_t size)
+static inline void rig_release(void *context, const struct served_bytes *bytes)
 {
-    (void)data;
-    (void)size;
+    (void)bytes;
     ((struct rig *)context)->releases++;
 }
 
@@ -237,7 +234,7 @@ static inline struct rig *rig_new(void)
     struct rig *r = mem_new(1, sizeof *r);
     r->maker = maker_init(256, 1 << 14);
     r->maker.plan.generation = 1;
-    r->source = (struct served_source){rig_get, rig_release, r};
+    r->source = (struct served_source){rig_get, rig_release, r, NULL};
     r->files[0] = rig_zone("example.com", rig_example, rig_steered, RIG_STEERED);
     r->files[1] = rig_zone("example.net", rig_net, NULL, 0);
     maker_file(&r->maker, PLAN_FILE_ZONE, "example.com", rig_hash(&r->files[0]));

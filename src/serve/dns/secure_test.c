@@ -89,7 +89,7 @@ static struct rig *rig_signed(bool nsec3)
     struct rig *r = mem_new(1, sizeof *r);
     r->maker = maker_init(256, 1 << 14);
     r->maker.plan.generation = 1;
-    r->source = (struct served_source){rig_get, rig_release, r};
+    r->source = (struct served_source){rig_get, rig_release, r, NULL};
     r->files[0] = file_signed("example", example, nsec3);
     r->files[1] = file_signed("other", other, nsec3);
     maker_file(&r->maker, PLAN_FILE_ZONE, "example", rig_hash(&r->files[0]));

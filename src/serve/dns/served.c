@@ -13,8 +13,7 @@ struct served_file {
     uint64_t hash;
     unsigned references;
     uint8_t kind;
-    const void *data;
-    size_t size;
+    struct served_bytes bytes;
     const struct served_source *source;
     struct zone zone;
     struct netmap netmap;
@@ -59,25 +58,33 @@ static void file_release(struct served_file *f)
     invariant(f->references > 0);
     if (--f->references)
         return;
-    f->source->release(f->source->context, f->data, f->size);
+    f->source->release(f->source->context, &f->bytes);
     access_free(f->access);
     free(f);
 }
 
+static int zone_file_open(struct served_file *f)
+{
+    const struct served_bytes *b = &f->bytes;
+    int err = b->trusted ? zone_open_trusted(b->data, b->size, &f->zone)
+                         : zone_open(b->data, b->size, &f->zone);
+    return err ? err : f->zone.header->checksum == f->hash ? 0 : ERR_CHECKSUM;
+}
+
 static int file_open(struct served_file *f)
 {
+    const struct served_bytes *b = &f->bytes;
     if (f->kind == PLAN_FILE_HISTORY)
         return 0; /* transfers open it themselves; nothing is answered from it */
     if (f->kind == PLAN_FILE_ACCESS) {
-        int err = access_decode(f->data, f->size, &f->access);
+        int err = access_decode(b->data, b->size, &f->access);
         return err ? err : f->access->hash == f->hash ? 0 : ERR_CHECKSUM;
     }
     if (f->kind == PLAN_FILE_NETMAP) {
-        int err = netmap_open(f->data, f->size, &f->netmap);
+        int err = netmap_open(b->data, b->size, &f->netmap);
         return err ? err : f->netmap.hash == f->hash ? 0 : ERR_CHECKSUM;
     }
-    int err = zone_open(f->data, f->size, &f->zone);
-    return err ? err : f->zone.header->checksum == f->hash ? 0 : ERR_CHECKSUM;
+    return zone_file_open(f);
 }
 
 static int file_get(struct build *b, const struct plan_file *file, struct served_file **ret)
@@ -85,18 +92,18 @@ static int file_get(struct build *b, const struct plan_file *file, struct served
     struct served_file *f = mem_new(1, sizeof *f);
     *f = (struct served_file){
         .hash = file->hash, .references = 1, .kind = file->kind, .source = b->source};
-    int err = b->source->get(b->source->context, file, &f->data, &f->size);
+    int err = b->source->get(b->source->context, file, &f->bytes);
     if (err) {
         free(f);
         return wrong(b, err, "the file cannot be had", plan_text(b->plan, file->name));
     }
     err = file_open(f);
+    if (b->source->opened)
+        b->source->opened(b->source->context, &f->bytes, err);
     if (err) {
         file_release(f);
         return wrong(b, err, err_text(err), plan_text(b->plan, file->name));
     }
-    if (b->source->checked)
-        b->source->checked(b->source->context, f->data, f->size);
     *ret = f;
     return 0;
 }
@@ -498,9 +505,9 @@ void served_free(struct served *s)
     free(s);
 }
 
-uint64_t served_generation(const void *served)
+uint64_t served_epoch(const void *served)
 {
-    return ((const struct served *)served)->generation;
+    return ((const struct served *)served)->epoch;
 }
 
 static const struct served_zone *origin_find(const struct served *s, const uint8_t *name,

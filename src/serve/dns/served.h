@@ -11,16 +11,25 @@
 #include "model/zone.h"
 #include "serve/dns/steer.h"
 #include "wire/dns.h"
+#include <stdbool.h>
+
+/* The bytes of a file, as its source gave them. */
+struct served_bytes {
+    const void *data;
+    size_t size;
+    bool trusted; /* the source vouches for it: this very file was looked through before */
+    void *owner;  /* the source's own */
+};
 
 /* Where the files of a plan come from; the shell maps them, tests hold them in memory. */
 struct served_source {
     /* The bytes of a file; kept until `release`. 0 or an error. */
-    int (*get)(void *context, const struct plan_file *file, const void **ret_data,
-               size_t *ret_size);
-    void (*release)(void *context, const void *data, size_t size);
+    int (*get)(void *context, const struct plan_file *file, struct served_bytes *ret);
+    void (*release)(void *context, const struct served_bytes *bytes);
     void *context; /* outlives every `served` made with it */
-    /* NULL, or: every byte was looked at just now; few will be looked at soon. */
-    void (*checked)(void *context, const void *data, size_t size);
+    /* NULL, or: how it was opened: 0, or why it was not. Unless it was trusted, every byte was
+     * looked at. */
+    void (*opened)(void *context, const struct served_bytes *bytes, int err);
 };
 
 /* Root of the steering of one family at one steered name. */
@@ -50,6 +59,7 @@ enum { SERVED_RECORD_V4 = 16, SERVED_RECORD_V6 = 28, SERVED_RECORD_TTL = 6 };
 struct served_file;
 struct served {
     uint64_t generation; /* the plan's; > 0 */
+    uint64_t epoch;      /* the owner's: > 0, higher than that of what was served before */
     struct plan plan;
     struct steer steer; /* views the two below */
     const struct netmap **maps;
@@ -80,7 +90,7 @@ must_check int served_build(const struct plan *plan, const struct served_source 
 void served_free(struct served *s);
 
 /* For reclaim_enter(). */
-uint64_t served_generation(const void *served);
+uint64_t served_epoch(const void *served);
 
 /* The zone with the longest origin that is a suffix of the name (lower wire form, followed by at
  * least 8 readable zero bytes), of at most `labels_most` labels; NULL where there is none. */

@@ -43,7 +43,8 @@ struct server {
     struct tls_tickets tickets;
     struct tls_keep *tls; /* NULL: nobody is served over TLS */
     int watch_fd;
-    bool told; /* that it is ready */
+    uint64_t epoch; /* of what is served: one higher with each swap */
+    bool told;      /* that it is ready */
     _Atomic bool stop, stale;
     uint64_t control_steps; /* that control had made */
     usec_t control_at;      /* when that was new */
@@ -54,25 +55,47 @@ struct server {
 
 /* Waits until no worker can still be using what came before. A worker is between two batches within
  * microseconds, or asleep and OFFLINE. */
-static void workers_pass(struct server *s, uint64_t generation)
+static void workers_pass(struct server *s, uint64_t epoch)
 {
-    while (reclaim_horizon(&s->reclaim, generation) < generation)
+    while (reclaim_horizon(&s->reclaim, epoch) < epoch)
         poll(NULL, 0, RECLAIM_MS);
+}
+
+/* next: NULL = nothing can be served. */
+static void plan_replace(struct server *s, struct served *next)
+{
+    struct served *old = s->current;
+    s->epoch++;
+    if (next)
+        next->epoch = s->epoch;
+    s->current = next;
+    atomic_store_explicit(&s->reclaim.current, next, memory_order_seq_cst);
+    workers_pass(s, s->epoch);
+    stats_set(s->stats, PLAN_GENERATION, next ? next->generation : 0);
+    stats_set(s->stats, ZONES_SERVED, next ? next->zone_count : 0);
+    plans_free(old);
 }
 
 static void plan_swap(struct server *s, struct served *next)
 {
-    struct served *old = s->current;
-    invariant(!old || next->generation > old->generation); /* L2 */
-    s->current = next;
-    atomic_store_explicit(&s->reclaim.current, next, memory_order_seq_cst);
-    workers_pass(s, next->generation);
-    stats_set(s->stats, PLAN_GENERATION, next->generation);
-    stats_set(s->stats, ZONES_SERVED, next->zone_count);
+    invariant(!s->current || next->generation > s->current->generation); /* L2 */
+    plan_replace(s, next);
     stats_add(s->stats, PLAN_LOADED, 1);
-    plans_free(old);
     log_event(LOG_INFO, "plan.loaded", {"generation", LOG_U(next->generation)},
               {"zones", LOG_U(next->zone_count)}, {"services", LOG_U(next->plan.service_count)});
+}
+
+/* A file of the plan that is served turned out to be damaged: the newest plan that passes every
+ * check now takes its place, an older one if need be (L2). */
+static void plan_withdraw(struct server *s)
+{
+    struct served *next = NULL;
+    int err = plans_next(&s->plans, NULL, &next);
+    plan_replace(s, err ? NULL : next);
+    log_event(LOG_ERROR, "plan.withdrawn",
+              {"generation", LOG_U(s->current ? s->current->generation : 0)},
+              {"consequence", LOG_S(s->current ? "the newest plan that is whole is served"
+                                               : "there is no other: nothing is answered")});
 }
 
 static void plans_look(struct server *s)
@@ -132,17 +155,21 @@ static void control_watch(struct server *s)
 
 static void plans_watch(struct server *s)
 {
-    struct pollfd fds[2] = {{.fd = s->options->stop_fd, .events = POLLIN},
-                            {.fd = s->watch_fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = s->options->stop_fd, .events = POLLIN},
+                            {.fd = s->watch_fd, .events = POLLIN},
+                            {.fd = s->plans.trust.done_fd, .events = POLLIN}};
     usec_t started = clock_now();
     for (;;) {
         ready_tell(s, started);
-        int n = poll(fds, 2, LOOK_MS);
+        int n = poll(fds, 3, LOOK_MS);
         if (n > 0 && fds[0].revents)
             return;
         if (n > 0 && fds[1].revents)
             snapshot_watch_drain(s->watch_fd);
-        plans_look(s);
+        if (trust_step(&s->plans.trust))
+            plan_withdraw(s);
+        else
+            plans_look(s);
         control_watch(s);
         if (s->tls)
             tls_keep_look(s->tls);
@@ -302,8 +329,8 @@ static int server_open(struct server *s)
     limits_init(s);
     tcp_workers_init(s);
     s->reclaim.slot_count = s->worker_count;
-    plans_init(&s->plans, o->data, s->stats);
-    return snapshot_watch_open(o->data, &s->watch_fd);
+    int err = plans_open(&s->plans, o->data, s->stats);
+    return err ? err : snapshot_watch_open(o->data, &s->watch_fd);
 }
 
 static void server_close(struct server *s)
@@ -313,6 +340,7 @@ static void server_close(struct server *s)
     if (s->watch_fd >= 0)
         close(s->watch_fd);
     plans_free(s->current);
+    plans_close(&s->plans);
     for (unsigned i = 0; i < s->worker_count; i++)
         limit_free(s->workers[i].ctx.limit);
     census_free(s->census);
@@ -323,7 +351,7 @@ static void server_close(struct server *s)
 
 int dns_server_run(const struct dns_server_options *options)
 {
-    struct server s = {.options = options, .watch_fd = -1};
+    struct server s = {.options = options, .watch_fd = -1, .plans.trust.done_fd = -1};
     int err = server_open(&s);
     if (!err) {
         /* Before the workers: what clients sent during a restart waits in the sockets, and is to be

@@ -37,7 +37,7 @@ static inline const struct served *worker_enter(struct worker *w)
     if (unlikely(w->ctx.limit))
         w->ctx.now = clock_now();
     w->ctx.stale = atomic_load_explicit(w->stale, memory_order_relaxed);
-    return reclaim_enter(w->reclaim, w->slot, served_generation);
+    return reclaim_enter(w->reclaim, w->slot, served_epoch);
 }
 static inline void worker_leave(struct worker *w)
 {

@@ -1,0 +1,243 @@
+#include "serve/dns/trust_io.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/run_io.h"
+#include "model/zone.h"
+#include "seam/clock.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { NOT_DONE = 1, BOOT_ID_MAX = 64, YIELD_NICE = 19 };
+static const char list_name[] = "dns.verified";
+
+static int64_t wall_ns(void)
+{
+    return clock_wall() * 1000;
+}
+
+/* ---- the list ---- */
+
+/* Another program may check less or more; and a machine that went down may have lost what was
+ * written, or its disk may have been in other hands. 0 where it cannot be known. */
+static uint64_t origin_of(void)
+{
+    struct disk_identity program;
+    char *boot;
+    size_t length;
+    if (disk_identify("/proc/self/exe", &program) ||
+        disk_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot, &length))
+        return 0;
+    uint64_t origin = hash64_seeded(boot, length, hash64(&program, sizeof program));
+    free(boot);
+    return origin;
+}
+
+static void list_read(struct trust *t)
+{
+    struct run_file f;
+    int err = t->origin ? run_file_open(t->data, list_name, false, &f) : ERR_MISSING;
+    if (err)
+        return;
+    /* A copy: another name server may write in it while an upgrade lasts. */
+    void *copy = mem_new(f.size, 1);
+    memcpy(copy, f.map, f.size);
+    err = verified_decode(copy, f.size, t->origin, &t->list);
+    if (err && err != ERR_OLDER)
+        log_event(LOG_WARN, "verified.read", {"reason", LOG_S(err_text(err))},
+                  {"consequence", LOG_S("large zones are checked before they are served")});
+    free(copy);
+    run_file_close(&f);
+}
+
+/* In place: a role may not rename. Whoever reads a half of it finds that the checksum is wrong. */
+static void list_write(struct trust *t)
+{
+    size_t size;
+    struct run_file f;
+    for (const struct trusted_file *file = t->resting; file; file = file->next)
+        verified_use(&t->list, file->hash);
+    for (const struct trusted_file *file = t->due; file; file = file->next)
+        verified_use(&t->list, file->hash);
+    auto_free void *bytes = verified_encode(&t->list, t->origin, &size);
+    int err = t->origin ? run_file_grow(t->data, list_name, size, &f) : ERR_MISSING;
+    if (err) {
+        if (!t->told)
+            log_event(LOG_WARN, "verified.write", {"reason", LOG_S(err_text(err))},
+                      {"consequence", LOG_S("the next start checks large zones before they are "
+                                            "served")});
+        t->told = true;
+        return;
+    }
+    memcpy(f.map, bytes, size);
+    run_file_close(&f);
+}
+
+/* ---- the files ---- */
+
+static void file_put(struct trusted_file **list, struct trusted_file *f)
+{
+    f->next = *list;
+    f->at = list;
+    if (f->next)
+        f->next->at = &f->next;
+    *list = f;
+}
+
+static void file_take(struct trusted_file *f)
+{
+    *f->at = f->next;
+    if (f->next)
+        f->next->at = f->at;
+}
+
+static void file_move(struct trusted_file **list, struct trusted_file *f)
+{
+    file_take(f);
+    file_put(list, f);
+}
+
+/* ---- the thread ---- */
+
+static void *look_through(void *context)
+{
+    struct trust *t = context;
+    const struct mapped *m = &t->in_hand->file;
+    struct zone z;
+    uint64_t one = 1;
+    /* This thread's alone. Where it is not granted, answers share the core with it. */
+    (void)setpriority(PRIO_PROCESS, 0, YIELD_NICE);
+    int err = zone_open(m->data, m->size, &z);
+    if (!err && z.header->checksum != t->in_hand->hash)
+        err = ERR_CHECKSUM;
+    (void)madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
+    atomic_store(&t->result, err);
+    ssize_t written = write(t->done_fd, &one, sizeof one);
+    invariant(written == sizeof one);
+    return NULL;
+}
+
+static void thread_begin(struct trust *t, struct trusted_file *f)
+{
+    file_move(&t->resting, f);
+    f->began_ns = wall_ns();
+    t->in_hand = f;
+    atomic_store(&t->result, NOT_DONE);
+    int err = pthread_create(&t->thread, NULL, look_through, t);
+    if (!err)
+        return;
+    log_event(LOG_WARN, "verified.thread", {"reason", LOG_S(err_text(-err))});
+    t->in_hand = NULL; /* it serves on; the next process checks before it serves */
+}
+
+static int thread_join(struct trust *t)
+{
+    uint64_t count;
+    int failed = pthread_join(t->thread, NULL);
+    invariant(!failed && atomic_load(&t->result) <= 0);
+    ssize_t n = read(t->done_fd, &count, sizeof count);
+    invariant(n == sizeof count);
+    t->in_hand = NULL;
+    return atomic_load(&t->result);
+}
+
+/* ---- */
+
+int trust_open(struct trust *t, const char *data)
+{
+    *t = (struct trust){.data = data, .list = verified_init()};
+    t->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (t->done_fd < 0)
+        return -errno;
+    t->origin = origin_of();
+    list_read(t);
+    return 0;
+}
+
+void trust_close(struct trust *t)
+{
+    invariant(!t->due && !t->resting);
+    if (t->done_fd >= 0)
+        close(t->done_fd);
+    verified_done(&t->list);
+}
+
+enum verdict trust_verdict(const struct trust *t, uint64_t hash,
+                           const struct disk_identity *identity)
+{
+    return verified_find(&t->list, hash, identity);
+}
+
+struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk_identity *identity,
+                               struct mapped file)
+{
+    struct trusted_file *f = mem_new(1, sizeof *f);
+    *f = (struct trusted_file){
+        .hash = hash, .identity = *identity, .file = file, .began_ns = wall_ns()};
+    file_put(&t->due, f);
+    return f;
+}
+
+void trust_checked(struct trust *t, struct trusted_file *f, int err)
+{
+    enum verdict verdict = err ? VERDICT_WRONG : VERDICT_RIGHT;
+    bool noted = verified_put(&t->list, f->hash, &f->identity, f->began_ns, verdict);
+    bool again = !noted && !err && !verified_settled(&f->identity, f->began_ns);
+    file_move(again ? &t->due : &t->resting, f);
+}
+
+void trust_remove(struct trust *t, struct trusted_file *f)
+{
+    if (t->in_hand == f)
+        trust_checked(t, f, thread_join(t));
+    file_take(f);
+    free(f);
+}
+
+static int result_take(struct trust *t)
+{
+    struct trusted_file *f = t->in_hand;
+    int err = thread_join(t);
+    trust_checked(t, f, err);
+    if (!err)
+        return 0;
+    char name[24];
+    snprintf(name, sizeof name, "%016llx.zone", (unsigned long long)f->hash);
+    log_event(LOG_ERROR, "zone.damaged", {"file", LOG_S(name)}, {"reason", LOG_S(err_text(err))},
+              {"consequence", LOG_S("it is not answered from any more")});
+    return err;
+}
+
+/* Young files wait: what is found of them cannot be noted. */
+static struct trusted_file *due_find(const struct trust *t)
+{
+    int64_t now = wall_ns();
+    for (struct trusted_file *f = t->due; f; f = f->next)
+        if (verified_settled(&f->identity, now))
+            return f;
+    return NULL;
+}
+
+int trust_step(struct trust *t)
+{
+    int err = 0;
+    if (t->in_hand) {
+        if (atomic_load(&t->result) == NOT_DONE)
+            return 0;
+        err = result_take(t);
+    }
+    struct trusted_file *next = err ? NULL : due_find(t);
+    if (next)
+        thread_begin(t, next);
+    else if (t->list.changed)
+        list_write(t);
+    return err;
+}

@@ -1,0 +1,54 @@
+/* Large zones are answered from at once where this host's name server has looked through the very
+ * same file before (serve/dns/verified.h), and looked through again while they serve, one after the
+ * other, by a thread that yields to answers.
+ *
+ * Used by the main thread of the name server alone. */
+#pragma once
+
+#include "model/plan.h"
+#include "model/snapshot_io.h"
+#include "serve/dns/verified.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A file that is mapped, and in use. */
+struct trusted_file {
+    uint64_t hash;
+    struct disk_identity identity;
+    struct mapped file;
+    int64_t began_ns;                /* wall clock: when the newest check of it began */
+    struct trusted_file *next, **at; /* in one of two lists; *at points here */
+};
+
+struct trust {
+    const char *data;
+    uint64_t origin; /* this program and this boot; 0 = not known, so nothing is kept */
+    struct verified list;
+    struct trusted_file *due, *resting; /* to be looked through, and not */
+    struct trusted_file *in_hand;       /* resting: the thread has it */
+    pthread_t thread;
+    _Atomic int result; /* of the thread; > 0 = not done yet */
+    int done_fd;        /* readable: the thread is done */
+    bool told;          /* that the list cannot be written */
+};
+
+/* Reads what was found before. `t` stays where it is. 0, or a negated errno. */
+must_check int trust_open(struct trust *t, const char *data);
+/* Waits for the thread. Every file was forgotten. */
+void trust_close(struct trust *t);
+
+/* What is known of a file that was just mapped. */
+enum verdict trust_verdict(const struct trust *t, uint64_t hash,
+                           const struct disk_identity *identity);
+/* A file comes into use, and is to be looked through. Gives a handle for trust_remove(). */
+struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk_identity *identity,
+                               struct mapped file);
+/* It was, since then: 0, or what is wrong with it. */
+void trust_checked(struct trust *t, struct trusted_file *f, int err);
+/* Waits for the thread where it has this file in its hands. */
+void trust_remove(struct trust *t, struct trusted_file *f);
+
+/* On a beat, and when done_fd is readable: takes what the thread found, gives it the next file,
+ * writes the list. 0; or the error that a file which is in use was found to have: it must not be
+ * used any more. */
+must_check int trust_step(struct trust *t);

@@ -1,0 +1,151 @@
+#include "serve/dns/verified.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/invariant.h"
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char magic[8] = {'H', 'F', 'V', 'E', 'R', 'I', '\r', '\n'};
+
+struct head {
+    char magic[8];
+    uint32_t version;
+    uint32_t count;
+    uint64_t origin;
+    uint64_t checksum; /* of the entries, seeded with what precedes */
+};
+
+_Static_assert(sizeof(struct verified_entry) == 56, "no padding in what is written");
+
+struct verified verified_init(void)
+{
+    return (struct verified){.entries = map_init()};
+}
+
+void verified_done(struct verified *v)
+{
+    size_t position = 0, length;
+    const void *key;
+    void *entry;
+    while (map_next(&v->entries, &position, &key, &length, &entry))
+        free(entry);
+    map_done(&v->entries);
+    *v = verified_init();
+}
+
+enum verdict verified_find(const struct verified *v, uint64_t hash,
+                           const struct disk_identity *identity)
+{
+    const struct verified_entry *e = map_get(&v->entries, &hash, sizeof hash);
+    return e && !memcmp(&e->identity, identity, sizeof *identity) ? (enum verdict)e->verdict
+                                                                  : VERDICT_NONE;
+}
+
+bool verified_settled(const struct disk_identity *identity, int64_t now_ns)
+{
+    int64_t newest =
+        identity->changed_ns > identity->modified_ns ? identity->changed_ns : identity->modified_ns;
+    return now_ns - newest > (int64_t)VERIFIED_SETTLED_MS * 1000000;
+}
+
+static struct verified_entry *entry_get(struct verified *v, uint64_t hash)
+{
+    struct verified_entry *e = map_get(&v->entries, &hash, sizeof hash);
+    if (e || v->entries.count >= VERIFIED_MAX)
+        return e;
+    e = mem_new(1, sizeof *e);
+    e->hash = hash;
+    map_put(&v->entries, &e->hash, sizeof e->hash, e);
+    return e;
+}
+
+bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity *identity,
+                  int64_t began_ns, enum verdict verdict)
+{
+    invariant(verdict != VERDICT_NONE);
+    if (!verified_settled(identity, began_ns))
+        return false;
+    struct verified_entry *e = entry_get(v, hash);
+    if (!e)
+        return false;
+    if (e->verdict == verdict && !memcmp(&e->identity, identity, sizeof *identity))
+        return true;
+    e->identity = *identity;
+    e->verdict = verdict;
+    v->changed = true;
+    return true;
+}
+
+void verified_use(struct verified *v, uint64_t hash)
+{
+    struct verified_entry *e = map_get(&v->entries, &hash, sizeof hash);
+    if (e)
+        e->used = 1;
+}
+
+/* ---- the file ---- */
+
+static uint64_t checksum(const struct head *h, const void *entries)
+{
+    uint64_t seed = hash64(h, offsetof(struct head, checksum));
+    return hash64_seeded(entries, h->count * sizeof(struct verified_entry), seed);
+}
+
+void *verified_encode(struct verified *v, uint64_t origin, size_t *ret_size)
+{
+    size_t room = sizeof(struct head) + v->entries.count * sizeof(struct verified_entry);
+    struct head *h = mem_new(room, 1);
+    struct verified_entry *to = (struct verified_entry *)(h + 1);
+    size_t position = 0, length;
+    const void *key;
+    void *value;
+    memcpy(h->magic, magic, sizeof magic);
+    h->version = VERIFIED_VERSION;
+    h->origin = origin;
+    while (map_next(&v->entries, &position, &key, &length, &value)) {
+        struct verified_entry *e = value;
+        bool wanted = e->used || e->verdict == VERDICT_WRONG;
+        e->used = 0;
+        if (wanted)
+            to[h->count++] = *e;
+    }
+    v->changed = false;
+    h->checksum = checksum(h, to);
+    *ret_size = sizeof *h + h->count * sizeof *to;
+    return h;
+}
+
+int verified_decode(const void *data, size_t size, uint64_t origin, struct verified *ret)
+{
+    struct head h;
+    const struct verified_entry *from =
+        (const struct verified_entry *)((const uint8_t *)data + sizeof h);
+    if (size < sizeof h)
+        return ERR_TRUNCATED;
+    memcpy(&h, data, sizeof h);
+    if (memcmp(h.magic, magic, sizeof magic) != 0)
+        return ERR_MAGIC;
+    if (h.version != VERIFIED_VERSION)
+        return ERR_VERSION;
+    if (h.count > VERIFIED_MAX || (size - sizeof h) / sizeof *from < h.count)
+        return ERR_TRUNCATED;
+    if (checksum(&h, from) != h.checksum)
+        return ERR_CHECKSUM;
+    if (origin && h.origin != origin)
+        return ERR_OLDER;
+    struct verified v = verified_init();
+    for (uint32_t i = 0; i < h.count; i++) {
+        struct verified_entry *e = entry_get(&v, from[i].hash);
+        bool right = e && !e->verdict && from[i].verdict > VERDICT_NONE &&
+                     from[i].verdict <= VERDICT_WRONG && !from[i].used;
+        if (!right) {
+            verified_done(&v);
+            return ERR_BOUNDS;
+        }
+        e->identity = from[i].identity;
+        e->verdict = from[i].verdict;
+    }
+    *ret = v;
+    return 0;
+}
