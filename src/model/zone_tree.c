@@ -209,6 +209,17 @@ void zone_tree_make(struct zone_builder *b)
 
 /* ---- index ---- */
 
+/* Slots lie in no order: they are asked for together, so that they are waited for together. */
+enum { INDEX_BATCH = 32 };
+
+static void index_put(struct zone_builder *b, uint64_t hash, size_t node)
+{
+    uint32_t at = (uint32_t)hash & b->slot_mask;
+    while (b->slots[at])
+        at = (at + 1) & b->slot_mask;
+    b->slots[at] = zone_slot(hash, (node + 1) * 8);
+}
+
 void zone_index_make(struct zone_builder *b)
 {
     uint64_t slots = 2;
@@ -219,14 +230,18 @@ void zone_index_make(struct zone_builder *b)
     invariant(slots <= UINT32_MAX);
     b->slot_mask = (uint32_t)(slots - 1);
     b->slots = mem_new(slots, sizeof *b->slots);
-    for (size_t i = 0; i < b->node_count; i++) {
-        const struct build_node *n = &b->nodes[i];
-        unsigned length = zone_key_name(b, n->key, n->key_length, name);
-        uint64_t hash = dname_hash(name, length);
-        uint32_t at = (uint32_t)hash & b->slot_mask;
-        while (b->slots[at])
-            at = (at + 1) & b->slot_mask;
-        b->slots[at] = zone_slot(hash, (i + 1) * 8);
+    uint64_t hashes[INDEX_BATCH];
+    for (size_t first = 0; first < b->node_count; first += INDEX_BATCH) {
+        size_t left = b->node_count - first;
+        unsigned count = left < INDEX_BATCH ? (unsigned)left : INDEX_BATCH;
+        for (unsigned i = 0; i < count; i++) {
+            const struct build_node *n = &b->nodes[first + i];
+            unsigned length = zone_key_name(b, n->key, n->key_length, name);
+            hashes[i] = dname_hash(name, length);
+            __builtin_prefetch(&b->slots[(uint32_t)hashes[i] & b->slot_mask]);
+        }
+        for (unsigned i = 0; i < count; i++)
+            index_put(b, hashes[i], first + i);
     }
 }
 
