@@ -118,6 +118,7 @@ struct config_zone {
     const char *file; /* path, made absolute against the configuration file's folder */
     struct config_dnssec dnssec;
     struct config_transfer transfer;
+    int first_service; /* index of the first service whose name lies in it; CONFIG_NONE */
     struct config_place place;
 };
 
@@ -231,6 +232,7 @@ struct config_service {
     bool unready_serves; /* L4: may a never-seen-healthy endpoint be answered beside healthy ones;
                             default false */
     int zone;            /* index of the zone it lies in; CONFIG_NONE: internal, only referred to */
+    int next_in_zone;    /* index of the next service in that zone; CONFIG_NONE = the last */
     struct config_place place;
 };
 

@@ -239,6 +239,21 @@ static void zone_check(struct nesting *n, const struct zone_index *zones, uint32
             s->name);
 }
 
+/* So that nobody looks through all services for those of one zone. */
+static void zones_chain(struct config *c)
+{
+    for (uint32_t i = 0; i < c->zone_count; i++)
+        c->zones[i].first_service = CONFIG_NONE;
+    for (uint32_t i = c->service_count; i-- > 0;) {
+        struct config_service *s = &c->services[i];
+        s->next_in_zone = CONFIG_NONE;
+        if (s->zone == CONFIG_NONE)
+            continue;
+        s->next_in_zone = c->zones[s->zone].first_service;
+        c->zones[s->zone].first_service = (int)i;
+    }
+}
+
 void link_nesting(struct linking *l)
 {
     struct config *c = l->config;
@@ -260,6 +275,7 @@ void link_nesting(struct linking *l)
             services_walk(&n, i);
     for (uint32_t i = 0; i < c->service_count; i++)
         zone_check(&n, &zones, i);
+    zones_chain(c);
     zone_index_done(&zones);
     free(n.depth);
     free(n.entered);

@@ -18,6 +18,9 @@ extern const char
 /* Is it the name of a file of the store, and of which? */
 bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash);
 
+/* A file of the store as one word. Where two fall together a clean-up keeps one too many. */
+const_function uint64_t snapshot_file_key(enum plan_file_kind kind, uint64_t hash);
+
 struct generations {
     uint64_t *items; /* highest first; free() */
     size_t count, capacity;

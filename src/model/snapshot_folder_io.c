@@ -1,6 +1,7 @@
 /* Names in the folder behind door one. */
 #include "model/snapshot_folder.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "seam/disk.h"
 #include <errno.h>
@@ -80,6 +81,13 @@ static int generations_add(void *context, const char *name)
     g->items = mem_grow(g->items, g->count, &g->capacity, sizeof *g->items);
     g->items[g->count++] = generation;
     return 0;
+}
+
+uint64_t snapshot_file_key(enum plan_file_kind kind, uint64_t hash)
+{
+    if (kind == PLAN_FILE_HISTORY) /* the same file */
+        kind = PLAN_FILE_ZONE;
+    return hash_mix(hash + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static int generation_compare(const void *a, const void *b)

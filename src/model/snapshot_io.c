@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/invariant.h"
+#include "base/memory.h"
 #include "model/snapshot_folder.h"
 #include "seam/disk.h"
 #include <errno.h>
@@ -104,23 +105,74 @@ static int copy_file(const char *path, struct mapped *ret)
     return r;
 }
 
+/* ---- are its files there? ---- */
+
+/* Above so many files the folder is listed once, instead of asking for each of them. */
+enum { ASKED_FOR_MAX = 64 };
+
+struct listing {
+    uint64_t *keys; /* sorted */
+    size_t count, capacity;
+};
+
+static int listing_add(void *context, const char *name)
+{
+    struct listing *l = context;
+    enum plan_file_kind kind;
+    uint64_t hash;
+    if (!snapshot_store_name(name, &kind, &hash))
+        return 0;
+    l->keys = mem_grow(l->keys, l->count, &l->capacity, sizeof *l->keys);
+    l->keys[l->count++] = snapshot_file_key(kind, hash);
+    return 0;
+}
+
+static int key_compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int listing_make(const char *data, struct listing *ret)
+{
+    path_buffer folder;
+    int r = snapshot_path(folder, "%s/store", data);
+    *ret = (struct listing){0};
+    if (!r)
+        r = disk_list(folder, listing_add, ret);
+    if (!r && ret->count)
+        qsort(ret->keys, ret->count, sizeof *ret->keys, key_compare);
+    return r;
+}
+
+static int file_present(const char *data, const struct plan_file *f, const struct listing *l)
+{
+    path_buffer path;
+    if (l->keys) {
+        uint64_t key = snapshot_file_key(f->kind, f->hash);
+        return bsearch(&key, l->keys, l->count, sizeof key, key_compare) ? 0 : ERR_MISSING;
+    }
+    int r = snapshot_store_path(path, data, f->kind, f->hash);
+    return r < 0 || access(path, R_OK) == 0 ? r : errno == ENOENT ? ERR_MISSING : -errno;
+}
+
 int snapshot_files_present(const char *data, const struct plan *plan, const char **ret_where)
 {
     static _Thread_local char sentence[256];
-    for (uint32_t i = 0; i < plan->file_count; i++) {
-        path_buffer path;
-        int r = snapshot_store_path(path, data, plan->files[i].kind, plan->files[i].hash);
-        if (!r && access(path, R_OK) < 0)
-            r = errno == ENOENT ? ERR_MISSING : -errno;
-        if (r < 0) {
+    sentence[0] = 0;
+    struct listing l = {0};
+    int r = plan->file_count > ASKED_FOR_MAX ? listing_make(data, &l) : 0;
+    for (uint32_t i = 0; i < plan->file_count && !r; i++) {
+        r = file_present(data, &plan->files[i], &l);
+        if (r < 0)
             snprintf(sentence, sizeof sentence, "file %u (%s, %016llx%s) is not in the store", i,
                      plan_text(plan, plan->files[i].name), (unsigned long long)plan->files[i].hash,
                      snapshot_suffix[plan->files[i].kind]);
-            *ret_where = sentence;
-            return r;
-        }
     }
-    return 0;
+    free(l.keys);
+    if (r < 0)
+        *ret_where = *sentence ? sentence : "the store cannot be read";
+    return r;
 }
 
 int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,

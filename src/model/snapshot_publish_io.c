@@ -29,14 +29,6 @@ enum { FOLDER_MODE = 0755, FILE_MODE = 0644, SECRET_MODE = 0600 };
 
 /* ---- sets of files of the store ---- */
 
-/* A file of the store as one word. Where two fall together the clean-up keeps one too many. */
-static uint64_t file_key(enum plan_file_kind kind, uint64_t hash)
-{
-    if (kind == PLAN_FILE_HISTORY) /* the same file */
-        kind = PLAN_FILE_ZONE;
-    return hash_mix(hash + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
-}
-
 static void set_add(struct map *set, uint64_t key)
 {
     if (map_get(set, &key, sizeof key))
@@ -76,7 +68,7 @@ static size_t unsynced_count;
 
 static uint64_t pin_key(const char *data, enum plan_file_kind kind, uint64_t hash)
 {
-    return hash64_seeded(data, strlen(data), file_key(kind, hash));
+    return hash64_seeded(data, strlen(data), snapshot_file_key(kind, hash));
 }
 
 /* Takes this process's lock and the folder's; undo with publisher_leave(). */
@@ -238,7 +230,7 @@ static bool cleanup_reach(struct cleanup *c, uint64_t generation)
         return false;
     }
     for (uint32_t i = 0; i < plan.file_count; i++)
-        set_add(&c->reached, file_key(plan.files[i].kind, plan.files[i].hash));
+        set_add(&c->reached, snapshot_file_key(plan.files[i].kind, plan.files[i].hash));
     mapped_close(&file);
     return true;
 }
@@ -287,7 +279,7 @@ static int cleanup_file(void *context, const char *name)
     path_buffer path;
     if (!snapshot_store_name(name, &kind, &hash))
         return 0;
-    uint64_t key = file_key(kind, hash), pin = pin_key(c->data, kind, hash);
+    uint64_t key = snapshot_file_key(kind, hash), pin = pin_key(c->data, kind, hash);
     if (map_get(&c->reached, &key, sizeof key) || map_get(&pins, &pin, sizeof pin))
         return 0;
     int r = snapshot_store_path(path, c->data, kind, hash);

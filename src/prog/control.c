@@ -1,6 +1,7 @@
 /* The control role: wiring of observe, decide and command, and the beat that drives them. */
 #include "prog/control.h"
 #include "base/err.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
@@ -103,6 +104,12 @@ static void beat(uv_timer_t *timer)
         control_publish(c, now);
     control_look(c, now);
     control_zones_renew(c);
+}
+
+void control_beat_soon(struct control *c)
+{
+    int err = uv_timer_start(&c->beat, beat, 0, BEAT_MS);
+    invariant(err == 0);
 }
 
 static void stop(uv_poll_t *poll, int status, int events)

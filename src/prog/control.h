@@ -49,6 +49,13 @@ struct look {
     bool lost[LOOK_FILES]; /* of files */
 };
 
+/* One zone that was made anew. */
+struct remade {
+    uint32_t zone;
+    struct zone_made made;
+    int err;
+};
+
 /* What an operator wants of a reload; owns the lists. */
 struct reload_order {
     char **accept_shrink;
@@ -62,7 +69,8 @@ struct reload {
     uv_work_t work;
     bool running, again;
     struct reload_order order;
-    struct loaded *next;
+    struct loaded *next;  /* everything; or, where the configuration is the one in use: NULL, and */
+    struct remade *zones; /* those that were named, order.zone_count of them; owned */
     struct text problems;
     int err;
     struct command_reply_to *reply_to; /* who asked; NULL = a signal */
@@ -71,11 +79,6 @@ struct reload {
 
 /* Zones that changed by themselves, made anew (control_zone.c). */
 enum { REMAKE_MAX = 64 /* zones of one round */ };
-struct remade {
-    uint32_t zone;
-    struct zone_made made;
-    int err;
-};
 struct remake {
     uv_work_t work;
     bool running;
@@ -125,6 +128,8 @@ struct control {
     struct stats_file stats;
 };
 
+/* control.c: the next beat comes at once; somebody waits for what changed. */
+void control_beat_soon(struct control *c);
 /* control_load.c: takes a loaded configuration into use: targets, epoch, board. */
 void control_take(struct control *c, struct loaded *next);
 /* Orders change what is probed (disabled endpoints are not). */
@@ -137,6 +142,13 @@ void control_reload_begin(struct control *c);
 /* control_zone.c: the content of this zone is no longer what it was compiled from: it is made anew
  * and published, soon. Where it is refused it goes on as it was, and the log says why. */
 void control_zone_changed(struct control *c, uint32_t zone);
+/* The zone's number in the configuration. */
+bool control_zone_find(const struct config *c, const char *name, uint32_t *ret);
+/* For a worker: makes zones of the configuration that is in use; the first error. */
+int control_zones_make(struct control *c, const struct load_request *request, struct remade *zones,
+                       unsigned count, struct text *problems);
+/* They take the place of what they were. How many are other than before. */
+unsigned control_zones_made(struct control *c, struct remade *zones, unsigned count);
 /* Starts the next round, where there is one and nothing is in its way. */
 void control_zones_go(struct control *c);
 /* A plan with all that was made is out. */

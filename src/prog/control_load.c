@@ -1,6 +1,7 @@
 /* Taking configurations into use. A reload is loaded whole in a worker thread, while probing and
  * steering go on; then it replaces what was there in one step of the loop, or changes nothing. */
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -9,6 +10,7 @@
 #include "prog/load_ledger.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
+#include "seam/disk.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,17 +119,47 @@ void control_take(struct control *c, struct loaded *next)
     load_free(old); /* after the observer let go of its checks */
 }
 
+/* Are all zones named ones of the configuration in use, and is that still what the file says? Then
+ * nothing but these zones is touched (L6: what one zone costs is not what ten thousand cost). */
+static bool reload_is_partial(const struct control *c, const struct load_request *request,
+                              struct remade *zones)
+{
+    const struct config *config = c->loaded->config;
+    char *bytes;
+    size_t length;
+    for (unsigned i = 0; i < request->only_count; i++)
+        if (!control_zone_find(config, request->only[i], &zones[i].zone))
+            return false;
+    if (disk_read(request->path, CONFIG_FILE_MAX, &bytes, &length))
+        return false;
+    bool same = hash64(bytes, length) == config->fingerprint;
+    free(bytes);
+    return same;
+}
+
+static bool reload_partially(struct control *c, struct reload *r, struct load_request *request)
+{
+    if (!request->only_count)
+        return false;
+    r->zones = mem_new(request->only_count, sizeof *r->zones);
+    if (!reload_is_partial(c, request, r->zones)) {
+        free(r->zones);
+        r->zones = NULL;
+        return false;
+    }
+    r->err = control_zones_make(c, request, r->zones, request->only_count, &r->problems);
+    return true;
+}
+
 static void reload_work(uv_work_t *work)
 {
     struct reload *r = work->data;
     struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
     struct mapped file = {0};
     struct plan served;
-    bool has_served = !snapshot_load(c->options->data, 0, &file, &served, NULL, NULL);
     struct load_request request = {
         .path = c->options->config,
         .data = c->options->data,
-        .served = has_served ? &served : NULL,
         .accept_shrink = (const char *const *)r->order.accept_shrink,
         .accept_shrink_count = r->order.accept_shrink_count,
         .ledger = &c->ledger,
@@ -135,6 +167,10 @@ static void reload_work(uv_work_t *work)
         .only_count = r->order.zone_count,
         .fresh = r->order.fresh,
     };
+    if (reload_partially(c, r, &request))
+        return;
+    bool has_served = !snapshot_load(c->options->data, 0, &file, &served, NULL, NULL);
+    request.served = has_served ? &served : NULL;
     r->err = load_new(&request, &r->problems, &r->next);
     load_ledger_write(c->options->data, &c->ledger);
     if (has_served)
@@ -182,6 +218,27 @@ static void reload_answer(struct control *c, struct reload *r)
     text_done(&message);
 }
 
+/* In one step of the loop. */
+static void reload_take(struct control *c, struct reload *r)
+{
+    unsigned count = r->order.zone_count;
+    if (!r->zones) {
+        control_take(c, r->next);
+    } else {
+        (void)control_zones_made(c, r->zones, count);
+        c->loaded->made = count;
+    }
+    log_event(LOG_INFO, "reload.done", {"file", LOG_S(c->options->config)},
+              {"targets", LOG_U(c->loaded->target_count)}, {"made", LOG_U(c->loaded->made)});
+    control_beat_soon(c);
+}
+
+static void reload_drop(struct reload *r)
+{
+    for (unsigned i = 0; r->zones && i < r->order.zone_count; i++)
+        dnssec_keyring_unref(r->zones[i].made.keys.ring);
+}
+
 static void order_done(struct reload_order *o)
 {
     for (unsigned i = 0; i < o->accept_shrink_count; i++)
@@ -205,13 +262,14 @@ static void reload_done(uv_work_t *work, int status)
         log_event(LOG_ERROR, "reload.refused", {"file", LOG_S(c->options->config)},
                   {"reason", LOG_S(err_text(r->err))},
                   {"consequence", LOG_S("nothing was changed")});
+        reload_drop(r);
     } else {
-        control_take(c, r->next);
-        log_event(LOG_INFO, "reload.done", {"file", LOG_S(c->options->config)},
-                  {"targets", LOG_U(c->loaded->target_count)});
+        reload_take(c, r);
     }
     reload_answer(c, r);
     text_done(&r->problems);
+    free(r->zones);
+    r->zones = NULL;
     order_done(&r->order);
     if (r->again) {
         r->again = false;

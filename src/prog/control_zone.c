@@ -20,6 +20,22 @@
 
 enum { REMAKE_RETRY_S = 300 };
 
+int control_zones_make(struct control *c, const struct load_request *request, struct remade *zones,
+                       unsigned count, struct text *problems)
+{
+    int result = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct remade *z = &zones[i];
+        struct zone_order order = {request, c->loaded->config, z->zone,
+                                   c->loaded->zones[z->zone].file.hash};
+        z->err = load_zone(&order, problems, &z->made);
+        if (!result)
+            result = z->err;
+    }
+    load_ledger_write(c->options->data, &c->ledger);
+    return result;
+}
+
 static void remake_work(uv_work_t *work)
 {
     struct remake *r = work->data;
@@ -31,13 +47,7 @@ static void remake_work(uv_work_t *work)
         .fresh = true,
         .keep_old = true,
     };
-    for (unsigned i = 0; i < r->count; i++) {
-        struct remade *z = &r->zones[i];
-        struct zone_order order = {&request, c->loaded->config, z->zone,
-                                   c->loaded->zones[z->zone].file.hash};
-        z->err = load_zone(&order, &r->problems, &z->made);
-    }
-    load_ledger_write(c->options->data, &c->ledger);
+    (void)control_zones_make(c, &request, r->zones, r->count, &r->problems);
 }
 
 /* It goes on as it was, and is tried again later. */
@@ -52,7 +62,7 @@ static void zone_refused(struct control *c, struct remade *z)
         keys->renew_at = clock_wall() / USEC_PER_SEC + REMAKE_RETRY_S;
 }
 
-static void zone_remade(struct control *c, struct remade *z)
+static bool zone_remade(struct control *c, struct remade *z)
 {
     bool other = z->made.file.hash != c->loaded->zones[z->zone].file.hash;
     c->remake.unpublished |= other;
@@ -60,6 +70,19 @@ static void zone_remade(struct control *c, struct remade *z)
     if (other)
         log_event(LOG_INFO, "zone.made", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
                   {"serial", LOG_U(z->made.file.serial)});
+    return other;
+}
+
+unsigned control_zones_made(struct control *c, struct remade *zones, unsigned count)
+{
+    unsigned others = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (zones[i].err)
+            zone_refused(c, &zones[i]);
+        else
+            others += zone_remade(c, &zones[i]);
+    load_list(c->loaded);
+    return others;
 }
 
 static void remake_done(uv_work_t *work, int status)
@@ -70,12 +93,7 @@ static void remake_done(uv_work_t *work, int status)
     r->running = false;
     problems_log("zone.problem", &r->problems);
     text_done(&r->problems);
-    for (unsigned i = 0; i < r->count; i++)
-        if (r->zones[i].err)
-            zone_refused(c, &r->zones[i]);
-        else
-            zone_remade(c, &r->zones[i]);
-    load_list(c->loaded);
+    (void)control_zones_made(c, r->zones, r->count);
     if (c->reload.running)
         control_reload_begin(c);
     else
@@ -119,7 +137,7 @@ void control_zones_published(struct control *c)
     control_zones_go(c);
 }
 
-static bool zone_numbered(const struct config *c, const char *name, uint32_t *ret)
+bool control_zone_find(const struct config *c, const char *name, uint32_t *ret)
 {
     for (uint32_t i = 0; i < c->zone_count; i++)
         if (!strcmp(c->zones[i].name, name)) {
@@ -137,7 +155,7 @@ void control_zones_take(struct control *c, const struct config *old)
     uint32_t count = 0, zone;
     invariant(!r->running);
     for (uint32_t i = 0; old && i < r->wanted_size; i++)
-        if (r->wanted[i] && zone_numbered(config, old->zones[i].name, &zone)) {
+        if (r->wanted[i] && control_zone_find(config, old->zones[i].name, &zone)) {
             wanted[zone] = true;
             count++;
         }

@@ -33,13 +33,37 @@ int load_config(const char *path, FILE *out, struct config **ret)
     return err;
 }
 
-/* The compiled file that this zone was served from until now, or NULL. */
-static const struct plan_file *zone_served(const struct plan *served, const char *name)
+static struct load_served served_index(const struct plan *served)
 {
-    for (uint32_t i = 0; served && i < served->file_count; i++)
-        if (served->files[i].kind == PLAN_FILE_ZONE &&
-            !strcmp(plan_text(served, served->files[i].name), name))
-            return &served->files[i];
+    struct load_served s = {.plan = served, .first = map_init()};
+    uint32_t count = served ? served->file_count : 0;
+    s.next = mem_new(count + (size_t)1, sizeof *s.next);
+    for (uint32_t i = count; i-- > 0;) {
+        const char *name = plan_text(served, served->files[i].name);
+        if (served->files[i].kind == PLAN_FILE_ZONE || served->files[i].kind == PLAN_FILE_HISTORY)
+            s.next[i] = (uint32_t)(uintptr_t)map_put(&s.first, name, strlen(name),
+                                                     (void *)(uintptr_t)(i + 1));
+    }
+    return s;
+}
+
+static void served_index_done(struct load_served *s)
+{
+    map_done(&s->first);
+    free(s->next);
+}
+
+uint32_t load_served_first(const struct load_served *s, const char *name)
+{
+    return (uint32_t)(uintptr_t)map_get(&s->first, name, strlen(name));
+}
+
+/* The compiled file that this zone was served from until now, or NULL. */
+static const struct plan_file *zone_served(const struct load_served *s, const char *name)
+{
+    for (uint32_t i = load_served_first(s, name); i; i = s->next[i - 1])
+        if (s->plan->files[i - 1].kind == PLAN_FILE_ZONE)
+            return &s->plan->files[i - 1];
     return NULL;
 }
 
@@ -67,12 +91,13 @@ static void zone_kept(struct loaded_zone *z, const struct load_request *r, const
     z->file.serial = old->serial;
 }
 
-static int zones_load(struct loaded *l, const struct load_request *r, struct text *problems)
+static int zones_load(struct loaded *l, const struct load_request *r,
+                      const struct load_served *served, struct text *problems)
 {
     int result = only_check(l->config, r, problems);
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         const char *name = l->config->zones[i].name;
-        const struct plan_file *old = zone_served(r->served, name);
+        const struct plan_file *old = zone_served(served, name);
         struct zone_order order = {r, l->config, i, old ? old->hash : 0};
         struct zone_made made;
         int err = load_zone(&order, problems, &made);
@@ -157,14 +182,16 @@ static int everything_load(struct loaded *l, const struct load_request *r, struc
     l->zones = arena_new(&l->arena, zones + 1, sizeof *l->zones);
     l->files = arena_new(&l->arena, most, sizeof *l->files);
     l->names = arena_new(&l->arena, most, sizeof *l->names);
-    int err = zones_load(l, r, problems);
+    struct load_served served = served_index(r->served);
+    int err = zones_load(l, r, &served, problems);
     int maps_err = maps_load(l, r, problems);
     int access_err = access_load(l, r, problems);
     err = err ? err : maps_err ? maps_err : access_err;
     if (!err) {
-        history_load(l, r);
+        history_load(l, r, &served);
         load_list(l);
     }
+    served_index_done(&served);
     return err;
 }
 
@@ -175,6 +202,8 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
     int err = config_read(r->path, problems, &l->config);
     if (!err)
         err = everything_load(l, r, problems);
+    if (!err && r->ledger)
+        ledger_sweep(r->ledger); /* zones that are none any more */
     if (err)
         load_free(l);
     else
@@ -188,11 +217,10 @@ static void load_zone_commit(struct loaded *l, uint32_t zone)
     struct loaded_keys *k = &l->zones[zone].keys;
     if (!k->ring || k->kept)
         return;
-    for (uint32_t i = 0; i < l->config->service_count; i++) {
-        const struct config_service *s = &l->config->services[i];
-        if (s->zone == (int)zone && s->ttl_max > k->ttl_max)
-            k->ttl_max = s->ttl_max;
-    }
+    const struct config *c = l->config;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
+        if (c->services[i].ttl_max > k->ttl_max)
+            k->ttl_max = c->services[i].ttl_max;
     int err = dnssec_keyring_commit(k->ring, k->ttl_max);
     if (err)
         log_event(LOG_ERROR, "dnssec.state", {"zone", LOG_S(l->config->zones[zone].name)},

@@ -2,6 +2,7 @@
  * the next reload replaces it whole. */
 #pragma once
 
+#include "base/map.h"
 #include "decide/decide.h"
 #include "model/config.h"
 #include "model/dnssec_keys_io.h"
@@ -84,6 +85,15 @@ struct zone_made;
 void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *made);
 
 /* ---- within load*.c ---- */
+
+/* What was served until now, by zone: its file, and the versions that transfers know. */
+struct load_served {
+    const struct plan *plan; /* NULL = nothing was */
+    struct map first;        /* name -> place in plan->files + 1 of its first file */
+    uint32_t *next;          /* by place: place + 1 of the next one of that name; 0 = none */
+};
+/* Place + 1 of the first file of this zone; 0 = none. */
+uint32_t load_served_first(const struct load_served *s, const char *name);
 
 /* One more file that is no zone; its place in the list of files. */
 uint32_t load_other(struct loaded *l, enum plan_file_kind kind, const char *name, uint64_t hash);

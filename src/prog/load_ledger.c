@@ -40,7 +40,6 @@ void load_ledger_write(const char *data, struct zone_ledger *l)
 {
     char path[PATH_MAX];
     size_t size;
-    ledger_sweep(l);
     if (!l->changed)
         return;
     auto_free char *bytes = ledger_encode(l, &size);

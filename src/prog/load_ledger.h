@@ -7,7 +7,7 @@
 
 /* The node's ledger; empty where there is none that can be used. */
 struct zone_ledger load_ledger_read(const char *data);
-/* Forgets zones that were not seen since the last time, and writes the file where anything changed.
+/* Writes the file where anything changed.
  * What is in it is on the disk before it. A failure is logged: it costs time at the next start. */
 void load_ledger_write(const char *data, struct zone_ledger *l);
 

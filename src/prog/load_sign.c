@@ -23,11 +23,13 @@ static unsigned families_of(const struct config *c, const struct config_service 
 
 static uint8_t *steered_families(const struct config *c, uint32_t zone)
 {
-    uint8_t *families = mem_new(c->service_count + 1u, 1);
     unsigned count = 0;
-    for (uint32_t i = 0; i < c->service_count; i++)
-        if (c->services[i].zone == (int)zone)
-            families[count++] = (uint8_t)families_of(c, &c->services[i], 0);
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
+        count++;
+    uint8_t *families = mem_new(count + (size_t)1, 1);
+    count = 0;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
+        families[count++] = (uint8_t)families_of(c, &c->services[i], 0);
     return families;
 }
 

@@ -116,13 +116,9 @@ int access_load(struct loaded *l, const struct load_request *r, struct text *pro
 
 /* ---- earlier versions ---- */
 
-static bool file_is_version(const struct load_request *r, const struct plan_file *f,
-                            const char *name)
+static bool file_is_there(const struct load_request *r, const struct plan_file *f)
 {
     struct mapped file;
-    if ((f->kind != PLAN_FILE_HISTORY && f->kind != PLAN_FILE_ZONE) ||
-        strcmp(plan_text(r->served, f->name), name) != 0)
-        return false;
     if (store_map(r->data, PLAN_FILE_ZONE, f->hash, &file))
         return false;
     mapped_close(&file);
@@ -139,34 +135,31 @@ static void version_add(struct loaded_zone *z, const struct plan_file *f)
 
 static bool zone_is_steered(const struct config *c, uint32_t zone)
 {
-    for (uint32_t i = 0; i < c->service_count; i++)
-        if (c->services[i].zone == (int)zone)
-            return true;
-    return false;
+    return c->zones[zone].first_service != CONFIG_NONE;
 }
 
 /* The versions of one zone, oldest first: its history, then what was served until now. Where
  * answers come from the plan the history alone has them filled in. */
-static void versions_add(struct loaded *l, const struct load_request *r, uint32_t zone)
+static void versions_add(struct loaded *l, const struct load_request *r,
+                         const struct load_served *served, uint32_t zone)
 {
-    const char *name = l->config->zones[zone].name;
+    static const enum plan_file_kind kinds[] = {PLAN_FILE_HISTORY, PLAN_FILE_ZONE};
+    uint32_t first = load_served_first(served, l->config->zones[zone].name);
     struct loaded_zone *z = &l->zones[zone];
-    bool steered = zone_is_steered(l->config, zone);
-    for (unsigned pass = PLAN_FILE_HISTORY + 1; pass-- > PLAN_FILE_ZONE;)
-        for (uint32_t i = 0; i < r->served->file_count; i++) {
-            const struct plan_file *f = &r->served->files[i];
-            bool wanted = f->kind == pass && pass != PLAN_FILE_NETMAP &&
-                          (pass == PLAN_FILE_HISTORY || !steered);
-            if (wanted && f->hash != z->file.hash && file_is_version(r, f, name))
+    unsigned passes = zone_is_steered(l->config, zone) ? 1 : array_length(kinds);
+    for (unsigned pass = 0; pass < passes; pass++)
+        for (uint32_t i = first; i; i = served->next[i - 1]) {
+            const struct plan_file *f = &served->plan->files[i - 1];
+            if (f->kind == kinds[pass] && f->hash != z->file.hash && file_is_there(r, f))
                 version_add(z, f);
         }
 }
 
-void history_load(struct loaded *l, const struct load_request *r)
+void history_load(struct loaded *l, const struct load_request *r, const struct load_served *served)
 {
     for (uint32_t i = 0; r->served && r->data && i < l->config->zone_count; i++)
         if (zone_is_transferred(&l->config->zones[i]))
-            versions_add(l, r, i);
+            versions_add(l, r, served, i);
 }
 
 void history_add(struct loaded *l, uint32_t zone, const struct plan_file *was)

@@ -13,6 +13,6 @@ must_check int load_key(const struct config_key *k, struct tsig_key *ret);
 must_check int access_load(struct loaded *l, const struct load_request *r, struct text *problems);
 /* Adds the versions of transferred zones that `r->served` still reaches, the newest last, so that
  * they stay in the store; at most HISTORY_KEEP of a zone. */
-void history_load(struct loaded *l, const struct load_request *r);
+void history_load(struct loaded *l, const struct load_request *r, const struct load_served *served);
 /* `was` was served until now: one more version of this zone, where it is transferred. */
 void history_add(struct loaded *l, uint32_t zone, const struct plan_file *was);

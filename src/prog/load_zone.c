@@ -38,11 +38,12 @@ static int shrink_check(const struct load_request *r, const struct config_zone *
 static const uint8_t **steered_names(struct arena *a, const struct config *c, uint32_t zone,
                                      unsigned *ret_count)
 {
-    const uint8_t **names = arena_new(a, c->service_count + 1, sizeof *names);
     unsigned count = 0;
-    for (uint32_t i = 0; i < c->service_count; i++) {
-        if (c->services[i].zone != (int)zone)
-            continue;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
+        count++;
+    const uint8_t **names = arena_new(a, count + 1, sizeof *names);
+    count = 0;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone) {
         uint8_t *name = arena_new(a, DNAME_MAX, 1);
         if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
             names[count++] = name;
