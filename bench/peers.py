@@ -185,22 +185,31 @@ def put(folder, files):
             f.write(text)
 
 
-def holdfast(program, zone, text, dns="", more=""):
+def others_put(folder, others):
+    """Files of more zones: name -> text."""
+    put(folder, {f"more/{name}": text for name, text in (others or {}).items()})
+    return others or {}
+
+
+def holdfast(program, zone, text, dns="", more="", others=None):
     """A whole node. dns: more keys of `dns`, with a comma in front; more: more of the configuration."""
     def make(folder, address, port):
+        zones = "".join(f"  - {{name: {o}, file: more/{o}}}\n" for o in others_put(folder, others))
         put(folder, {"zone": text, "holdfast.yaml": f"""node: {{name: bench, site: here, network: AS64500, data: "{folder}/data"}}
 dns: {{listen: ["{address}:{port}"], threads: 1{dns}}}
 tell: {{listen: []}}
 log: {{level: warn}}
-zones: [{{name: {zone}, file: zone}}]
-{more}"""})
+zones:
+  - {{name: {zone}, file: zone}}
+{zones}{more}"""})
         return [os.path.abspath(program), "run", f"{folder}/holdfast.yaml"]
 
     return make
 
 
-def nsd(zone, text):
+def nsd(zone, text, others=None):
     def make(folder, address, port):
+        zones = "".join(f"zone:\n  name: {o}\n  zonefile: more/{o}\n" for o in others_put(folder, others))
         put(folder, {"zone": text, "nsd.conf": f"""server:
   ip-address: {address}@{port}
   server-count: 1
@@ -217,15 +226,21 @@ remote-control:
 zone:
   name: {zone}
   zonefile: zone
-"""})
+{zones}"""})
         return ["/usr/sbin/nsd", "-d", "-c", folder + "/nsd.conf"]
 
     return make
 
 
-def knot(zone, text, xdp=None):
+def knot(zone, text, xdp=None, others=None):
     """xdp: the interface whose raw packets it reads, in place of a socket."""
     def make(folder, address, port):
+        more = "".join(f"""  - domain: {o}
+    storage: {folder}/more
+    file: {o}
+    zonefile-sync: -1
+    journal-content: none
+""" for o in others_put(folder, others))
         listen = f"xdp:\n  listen: {xdp}@{port}\n" if xdp else ""
         sockets = "" if xdp else f"  listen: {address}@{port}\n"
         put(folder, {"zone": text, "knot.conf": f"""server:
@@ -241,14 +256,15 @@ zone:
     file: zone
     zonefile-sync: -1
     journal-content: none
-"""})
+{more}"""})
         return ["/usr/sbin/knotd", "-c", folder + "/knot.conf"]
 
     return make
 
 
-def gdnsd(zone, text, plugins=""):
+def gdnsd(zone, text, plugins="", others=None):
     def make(folder, address, port):
+        put(folder, {f"zones/{o}": t for o, t in (others or {}).items()})
         put(folder, {"zones/" + zone: text, "run/x": "", "state/x": "", "config": f"""options => {{
   listen => {{ {address} => {{ udp_threads = 1, tcp_threads = 1 }} }},
   dns_port = {port},
