@@ -64,6 +64,22 @@ def test_zone_check_and_show(holdfast, tmp_path):
     assert out.returncode == 1 and f"{zone}:4:" in out.stderr
 
 
+def test_zone_diff_of_two_files(holdfast, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(ZONE)
+    new.write_text(ZONE.replace("static A 192.0.2.80", "static A 192.0.2.81\nmore TXT x") + "zz A 192.0.2.9\n")
+    out = run(holdfast, "zone", "diff", str(old), str(new), "Example.com.")
+    assert out.returncode == 1
+    assert [line.split()[:2] + line.split()[-1:] for line in out.stdout.splitlines()] == [
+        ["+", "more.example.com.", '"x"'], ["-", "static.example.com.", "192.0.2.80"],
+        ["+", "static.example.com.", "192.0.2.81"], ["+", "zz.example.com.", "192.0.2.9"]], out.stdout
+    same = run(holdfast, "zone", "diff", str(old), str(old), "example.com")
+    assert same.returncode == 0 and not same.stdout
+    new.write_text("nonsense\n")
+    out = run(holdfast, "zone", "diff", str(old), str(new), "example.com")
+    assert out.returncode == 2 and f"{new}:1:" in out.stderr
+
+
 def test_zone_served_diff_and_reload(nodes, origins):  # noqa: F811
     node = nodes(failover_config(*origins(2))).start()
     data = ["--data", str(node.data)]

@@ -14,6 +14,14 @@ www A 192.0.2.%d
 """
 
 
+BARE = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
+dns:  {listen: ["%DNS%"], threads: 1}
+tell: {listen: ["%TELL%"]}
+zones:
+  - {name: example.com, file: example.com.zone}
+"""
+
+
 def config():
     zones = "".join(f"  - {{name: z{i}.example, file: z{i}.zone}}\n" for i in range(ZONES))
     return f"""node: {{name: n1, site: here, network: AS64500, data: "%DATA%"}}
@@ -84,3 +92,32 @@ def test_one_zone_among_thousands(nodes):
 
     lines = node.cli("status", "--data", str(node.data)).stdout.splitlines()
     assert len(lines) < 30, "status names services, not zones"
+
+
+def test_a_large_zone_serves_again_at_once(nodes):
+    """What the name server looked through, and nobody wrote to since, is not looked through again before it answers."""
+    names = "".join(f"host-{i} A 192.0.2.1\n" for i in range(20000))
+    node = nodes(BARE, zones={"example.com.zone": ZONE % 7 + names}).start()
+    verified = node.data / "run/dns.verified"
+    assert node.short("host-19999.example.com") == ["192.0.2.1"]
+    assert wait_for(verified.exists, 15), node.log()[-2000:]  # files are noted once they are some seconds old
+    before, entries = store(node), verified.stat().st_size
+    changed = {p.name: p.stat().st_ctime_ns for p in (node.data / "store").glob("*.zone")}
+    node.stop()
+    node.start()
+    assert node.short("host-19999.example.com") == ["192.0.2.1"]
+    assert store(node) == before and verified.stat().st_size == entries
+    # a start that touches the file, be it only to set the owner that it has, would make it unknown
+    assert {p.name: p.stat().st_ctime_ns for p in (node.data / "store").glob("*.zone")} == changed
+    assert "zone.damaged" not in node.log() and "plan.refused" not in node.log()
+
+    # Somebody writes to it, and sets its times back: it is looked through first, and refused.
+    victim = next((node.data / "store").glob("*.zone"))
+    times = victim.stat()
+    with open(victim, "r+b") as f:
+        f.seek(times.st_size - 9)
+        f.write(b"\xff")
+    os.utime(victim, ns=(times.st_atime_ns, times.st_mtime_ns))
+    node.wait_restart("dns", node.kill("dns"))
+    assert wait_for(lambda: "event=plan.refused" in node.log(), 10)
+    assert node.short("host-19999.example.com") == []

@@ -28,6 +28,7 @@ static const char zone_usage[] =
     "       holdfast zone show COMPILED\n"
     "       holdfast zone served ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone diff FILE ZONE [--config FILE | --data DIR]\n"
+    "       holdfast zone diff OLD NEW ZONE\n"
     "       holdfast zone reload ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone import ZONE --from ADDRESS[:PORT] [--key NAME|FILE] [--tls NAME]\n"
     "                     [--ca FILE] [--out FILE [--overwrite]] [--config FILE]\n\n"
@@ -35,8 +36,9 @@ static const char zone_usage[] =
     "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
     "signatures. served: the same of a zone of the node. diff: what the file would change in what "
     "the\n"
-    "node serves; exit status 0: nothing, 1: something, 2: trouble. reload: has the node read the\n"
-    "files of this zone alone. import: fetches the zone from any name server (AXFR), over TLS "
+    "node serves, or what differs between two files; exit status 0: nothing, 1: something,\n"
+    "2: trouble. reload: has the node read the files of this zone alone. import: fetches the zone "
+    "from any name server (AXFR), over TLS "
     "where "
     "the\n"
     "name of its certificate is said, signed where a key is (of --config, or a file as "
@@ -154,6 +156,8 @@ int cmd_zone(int argc, char **argv)
     if (words.count == 2 && !strcmp(word[0], "import"))
         return import.from ? zone_import(word[1], &import)
                            : options_wrong(zone_usage, "say where from: --from ADDRESS");
+    if (words.count == 4 && !strcmp(word[0], "diff"))
+        return zone_files_diff(word[1], word[2], word[3]);
     status = zone_of_node(&words, folder, import.config);
     if (status >= 0)
         return status;

@@ -74,16 +74,19 @@ int zone_served_show(const char *data, const char *name)
 
 /* ---- diff ---- */
 
-/* Compiles the file with the same names left to the plan as in the zone that is served. */
-static int next_compile(const char *path, const char *name, const struct zone *served,
+enum { SAME, DIFFERENT, TROUBLE };
+
+/* Compiles the file with the same names left to the plan as in the zone it is compared with (which
+ * may be NULL). */
+static int file_compile(const char *path, const char *name, const struct zone *like,
                         uint8_t **ret_data, size_t *ret_size)
 {
-    const uint64_t *steered = (const uint64_t *)(served->base + served->header->steered);
-    uint32_t count = served->header->steered_count;
+    uint32_t count = like ? like->header->steered_count : 0;
+    const uint64_t *steered = like ? (const uint64_t *)(like->base + like->header->steered) : NULL;
     const uint8_t **names = mem_new(count + 1u, sizeof *names);
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
     for (uint32_t i = 0; i < count; i++)
-        names[i] = zone_node_name(zone_node_at(served, steered[i]));
+        names[i] = zone_node_name(zone_node_at(like, steered[i]));
     int err = zone_compile_file(name, path, names, count, &problems, ret_data, ret_size);
     fputs(text_string(&problems), stderr);
     text_done(&problems);
@@ -91,61 +94,101 @@ static int next_compile(const char *path, const char *name, const struct zone *s
     return err;
 }
 
-/* Cuts a text into its lines, each a key of the set. */
-static struct map lines_of(char *text)
+/* A zone's records as lines, in canonical order but for the SOA, which comes first. */
+struct lines {
+    struct text text; /* cut: each ends with a zero byte */
+    struct map set;   /* of all lines */
+};
+
+static struct lines lines_of(const struct zone *z)
 {
-    struct map set = map_init();
-    char *rest = text;
+    struct lines l = {.text = text_init(DUMP_MAX), .set = map_init()};
+    zone_dump(z, &l.text);
+    char *rest = l.text.data;
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
         if (*line)
-            map_put(&set, line, strlen(line), line);
-    return set;
+            map_put(&l.set, line, strlen(line), line);
+    return l;
 }
 
-/* Lines of `text` (cut by lines_of) that are not in the other set; how many. */
-static unsigned lines_print(const char *text, size_t length, const struct map *other, char sign)
+static void lines_done(struct lines *l)
+{
+    map_done(&l->set);
+    text_done(&l->text);
+}
+
+/* Prints the lines from *at on up to the first that the other has too, and moves there. */
+static unsigned lines_print(const struct lines *l, const struct lines *other, size_t *at, char sign)
 {
     unsigned printed = 0;
-    for (const char *line = text; line < text + length; line += strlen(line) + 1) {
-        if (!*line || map_get(other, line, strlen(line)))
-            continue;
-        printf("%c %s\n", sign, line);
-        printed++;
+    while (*at < l->text.length) {
+        const char *line = l->text.data + *at;
+        size_t length = strlen(line);
+        if (length && map_get(&other->set, line, length))
+            break;
+        if (length) {
+            printf("%c %s\n", sign, line);
+            printed++;
+        }
+        *at += length + 1;
     }
     return printed;
 }
 
-static unsigned zones_diff(const struct zone *old, const struct zone *next)
+/* Both are in the same order, so what they share comes in the same order too. */
+static int zones_diff(const struct zone *old, const struct zone *next)
 {
-    struct text a = text_init(DUMP_MAX), b = text_init(DUMP_MAX);
-    zone_dump(old, &a);
-    zone_dump(next, &b);
-    struct map in_a = lines_of(a.data), in_b = lines_of(b.data);
-    unsigned changes = lines_print(a.data, a.length, &in_b, '-');
-    changes += lines_print(b.data, b.length, &in_a, '+');
-    map_done(&in_a);
-    map_done(&in_b);
-    text_done(&a);
-    text_done(&b);
-    return changes;
+    struct lines a = lines_of(old), b = lines_of(next);
+    size_t at_a = 0, at_b = 0;
+    unsigned changes = 0;
+    while (at_a < a.text.length || at_b < b.text.length) {
+        changes += lines_print(&a, &b, &at_a, '-');
+        changes += lines_print(&b, &a, &at_b, '+');
+        if (at_a < a.text.length)
+            at_a += strlen(a.text.data + at_a) + 1;
+        if (at_b < b.text.length)
+            at_b += strlen(b.text.data + at_b) + 1;
+    }
+    lines_done(&a);
+    lines_done(&b);
+    return changes ? DIFFERENT : SAME;
+}
+
+static int file_diff(const char *path, const char *name, const struct zone *old)
+{
+    struct zone next;
+    uint8_t *bytes = NULL;
+    size_t size;
+    int err = file_compile(path, name, old, &bytes, &size);
+    if (!err)
+        err = zone_open(bytes, size, &next);
+    int status = err ? TROUBLE : zones_diff(old, &next);
+    free(bytes);
+    return status;
 }
 
 int zone_served_diff(const char *data, const char *path, const char *name)
 {
-    enum { SAME, DIFFERENT, TROUBLE };
     char normal[DNAME_TEXT_MAX];
     struct mapped file;
-    struct zone old, next;
-    uint8_t *bytes = NULL;
-    size_t size;
+    struct zone old;
     if (!name_normal(name, normal) || !served_open(data, normal, &file, &old))
         return TROUBLE;
-    int err = next_compile(path, normal, &old, &bytes, &size);
-    if (!err)
-        err = zone_open(bytes, size, &next);
-    int status = err ? TROUBLE : zones_diff(&old, &next) ? DIFFERENT : SAME;
-    free(bytes);
+    int status = file_diff(path, normal, &old);
     mapped_close(&file);
+    return status;
+}
+
+int zone_files_diff(const char *old_path, const char *path, const char *name)
+{
+    char normal[DNAME_TEXT_MAX];
+    struct zone old;
+    uint8_t *bytes = NULL;
+    size_t size;
+    if (!name_normal(name, normal) || file_compile(old_path, normal, NULL, &bytes, &size))
+        return TROUBLE;
+    int status = zone_open(bytes, size, &old) ? TROUBLE : file_diff(path, normal, &old);
+    free(bytes);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* The part of `holdfast zone` that looks at what a node serves. */
+/* The part of `holdfast zone` that looks at what a node serves, and compares. */
 #pragma once
 
 /* Prints the zone as the newest plan in the node's folder has it. All three: the exit status. */
@@ -6,5 +6,7 @@ int zone_served_show(const char *data, const char *name);
 /* Prints what a master file would change: "- record" and "+ record". 0: nothing; 1: something;
  * 2: it could not be told. */
 int zone_served_diff(const char *data, const char *path, const char *name);
+/* The same of two master files. */
+int zone_files_diff(const char *old_path, const char *path, const char *name);
 /* Has the node read the zone's files again. */
 int zone_served_reload(const char *data, const char *name);
