@@ -19,6 +19,8 @@ enum {
     PUBLISH_RETRY_MS = 1000,
     LOOK_EVERY_MS = 1000, /* is what was published still on disk? */
     LOOK_FILES = 64,      /* of the store, in turn, each time */
+    LOOK_DAMAGED_MAX = 64,
+    REPAIR_EVERY_S = 30,
 };
 
 struct publication {
@@ -47,6 +49,10 @@ struct look {
     unsigned file_count;
     bool plan_lost;
     bool lost[LOOK_FILES]; /* of files */
+    /* What the name server found to be damaged, and is still as it found it. */
+    uint64_t damaged[LOOK_DAMAGED_MAX]; /* hashes of zones */
+    unsigned damaged_count;
+    usec_t repair_due; /* not before: what is wrong may come from what a zone is made of */
 };
 
 /* One zone that was made anew. */

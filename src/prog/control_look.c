@@ -4,8 +4,37 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "model/run_io.h"
 #include "prog/control.h"
+#include "seam/clock.h"
+#include "serve/dns/verified.h"
 #include <errno.h>
+#include <string.h>
+
+/* The name server looks at every byte and tells what it found (serve/dns/verified.h). */
+static void damage_look(struct look *l, const char *data)
+{
+    struct run_file f;
+    struct verified v;
+    size_t position = 0;
+    if (run_file_open(data, VERIFIED_NAME, false, &f))
+        return;
+    int err = verified_decode(f.map, f.size, 0, &v);
+    run_file_close(&f);
+    if (err) /* being written: the next look finds it whole */
+        return;
+    for (const struct verified_entry *e;
+         l->damaged_count < LOOK_DAMAGED_MAX && (e = verified_wrong_next(&v, &position));) {
+        struct mapped file;
+        struct disk_identity now;
+        if (store_map_identified(data, PLAN_FILE_ZONE, e->hash, &file, &now))
+            continue;
+        mapped_close(&file);
+        if (!memcmp(&now, &e->identity, sizeof now))
+            l->damaged[l->damaged_count++] = e->hash;
+    }
+    verified_done(&v);
+}
 
 static void look_work(uv_work_t *work)
 {
@@ -22,6 +51,8 @@ static void look_work(uv_work_t *work)
             mapped_close(&file);
         l->lost[i] = err == -ENOENT;
     }
+    l->damaged_count = 0;
+    damage_look(l, c->options->data);
 }
 
 /* A zone is made anew alone; what is no zone, or is one no longer, with all the rest. */
@@ -37,6 +68,23 @@ static void file_make(struct control *c, const struct plan_file *lost)
         control_reload(c, (struct reload_order){0}, NULL);
 }
 
+/* The name server takes the file as soon as it is another. */
+static void damaged_make(struct control *c, struct look *l)
+{
+    usec_t now = clock_now();
+    if (!l->damaged_count || now < l->repair_due)
+        return;
+    l->repair_due = now + REPAIR_EVERY_S * USEC_PER_SEC;
+    for (uint32_t i = 0; i < c->loaded->config->zone_count; i++)
+        for (unsigned k = 0; k < l->damaged_count; k++) {
+            if (c->loaded->zones[i].file.hash != l->damaged[k])
+                continue;
+            log_event(LOG_ERROR, "zone.repair", {"zone", LOG_S(c->loaded->config->zones[i].name)},
+                      {"reason", LOG_S("the name server found its compiled file damaged")});
+            control_zone_changed(c, i);
+        }
+}
+
 static void look_done(uv_work_t *work, int status)
 {
     struct look *l = work->data;
@@ -49,6 +97,7 @@ static void look_done(uv_work_t *work, int status)
             file_make(c, &l->files[i]);
         file_lost |= l->lost[i];
     }
+    damaged_make(c, l);
     if (!l->plan_lost && !file_lost)
         return;
     log_event(LOG_ERROR, "plan.lost", {"generation", LOG_U(l->generation)},

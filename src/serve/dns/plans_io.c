@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/snapshot_io.h"
 #include "model/stats.h"
+#include "seam/clock.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -38,16 +39,21 @@ static int store_get(void *context, const struct plan_file *file, struct served_
         store_map_identified(p->data, (enum plan_file_kind)file->kind, file->hash, &m, &identity);
     if (err)
         return err;
-    if (m.size <= COPIED_MAX)
-        return store_copy(&m, ret);
-    *ret = (struct served_bytes){.data = m.data, .size = m.size};
-    if (file->kind != PLAN_FILE_ZONE)
-        return 0;
-    enum verdict verdict = trust_verdict(&p->trust, file->hash, &identity);
+    bool zone = file->kind == PLAN_FILE_ZONE;
+    enum verdict verdict = zone ? trust_verdict(&p->trust, file->hash, &identity) : VERDICT_NONE;
     if (verdict == VERDICT_WRONG) {
         mapped_close(&m);
         return ERR_CHECKSUM;
     }
+    if (m.size <= COPIED_MAX) {
+        p->copied_hash = zone ? file->hash : 0;
+        p->copied = identity;
+        p->copied_ns = clock_wall() * 1000;
+        return store_copy(&m, ret);
+    }
+    *ret = (struct served_bytes){.data = m.data, .size = m.size};
+    if (!zone)
+        return 0;
     ret->trusted = verdict == VERDICT_RIGHT;
     ret->owner = trust_add(&p->trust, file->hash, &identity, m);
     return 0;
@@ -70,6 +76,8 @@ static void store_release(void *context, const struct served_bytes *bytes)
 static void store_opened(void *context, const struct served_bytes *bytes, int err)
 {
     struct plans *p = context;
+    if (err && !bytes->owner && bytes->size <= COPIED_MAX && p->copied_hash)
+        trust_copy_wrong(&p->trust, p->copied_hash, &p->copied, p->copied_ns);
     if (!bytes->owner || bytes->trusted)
         return;
     trust_checked(&p->trust, bytes->owner, err);

@@ -13,6 +13,10 @@ struct plans {
     struct stats_thread *stats;
     struct served_source source;
     struct trust trust;
+    /* The small file that was given last: whether it is right is told next. */
+    uint64_t copied_hash; /* 0 = none, or no zone */
+    struct disk_identity copied;
+    int64_t copied_ns; /* wall clock */
     /* Plans that were refused are told and counted once, not at every look; the oldest is
      * forgotten. */
     uint64_t refused[PLANS_REFUSED_MAX];

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 enum { NOT_DONE = 1, BOOT_ID_MAX = 64, YIELD_NICE = 19 };
-static const char list_name[] = "dns.verified";
 
 static int64_t wall_ns(void)
 {
@@ -44,7 +43,7 @@ static uint64_t origin_of(void)
 static void list_read(struct trust *t)
 {
     struct run_file f;
-    int err = t->origin ? run_file_open(t->data, list_name, false, &f) : ERR_MISSING;
+    int err = t->origin ? run_file_open(t->data, VERIFIED_NAME, false, &f) : ERR_MISSING;
     if (err)
         return;
     /* A copy: another name server may write in it while an upgrade lasts. */
@@ -68,7 +67,7 @@ static void list_write(struct trust *t)
     for (const struct trusted_file *file = t->due; file; file = file->next)
         verified_use(&t->list, file->hash);
     auto_free void *bytes = verified_encode(&t->list, t->origin, &size);
-    int err = t->origin ? run_file_grow(t->data, list_name, size, &f) : ERR_MISSING;
+    int err = t->origin ? run_file_grow(t->data, VERIFIED_NAME, size, &f) : ERR_MISSING;
     if (err) {
         if (!t->told)
             log_event(LOG_WARN, "verified.write", {"reason", LOG_S(err_text(err))},
@@ -192,6 +191,12 @@ void trust_checked(struct trust *t, struct trusted_file *f, int err)
     bool noted = verified_put(&t->list, f->hash, &f->identity, f->began_ns, verdict);
     bool again = !noted && !err && !verified_settled(&f->identity, f->began_ns);
     file_move(again ? &t->due : &t->resting, f);
+}
+
+void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity *identity,
+                      int64_t began_ns)
+{
+    (void)verified_put(&t->list, hash, identity, began_ns, VERDICT_WRONG);
 }
 
 void trust_remove(struct trust *t, struct trusted_file *f)

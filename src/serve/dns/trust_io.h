@@ -45,6 +45,9 @@ struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk
                                struct mapped file);
 /* It was, since then: 0, or what is wrong with it. */
 void trust_checked(struct trust *t, struct trusted_file *f, int err);
+/* A file that was copied, and checked since then, is damaged. */
+void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity *identity,
+                      int64_t began_ns);
 /* Waits for the thread where it has this file in its hands. */
 void trust_remove(struct trust *t, struct trusted_file *f);
 

@@ -77,6 +77,17 @@ bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity 
     return true;
 }
 
+const struct verified_entry *verified_wrong_next(const struct verified *v, size_t *position)
+{
+    size_t length;
+    const void *key;
+    void *entry;
+    while (map_next(&v->entries, position, &key, &length, &entry))
+        if (((struct verified_entry *)entry)->verdict == VERDICT_WRONG)
+            return entry;
+    return NULL;
+}
+
 void verified_use(struct verified *v, uint64_t hash)
 {
     struct verified_entry *e = map_get(&v->entries, &hash, sizeof hash);

@@ -7,7 +7,8 @@
  * the check began that it might have changed within a tick of the clock. What another program
  * verified, or the same one before the last boot, counts for nothing.
  *
- * The list lives in DATA/run/dns.verified, which the name server alone writes. It is no source of
+ * The list lives in DATA/run/dns.verified, which the name server alone writes; control reads in it
+ * which files are wrong, and makes them again. It is no source of
  * truth: whatever is wrong with it, it is empty, and a start costs what it costs without one. */
 #pragma once
 
@@ -15,6 +16,8 @@
 #include "base/map.h"
 #include "seam/disk.h"
 #include <stdbool.h>
+
+#define VERIFIED_NAME "dns.verified" /* in DATA/run */
 
 enum verdict { VERDICT_NONE, VERDICT_RIGHT, VERDICT_WRONG };
 enum {
@@ -50,6 +53,8 @@ pure_function enum verdict verified_find(const struct verified *v, uint64_t hash
 bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity *identity,
                   int64_t began_ns, enum verdict verdict);
 pure_function bool verified_settled(const struct disk_identity *identity, int64_t now_ns);
+/* Walks what was found wrong: start with *position = 0; NULL at the end. */
+const struct verified_entry *verified_wrong_next(const struct verified *v, size_t *position);
 /* Keeps what is known of it in the next verified_encode(). */
 void verified_use(struct verified *v, uint64_t hash);
 

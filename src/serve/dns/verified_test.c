@@ -72,6 +72,9 @@ START_TEST(test_written_and_read)
     ck_assert_int_eq(verified_find(&back, 1, &a), VERDICT_RIGHT);
     ck_assert_int_eq(verified_find(&back, 2, &b), VERDICT_NONE); /* nobody uses it any more */
     ck_assert_int_eq(verified_find(&back, 3, &c), VERDICT_WRONG);
+    size_t position = 0;
+    ck_assert_uint_eq(verified_wrong_next(&back, &position)->hash, 3);
+    ck_assert_ptr_null(verified_wrong_next(&back, &position));
     verified_done(&back);
 
     /* another boot, another program; whoever only wants to know */
