@@ -26,7 +26,7 @@ dns:
   tls: {listen: ["%ADDRESS%:8530"], certificate: tls.pem, key: tls.key%MORE%}
 %DNSMORE%tell: {listen: ["%TELL%"]}
 zones:
-  - {name: example.com, file: example.com.zone}
+  - {name: example.com, file: example.com.zone, transfer: {allow: 127.0.0.0/8}}
 """
 
 
@@ -323,3 +323,11 @@ def test_answers_of_a_silent_control_say_so(nodes, issuer):  # noqa: F811
     finally:
         os.kill(node.pid("control"), signal.SIGCONT)
     assert wait_for(lambda: not stale("api.example.com"), 6)
+
+
+def test_transfers_over_tls(nodes, issuer):  # noqa: F811
+    """RFC 9103: the whole zone, and nothing of it in clear; queries on the same connection go on."""
+    big = ZONE + "\n".join(f"host-{i} TXT \"{'x' * 200}\"" for i in range(3000)) + "\n"
+    node = start(nodes, issuer, zones={"example.com.zone": big})
+    out = kdig(node, "+tls", f"+tls-ca={issuer.ca}", "+tls-hostname=ns.example.com", "AXFR", "example.com")
+    assert out.count("TXT") == 3000 and "host-2999" in out and out.count("SOA") == 2, out[-500:]

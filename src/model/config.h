@@ -29,6 +29,7 @@ enum {
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
+    CONFIG_PROXIES_MAX = 64, /* networks of proxies */
     CONFIG_HEADERS_MAX = 32, /* of one check */
     CONFIG_LABEL_MAX = 63,   /* node, endpoint, region... */
     CONFIG_PATH_MAX = 4096,
@@ -61,6 +62,15 @@ struct config_tls {
     uint32_t listen_count;
     const char *certificate, *key; /* files, PEM */
     unsigned clients, handshakes;  /* most connections; new ones a second */
+};
+
+/* Listeners behind proxies, which say who asks (PROXY protocol). Where there are any, somebody is
+ * trusted. */
+struct config_proxy {
+    struct config_listen *listen;
+    uint32_t listen_count;
+    struct ip_prefix *from;
+    uint32_t from_count;
 };
 
 /* How a zone is signed (doc/dnssec.md). */
@@ -250,6 +260,7 @@ struct config {
     bool dns_client_subnet; /* RFC 7871; default true */
     struct config_tcp dns_tcp;
     struct config_tls dns_tls;
+    struct config_proxy dns_proxy;
     struct config_answers dns_answers;
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;

@@ -17,15 +17,19 @@ static const struct config_listen *listen_number(const struct config *c, uint32_
     if (i < c->dns_listen_count)
         return &c->dns_listen[i];
     i -= c->dns_listen_count;
-    return i < c->dns_tls.listen_count ? &c->dns_tls.listen[i]
-                                       : &c->tell_listen[i - c->dns_tls.listen_count];
+    if (i < c->dns_tls.listen_count)
+        return &c->dns_tls.listen[i];
+    i -= c->dns_tls.listen_count;
+    return i < c->dns_proxy.listen_count ? &c->dns_proxy.listen[i]
+                                         : &c->tell_listen[i - c->dns_proxy.listen_count];
 }
 
 /* Two listeners on one port: of one list, or of two, which all take TCP. */
 static void listens_check(struct linking *l)
 {
     struct config *c = l->config;
-    uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->tell_listen_count;
+    uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count +
+                     c->tell_listen_count;
     char text[IP_PORT_TEXT_MAX];
     for (uint32_t i = 1; i < total; i++) {
         const struct config_listen *a = listen_number(c, i);

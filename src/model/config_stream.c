@@ -58,6 +58,43 @@ const struct shape shape_tls = {"dns_tls", "tls", tls_keys, array_length(tls_key
                                 .help = "DNS over TLS (RFC 7858), and zone transfers over it (RFC "
                                         "9103)."};
 
+static const struct list_of networks = {
+    .element = {.name = "network", .type = &type_prefix, .offset = AT(draft_prefix, prefix)},
+    .size = sizeof(struct draft_prefix),
+    .headed = true,
+    .alone = true};
+
+static const struct key proxy_keys[] = {
+    {"listen", &type_list, AT(draft_root, dns.proxy.listen), .max = CONFIG_LISTENS_MAX,
+     .detail = &listens, .standard = "[]",
+     .help = "where proxies pass queries on, over UDP and TCP, each behind a header that says who "
+             "asks; nothing else is taken there"},
+    {"from", &type_list, AT(draft_root, dns.proxy.from), .max = CONFIG_PROXIES_MAX,
+     .detail = &networks, .standard = "[]", .help = "the networks of proxies that are believed"},
+};
+
+const struct shape shape_proxy = {
+    "dns_proxy", "proxy", proxy_keys, array_length(proxy_keys),
+    .help = "Queries behind the PROXY protocol, version 2, as dnsdist and others send it."};
+
+/* Nobody is believed by mistake, and nobody listens for nobody. */
+static void proxy_fill(struct linking *l)
+{
+    const struct list *from = &l->root->dns.proxy.from;
+    struct config_proxy *p = &l->config->dns_proxy;
+    const struct draft_prefix *drafts = from->items;
+    p->listen = link_listens(l, &l->root->dns.proxy.listen, &p->listen_count);
+    p->from_count = from->count;
+    p->from = arena_new(l->reading->keep, from->count + (size_t)1, sizeof *p->from);
+    for (uint32_t i = 0; i < from->count; i++)
+        p->from[i] = drafts[i].prefix;
+    if (p->listen_count && !p->from_count) {
+        const struct draft_listen *first = l->root->dns.proxy.listen.items;
+        problem_add(l->reading->problems, first->head.node->place,
+                    "no proxy is believed here; name their networks: from: [192.0.2.0/24]");
+    }
+}
+
 /* A certificate where there is somebody to show it to, and its key. */
 static void tls_check(struct linking *l)
 {
@@ -86,4 +123,5 @@ void link_streams(struct linking *l)
     c->dns_tls.handshakes = root->dns.tls.handshakes;
     c->dns_tls.listen = link_listens(l, &root->dns.tls.listen, &c->dns_tls.listen_count);
     tls_check(l);
+    proxy_fill(l);
 }

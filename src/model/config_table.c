@@ -49,6 +49,8 @@ static const struct key dns_keys[] = {
      .help = "use the client's network where the resolver tells it (RFC 7871)"},
     {"tcp", &type_mapping, 0, .detail = &shape_tcp, .standard = "{}", .help = "limits over TCP"},
     {"tls", &type_mapping, 0, .detail = &shape_tls, .standard = "{}", .help = "DNS over TLS"},
+    {"proxy", &type_mapping, 0, .detail = &shape_proxy, .standard = "{}",
+     .help = "queries that proxies pass on"},
     {"nsid", &type_nsid, AT(draft_root, dns.answers.nsid),
      .help = "what this node calls itself to clients that ask with NSID (RFC 5001); nothing "
              "without"},
@@ -373,5 +375,5 @@ const struct shape *const config_shapes[] = {
     &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
     &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
     &shape_dnssec, &shape_transfer, &shape_tsig,     &shape_chaos,     &shape_cookies,
-    &shape_rrl,    &shape_tls};
+    &shape_rrl,    &shape_tls,      &shape_proxy};
 const size_t config_shape_count = LENGTH(config_shapes);

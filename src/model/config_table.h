@@ -146,6 +146,10 @@ struct draft_root {
             const char *certificate, *key;
             unsigned clients, handshakes;
         } tls;
+        struct {
+            struct list listen; /* struct draft_listen */
+            struct list from;   /* struct draft_prefix */
+        } proxy;
         struct config_answers answers;
     } dns;
     struct {
@@ -162,7 +166,7 @@ struct draft_root {
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
     shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl, shape_tcp,
-    shape_tls;
+    shape_tls, shape_proxy;
 extern const struct names_of tsigs;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];

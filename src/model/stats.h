@@ -58,6 +58,8 @@
       "Messages whose signature (TSIG) did not pass.")                                          \
     X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                           \
       "Responses that the kernel did not take.")                                                \
+    X(DNS_PROXY_REFUSED, "holdfast_dns_proxy_refused_total", "", counter,                       \
+      "Datagrams and connections that did not come from a trusted proxy with a good header.")   \
     X(DNS_STALE, "holdfast_dns_stale", "", gauge,                                               \
       "1 while control has been silent for so long that steered answers are called stale.")     \
     X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")      \

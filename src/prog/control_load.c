@@ -66,6 +66,13 @@ static void settings_append(struct text *out, const struct config *c)
                  tcp->client_v4, tcp->client_v6, (long long)tcp->idle, (long long)tcp->patience,
                  tcp->memory_mib);
     listens_append(out, "dns.tls.listen", c->dns_tls.listen, c->dns_tls.listen_count);
+    listens_append(out, "dns.proxy.listen", c->dns_proxy.listen, c->dns_proxy.listen_count);
+    text_append(out, "dns.proxy.from");
+    for (uint32_t i = 0; i < c->dns_proxy.from_count; i++) {
+        char prefix[IP_PREFIX_TEXT_MAX];
+        text_appendf(out, " %s", ip_prefix_format(&c->dns_proxy.from[i], prefix));
+    }
+    text_append(out, "\n");
     text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
                  c->dns_tls.clients, c->dns_tls.handshakes);
     const struct config_answers *a = &c->dns_answers;

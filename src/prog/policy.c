@@ -59,6 +59,9 @@ static void policy_make(const struct config *c, struct query_policy *ret)
     ret->limit_rate = a->rrl_rate;
     ret->limit_slip = a->rrl_slip;
     ret->limit_size = a->rrl_table;
+    for (; ret->proxy_count < c->dns_proxy.from_count && ret->proxy_count < POLICY_PROXIES_MAX;
+         ret->proxy_count++)
+        ret->proxies[ret->proxy_count] = c->dns_proxy.from[ret->proxy_count];
     text_copy(ret->version, a->version);
     text_copy(ret->id, a->id);
     if (a->nsid && !strncmp(a->nsid, "0x", 2)) {

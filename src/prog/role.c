@@ -89,6 +89,12 @@ static void option_apply(struct role_options *o, int option, const char *value)
     case 's':
         o->udp_size = number_parse(value);
         break;
+    case 'p':
+        o->proxy_udp_count = number_parse(value);
+        break;
+    case 'q':
+        o->proxy_tcp_count = number_parse(value);
+        break;
     case 'L':
         o->tls_count = number_parse(value);
         break;
@@ -122,6 +128,8 @@ static const struct option role_option_list[] = {
     {"threads", required_argument, NULL, 't'},
     {"udp-size", required_argument, NULL, 's'},
     {"tls", required_argument, NULL, 'L'},
+    {"proxy-udp", required_argument, NULL, 'p'},
+    {"proxy-tcp", required_argument, NULL, 'q'},
     {"client-subnet", required_argument, NULL, 'S'},
     {"policy-fd", required_argument, NULL, 'P'},
     {"log-level", required_argument, NULL, 'l'},

@@ -35,6 +35,8 @@ int role_dns(const struct role_options *o)
         .tcp_fds = o->tcp_fds,
         .tcp_count = o->tcp_count,
         .tls_count = o->tls_count,
+        .proxy_udp_count = o->proxy_udp_count,
+        .proxy_tcp_count = o->proxy_tcp_count,
         .xdp = o->xdp_sockets,
         .xdp_count = o->xdp_socket_count,
         .xdp_release_fd = o->xdp_release_fd,

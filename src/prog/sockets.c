@@ -85,20 +85,35 @@ static int sockets_tls(const struct config *c, unsigned threads, struct handover
     return 0;
 }
 
-int sockets_dns(const struct config *c, unsigned threads, struct handover *before,
-                struct role_options *dns)
+/* Over UDP and TCP. */
+static int sockets_both(const struct config *c, const struct config_listen *listens, uint32_t count,
+                        const char *what, unsigned threads, struct handover *before,
+                        struct role_options *dns)
 {
-    for (uint32_t i = 0; i < c->dns_listen_count; i++) {
-        const struct config_listen *l = &c->dns_listen[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct config_listen *l = &listens[i];
         int err = is_held(l, before->udp_fds, before->udp_count) ? 0 : port_probe(l, true);
         for (unsigned t = 0; !err && t < threads; t++) {
             err = udp_one(l, before, dns);
             err = err ? err : tcp_one(l, before, dns);
         }
         if (err)
-            return listen_problem(c, l, "dns", err);
+            return listen_problem(c, l, what, err);
     }
-    return sockets_tls(c, threads, before, dns);
+    return 0;
+}
+
+int sockets_dns(const struct config *c, unsigned threads, struct handover *before,
+                struct role_options *dns)
+{
+    int err = sockets_both(c, c->dns_listen, c->dns_listen_count, "dns", threads, before, dns);
+    unsigned udp = dns->udp_count, tcp = dns->tcp_count;
+    err = err ? err
+              : sockets_both(c, c->dns_proxy.listen, c->dns_proxy.listen_count, "dns.proxy",
+                             threads, before, dns);
+    dns->proxy_udp_count = dns->udp_count - udp;
+    dns->proxy_tcp_count = dns->tcp_count - tcp;
+    return err ? err : sockets_tls(c, threads, before, dns);
 }
 
 int sockets_tell(const struct config *c, struct handover *before, struct role_options *tell)

@@ -100,6 +100,8 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--threads", o->threads);
     argument_add_number(a, "--udp-size", o->udp_size);
     argument_add_number(a, "--tls", o->tls_count);
+    argument_add_number(a, "--proxy-udp", o->proxy_udp_count);
+    argument_add_number(a, "--proxy-tcp", o->proxy_tcp_count);
     argument_add_number(a, "--client-subnet", o->client_subnet);
     if (o->policy_fd >= 0)
         argument_add_number(a, "--policy-fd", o->policy_fd);

@@ -218,6 +218,14 @@ static uint64_t account_of(const struct query *q, const struct answer *a)
     return q->account;
 }
 
+void extra_limit_prepare(const struct query *q, const struct query_context *ctx)
+{
+    if (q->client->tcp)
+        return;
+    struct ip client = extra_client(q->client);
+    limit_prefetch(ctx->limit, limit_key(&client, q->hash));
+}
+
 enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
                                const struct answer *a)
 {

@@ -53,6 +53,8 @@ size_t extra_padding(const struct query *q, size_t total, size_t most);
 /* A refused query of class CH: answered where the operator wants that (RFC 4892). */
 void extra_chaos(const struct query *q, const struct query_context *ctx, struct answer *a);
 
+/* Asks for the memory that extra_limit() will read of a name that is there. */
+void extra_limit_prepare(const struct query *q, const struct query_context *ctx);
 /* May a response that is all but written be sent? Streams and good cookies are never limited. */
 enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
                                const struct answer *a);

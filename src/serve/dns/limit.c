@@ -63,6 +63,11 @@ static struct entry *entry_of(struct limit *l, uint64_t key)
     return least;
 }
 
+void limit_prefetch(const struct limit *l, uint64_t key)
+{
+    __builtin_prefetch(l->entries + (key & l->mask) * WAYS, 1);
+}
+
 enum limit_verdict limit_take(struct limit *l, uint64_t key, usec_t now)
 {
     struct entry *e = entry_of(l, key);

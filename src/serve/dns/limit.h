@@ -27,4 +27,6 @@ void limit_free(struct limit *l);
 
 /* The pair's key: the client's /24 or /56, and what is answered. */
 pure_function uint64_t limit_key(const struct ip *client, uint64_t answer);
+/* Asks for the memory that limit_take() of this key will read. */
+void limit_prefetch(const struct limit *l, uint64_t key);
 enum limit_verdict limit_take(struct limit *l, uint64_t key, usec_t now);

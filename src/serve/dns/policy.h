@@ -2,6 +2,7 @@
  * the process lives. */
 #pragma once
 
+#include "base/ip.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@ enum {
     POLICY_TEXT_MAX = 255,   /* one character-string */
     POLICY_SECRETS_MAX = 2,  /* the newest, and the one before */
     POLICY_SECRET_SIZE = 16, /* a SipHash key */
+    POLICY_PROXIES_MAX = 64,
 };
 
 struct query_policy {
@@ -24,6 +26,8 @@ struct query_policy {
     uint64_t
         stale_after; /* control silent for so many us: steered answers are called stale; 0: never */
     bool cookie_required; /* BADCOOKIE over UDP to who sends one that is not good */
+    struct ip_prefix proxies[POLICY_PROXIES_MAX]; /* who is believed about who asks */
+    uint32_t proxy_count;
     /* Response rate limiting: responses a second to one network for one name, over all threads. */
     uint32_t limit_rate; /* 0: off */
     uint32_t limit_slip; /* one in so many that are held back is sent truncated; 0: none */

@@ -45,6 +45,8 @@ void query_prepare(struct query *q, const struct query_context *ctx, const struc
     query_parse(q, ctx);
     if (likely(q->course == QUERY_GO))
         zone_prepare(q);
+    if (unlikely(ctx->limit) && q->course == QUERY_GO)
+        extra_limit_prepare(q, ctx);
 }
 
 void query_locate(const struct query *q)

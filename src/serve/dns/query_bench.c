@@ -1,7 +1,7 @@
 /* The query path alone, without the kernel: nanoseconds a query over a zone of 100,000 names in
  * random order, in batches as the UDP worker makes them, and one by one.
  *
- *   query_bench [NAMES] */
+ *   query_bench [NAMES [ENTRIES]]: ENTRIES of a rate limit */
 #include "serve/dns/query_ask.h"
 #include <stdio.h>
 #include <time.h>
@@ -94,6 +94,10 @@ int main(int argc, char **argv)
     b.jobs = mem_new(BATCH, sizeof(struct query));
     b.responses = mem_new(BATCH, 1344);
     zone_make(b.r, names);
+    if (argc > 2) { /* entries of a rate limit that holds nothing back */
+        b.r->ctx.limit = limit_new(1000000, 2, (uint32_t)strtoul(argv[2], NULL, 10));
+        b.r->ctx.now = USEC_PER_HOUR;
+    }
     printf("%u names; ns a query (best of %d): batches of %d, batches of 4, one by one\n", names,
            ROUNDS, BATCH);
     for (size_t i = 0; i < array_length(cases); i++) {
@@ -101,6 +105,7 @@ int main(int argc, char **argv)
         printf("%-20s %6.0f %6.0f %6.0f\n", cases[i].what, batches_ns(&b, BATCH), batches_ns(&b, 4),
                batches_ns(&b, 1));
     }
+    limit_free(b.r->ctx.limit);
     free(b.wires);
     free(b.lengths);
     free(b.jobs);

@@ -188,7 +188,7 @@ static uint64_t wall_seconds(void)
     return (uint64_t)(clock_wall() / USEC_PER_SEC);
 }
 
-static void worker_init(struct server *s, const int *fds, unsigned fd_count)
+static unsigned worker_init(struct server *s, const int *fds, unsigned fd_count)
 {
     const struct dns_server_options *o = s->options;
     unsigned slot = s->worker_count++;
@@ -208,6 +208,7 @@ static void worker_init(struct server *s, const int *fds, unsigned fd_count)
                 .policy = o->policy},
     };
     reclaim_leave(&s->reclaim, slot);
+    return slot;
 }
 
 /* Senders' ports are random, so that a flood, and what is not one, comes to all threads alike: each
@@ -234,15 +235,15 @@ static struct stream_limits limits_share(const struct stream_limits *all, unsign
 /* Listeners in equal runs over the threads of a kind; TLS has threads of its own, so that
  * handshakes delay nobody else's queries. */
 static void streams_init(struct server *s, const int *fds, unsigned count,
-                         const struct stream_limits *limits, struct tls_keep *tls)
+                         const struct stream_limits *limits, struct tls_keep *tls, bool proxied)
 {
     unsigned threads = s->options->threads < count ? s->options->threads : count;
     if (count && !threads)
         threads = 1;
     for (unsigned i = 0, first = 0; i < threads; i++) {
         unsigned end = count * (i + 1) / threads;
-        worker_init(s, fds + first, end - first);
-        struct worker *w = &s->workers[s->worker_count - 1];
+        struct worker *w = &s->workers[worker_init(s, fds + first, end - first)];
+        w->proxied = proxied;
         w->limits = limits_share(limits, threads);
         w->census = s->census;
         w->tls = tls;
@@ -254,11 +255,12 @@ static void tcp_workers_init(struct server *s)
 {
     const struct dns_server_options *o = s->options;
     const struct stream_limits *l = &o->tcp;
-    unsigned plain = o->tcp_count - o->tls_count;
+    unsigned plain = o->tcp_count - o->tls_count - o->proxy_tcp_count;
     if (l->clients_each)
-        s->census = census_new(l->clients + o->tls.clients, l->clients_each, l->client_v4,
+        s->census = census_new(2 * l->clients + o->tls.clients, l->clients_each, l->client_v4,
                                l->client_v6, entropy_u64());
-    streams_init(s, o->tcp_fds, plain, l, NULL);
+    streams_init(s, o->tcp_fds, plain, l, NULL, false);
+    streams_init(s, o->tcp_fds + plain, o->proxy_tcp_count, l, NULL, true);
     if (!o->tls_count)
         return;
     if (o->ticket_secret)
@@ -266,7 +268,7 @@ static void tcp_workers_init(struct server *s)
     s->tickets.wall = wall_seconds;
     s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, s->stats);
     tls_keep_look(s->tls);
-    streams_init(s, o->tcp_fds + plain, o->tls_count, &o->tls, s->tls);
+    streams_init(s, o->tcp_fds + plain + o->proxy_tcp_count, o->tls_count, &o->tls, s->tls, false);
 }
 
 static void *(*worker_body(const struct server *s, unsigned i))(void *)
@@ -310,7 +312,8 @@ static int server_open(struct server *s)
     unsigned most = o->udp_count + o->xdp_count + o->tcp_count;
     struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: it shall interrupt */
     if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN) ||
-        o->tls_count > o->tcp_count)
+        o->tls_count + o->proxy_tcp_count > o->tcp_count || o->proxy_udp_count > o->udp_count ||
+        (!o->policy && o->proxy_udp_count + o->proxy_tcp_count)) /* else anybody were believed */
         return ERR_INVALID;
     if (sigaction(WAKE_SIGNAL, &action, NULL) < 0)
         return -errno;
@@ -321,10 +324,10 @@ static int server_open(struct server *s)
                        (most + 1) * sizeof *s->reclaim.slots))
         return -ENOMEM;
     for (unsigned i = 0; i < o->udp_count; i++)
-        worker_init(s, &o->udp_fds[i], 1);
+        s->workers[worker_init(s, &o->udp_fds[i], 1)].proxied =
+            i >= o->udp_count - o->proxy_udp_count;
     for (unsigned i = 0; i < o->xdp_count; i++) {
-        worker_init(s, NULL, 0);
-        s->workers[s->worker_count - 1].xdp = o->xdp[i];
+        s->workers[worker_init(s, NULL, 0)].xdp = o->xdp[i];
     }
     limits_init(s);
     tcp_workers_init(s);

@@ -13,6 +13,8 @@ struct dns_server_options {
     unsigned udp_count;
     const int *tcp_fds; /* listening sockets; made non-blocking; the last tls_count are for TLS */
     unsigned tcp_count, tls_count;
+    /* Behind proxies: the last of udp_fds, and of tcp_fds those before TLS. */
+    unsigned proxy_udp_count, proxy_tcp_count;
     struct xdp_socket *const *xdp; /* queues with raw packets; may be none */
     unsigned xdp_count;
     int xdp_release_fd;                /* readable: leave the queues, go on with the sockets */

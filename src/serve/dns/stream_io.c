@@ -17,7 +17,9 @@
 #include "seam/clock.h"
 #include "seam/net.h"
 #include "serve/dns/owed.h"
+#include "serve/dns/proxied.h"
 #include "serve/dns/tls_stream_io.h"
+#include "wire/proxy2.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -101,7 +103,7 @@ static void stream_close(struct stream *s)
     stream_unlink(s);
     if (s->owed)
         owed_forget(&t->owed, s);
-    if (t->setup.census)
+    if (s->counted)
         census_leave(t->setup.census, &s->client);
     t->memory -= s->charged;
     tls_stream_free(s->tls);
@@ -167,33 +169,44 @@ static void memory_bound(struct streams *t)
 }
 
 /* Each client has its bound, so that what it opens drives nobody else out. */
-static bool client_admit(struct streams *t, const struct sockaddr_storage *from, struct ip *ret)
+static bool client_count(struct stream *s)
 {
-    uint16_t port;
-    if (net_ip_of((const struct sockaddr *)from, ret, &port))
-        return false;
-    if (!t->setup.census || census_enter(t->setup.census, ret))
+    struct streams *t = s->streams;
+    s->counted = t->setup.census && census_enter(t->setup.census, &s->client);
+    if (t->setup.census && !s->counted)
+        stats_add(t->setup.stats, DNS_CLOSED_EACH, 1);
+    return s->counted || !t->setup.census;
+}
+
+/* Of a proxy's connection nothing is known but the proxy, which has to be one. */
+static bool client_admit(struct stream *s)
+{
+    struct streams *t = s->streams;
+    s->preamble = t->setup.proxies;
+    if (!s->preamble)
+        return client_count(s);
+    if (proxied_trusts(t->setup.proxies, &s->client))
         return true;
-    stats_add(t->setup.stats, DNS_CLOSED_EACH, 1);
+    stats_add(t->setup.stats, DNS_PROXY_REFUSED, 1);
     return false;
 }
 
 static void stream_open(struct streams *t, int fd, const struct sockaddr_storage *from)
 {
-    struct ip client = {.family = IP_V4};
-    if (!client_admit(t, from, &client)) {
+    struct stream *s = mem_new(1, sizeof *s);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
+    uint16_t port;
+    s->streams = t;
+    s->fd = fd;
+    s->interest = EPOLLIN;
+    s->active = t->now;
+    if (net_ip_of((const struct sockaddr *)from, &s->client, &port) || !client_admit(s)) {
         close(fd);
+        free(s);
         return;
     }
     if (t->count >= t->setup.limits.clients)
         room_make(t);
-    struct stream *s = mem_new(1, sizeof *s);
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-    s->streams = t;
-    s->fd = fd;
-    s->client = client;
-    s->interest = EPOLLIN;
-    s->active = t->now;
     stream_link(s, STREAM_FRESH);
     t->count++;
     if (t->setup.limits.handshakes)
@@ -361,11 +374,35 @@ static void rest_keep(struct stream *s, const uint8_t *data, size_t length)
     s->in_length = length;
 }
 
+/* The header of a proxy, which comes first; returns its length, 0 while it is not whole. */
+static size_t preamble_hear(struct stream *s, const uint8_t *data, size_t length)
+{
+    struct streams *t = s->streams;
+    struct proxy2 header;
+    int err = proxy2_parse(data, length, &header);
+    if (err == ERR_TRUNCATED)
+        return 0;
+    s->preamble = false;
+    if (!err && header.speaks_for)
+        s->client = header.client;
+    if (!err && client_count(s))
+        return header.length;
+    if (err)
+        stats_add(t->setup.stats, DNS_PROXY_REFUSED, 1);
+    stream_close(s);
+    return 0;
+}
+
 /* All that can be heard now of what was read and kept; `data` is in t->read. */
 static void stream_hear(struct stream *s, const uint8_t *data, size_t length)
 {
     const struct stream_speaker *speaker = &s->streams->setup.speaker;
-    while (length && !s->closed && !s->out && !s->held) {
+    if (s->preamble) {
+        size_t header = preamble_hear(s, data, length);
+        data += header;
+        length -= header;
+    }
+    while (length && !s->preamble && !s->closed && !s->out && !s->held) {
         size_t used = speaker->heard(speaker->context, s, data, length);
         invariant(used <= length);
         if (!used)

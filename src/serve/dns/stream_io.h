@@ -8,6 +8,7 @@
 #include "model/stats.h"
 #include "serve/dns/census.h"
 #include "serve/dns/mailbox_io.h"
+#include "serve/dns/policy.h"
 #include "serve/dns/stream_limits.h"
 #include "serve/dns/tls_keep_io.h"
 #include <stdbool.h>
@@ -36,6 +37,8 @@ struct stream {
     int fd;
     enum stream_rank rank;
     uint32_t interest; /* epoll's */
+    bool counted;      /* in the census */
+    bool preamble;     /* a proxy has to say first for whom it speaks */
     bool closed;       /* unlinked; freed after the events of this turn */
     bool ended;        /* the client sends no more: closes once all is sent */
     bool held;         /* nothing is heard for now */
@@ -65,9 +68,11 @@ struct stream_speaker {
 struct stream_setup {
     const int *fds; /* listeners: the caller's; made non-blocking */
     unsigned fd_count;
-    struct stream_limits limits; /* of this thread */
-    struct census *census;       /* of all threads; NULL: nobody is counted */
-    struct tls_keep *tls;        /* all streams speak TLS; NULL: none does */
+    struct stream_limits limits;        /* of this thread */
+    struct census *census;              /* of all threads; NULL: nobody is counted */
+    struct tls_keep *tls;               /* all streams speak TLS; NULL: none does */
+    const struct query_policy *proxies; /* who may speak for others, and has to say for whom; NULL:
+                                           nobody has to */
     struct stats_thread *stats;
     struct stream_speaker speaker;
 };

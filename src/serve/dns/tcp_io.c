@@ -157,6 +157,7 @@ void *tcp_worker_run(void *worker)
         .limits = t.w->limits,
         .census = t.w->census,
         .tls = t.w->tls,
+        .proxies = t.w->proxied ? t.w->ctx.policy : NULL,
         .stats = t.w->ctx.stats,
         .speaker = {&t, queries_answer, transfer_pump, stream_forget},
     };

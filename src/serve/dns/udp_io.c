@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "seam/net.h"
+#include "serve/dns/proxied.h"
 #include "serve/dns/worker_io.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,6 +36,7 @@ struct udp_batch {
     union udp_address addresses[UDP_BATCH];
     struct udp_control control[UDP_BATCH];
     struct query_client clients[UDP_BATCH];
+    struct ip proxied[UDP_BATCH]; /* for whom proxies speak */
     bool any_address; /* bound to no address: answers leave from where queries came to */
     uint8_t *queries, *responses;
     size_t response_size, response_stride;
@@ -91,6 +93,24 @@ static void control_turn(struct msghdr *m)
     }
 }
 
+/* The query behind a proxy's header, and whose it is; none where there is no such header, or nobody
+ * trusts who sent it. */
+static struct bytes proxied_query(struct udp_batch *b, const struct worker *w, unsigned i)
+{
+    struct bytes query = {b->in[i].iov_base, b->received[i].msg_len};
+    struct ip peer = {0};
+    uint16_t port;
+    int err = net_ip_of(&b->addresses[i].any, &peer, &port);
+    size_t header =
+        err ? 0 : proxied_header(w->ctx.policy, &peer, query.data, query.length, &b->proxied[i]);
+    if (!header) {
+        stats_add(w->ctx.stats, DNS_PROXY_REFUSED, 1);
+        return (struct bytes){query.data, 0};
+    }
+    b->clients[i] = (struct query_client){b->proxied[i].bytes, b->proxied[i].family, false};
+    return (struct bytes){query.data + header, query.length - header};
+}
+
 static void batch_prepare(struct udp_batch *b, const struct worker *w, const struct served *s,
                           unsigned count)
 {
@@ -101,7 +121,10 @@ static void batch_prepare(struct udp_batch *b, const struct worker *w, const str
             *c = (struct query_client){from->v6.sin6_addr.s6_addr, IP_V6, false};
         else
             *c = (struct query_client){(const uint8_t *)&from->v4.sin_addr, IP_V4, false};
-        query_prepare(&b->jobs[i], &w->ctx, s, b->in[i].iov_base, b->received[i].msg_len, c);
+        struct bytes query = {b->in[i].iov_base, b->received[i].msg_len};
+        if (unlikely(w->proxied))
+            query = proxied_query(b, w, i);
+        query_prepare(&b->jobs[i], &w->ctx, s, query.data, query.length, c);
     }
     for (unsigned i = 0; i < count; i++)
         query_locate(&b->jobs[i]);

@@ -22,6 +22,7 @@ struct worker {
     struct stream_limits limits; /* TCP, TLS: of this thread */
     struct census *census;       /* TCP, TLS: of all threads */
     struct tls_keep *tls;        /* TLS: what it shows */
+    bool proxied;                /* UDP, TCP: a header says who asks */
     struct xdp_socket *xdp;      /* XDP: its queue */
     struct query_context ctx;
     pthread_t thread;
