@@ -26,7 +26,7 @@ dns:
   tls: {listen: ["%ADDRESS%:8530"], certificate: tls.pem, key: tls.key%MORE%}
 %DNSMORE%tell: {listen: ["%TELL%"]}
 zones:
-  - {name: example.com, file: example.com.zone, transfer: {allow: 127.0.0.0/8}}
+  - {name: example.com, file: example.com.zone, transfer: {allow: 127.0.0.0/8%TRANSFER%}}
 """
 
 
@@ -76,8 +76,8 @@ def put(node, pair):
         aside.rename(node.folder / name)
 
 
-def start(nodes, issuer, more="", dns_more="", zones=None, pair=None, service=""):  # noqa: F811
-    text = CONFIG.replace("%MORE%", more).replace("%DNSMORE%", dns_more) + service
+def start(nodes, issuer, more="", dns_more="", zones=None, pair=None, service="", transfer=""):  # noqa: F811
+    text = CONFIG.replace("%MORE%", more).replace("%DNSMORE%", dns_more).replace("%TRANSFER%", transfer) + service
     node = nodes(text, zones or {"example.com.zone": ZONE})
     node.write(text.replace("%ADDRESS%", node.address))
     put(node, pair or issuer.issue())
@@ -331,3 +331,10 @@ def test_transfers_over_tls(nodes, issuer):  # noqa: F811
     node = start(nodes, issuer, zones={"example.com.zone": big})
     out = kdig(node, "+tls", f"+tls-ca={issuer.ca}", "+tls-hostname=ns.example.com", "AXFR", "example.com")
     assert out.count("TXT") == 3000 and "host-2999" in out and out.count("SOA") == 2, out[-500:]
+
+
+def test_transfers_over_tls_alone(nodes, issuer):  # noqa: F811
+    node = start(nodes, issuer, transfer=", tls_only: true")
+    assert "192.0.2.80" not in kdig(node, "AXFR", "example.com", port=DNS_PORT)
+    assert wait_for(lambda: node.metric("holdfast_dns_transfers_total", 'result="refused"') == 1)
+    assert "192.0.2.80" in kdig(node, "+tls", "AXFR", "example.com")

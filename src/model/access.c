@@ -20,7 +20,7 @@ static void u64_write(struct writer *w, uint64_t v)
 
 static size_t zone_size(const struct config_zone *z)
 {
-    return 2 + DNAME_MAX + 4 + z->transfer.allow_count * (size_t)PREFIX_SIZE +
+    return 2 + DNAME_MAX + 5 + z->transfer.allow_count * (size_t)PREFIX_SIZE +
            z->transfer.key_count * 4;
 }
 
@@ -44,6 +44,7 @@ static void zone_write(struct writer *w, const struct config_zone *z, const uint
     name_write(w, origin);
     writer_u16(w, (uint16_t)z->transfer.allow_count);
     writer_u16(w, (uint16_t)z->transfer.key_count);
+    writer_u8(w, z->transfer.tls_only);
     for (uint32_t i = 0; i < z->transfer.allow_count; i++) {
         writer_u8(w, z->transfer.allow[i].ip.family);
         writer_u8(w, z->transfer.allow[i].length);
@@ -140,11 +141,12 @@ static bool key_read(struct reader *r, struct tsig_key *k)
     return !r->failed;
 }
 
-static bool zone_read(struct reader *r, struct access *a, struct access_zone *z)
+static bool zone_read(struct reader *r, struct access *a, uint32_t version, struct access_zone *z)
 {
     const uint8_t *name = name_read(r, &z->origin_length);
     z->allow_count = reader_u16(r);
     z->key_count = reader_u16(r);
+    z->tls_only = version > 1 && reader_u8(r);
     if (!name || reader_left(r) < z->allow_count * (size_t)PREFIX_SIZE + z->key_count * 4)
         return false;
     struct ip_prefix *allow = arena_new(&a->arena, z->allow_count + (size_t)1, sizeof *allow);
@@ -170,7 +172,7 @@ static bool zone_read(struct reader *r, struct access *a, struct access_zone *z)
     return true;
 }
 
-static bool body_read(struct reader *r, struct access *a)
+static bool body_read(struct reader *r, struct access *a, uint32_t version)
 {
     /* the smallest key has 5 bytes and the smallest zone 7: a count cannot ask for more memory than
      * the file's size allows */
@@ -182,7 +184,7 @@ static bool body_read(struct reader *r, struct access *a)
         if (!key_read(r, &a->keys[i]))
             return false;
     for (uint32_t i = 0; i < a->zone_count; i++)
-        if (!zone_read(r, a, &a->zones[i]) ||
+        if (!zone_read(r, a, version, &a->zones[i]) ||
             (i && dname_compare(a->zones[i - 1].origin, a->zones[i].origin) >= 0))
             return false;
     return !r->failed && !reader_left(r);
@@ -195,7 +197,8 @@ int access_decode(const uint8_t *data, size_t size, struct access **ret)
         return ERR_TRUNCATED;
     if (memcmp(reader_take(&r, sizeof magic), magic, sizeof magic) != 0)
         return ERR_MAGIC;
-    if (reader_u32(&r) != ACCESS_VERSION)
+    uint32_t version = reader_u32(&r);
+    if (!version || version > ACCESS_VERSION)
         return ERR_VERSION;
     struct access *a = mem_new(1, sizeof *a);
     a->arena = arena_init();
@@ -204,7 +207,7 @@ int access_decode(const uint8_t *data, size_t size, struct access **ret)
     a->hash = (uint64_t)reader_u32(&r) << 32;
     a->hash |= reader_u32(&r);
     int err = hash64(data + HEAD_SIZE, size - HEAD_SIZE) != a->hash ? ERR_CHECKSUM
-              : body_read(&r, a)                                    ? 0
+              : body_read(&r, a, version)                           ? 0
                                                                     : ERR_BOUNDS;
     if (err) {
         access_free(a);
@@ -256,8 +259,10 @@ const struct tsig_key *access_key_find(const struct access *a, const uint8_t *na
     return NULL;
 }
 
-bool access_transfer(const struct access_zone *z, const struct ip *client, int64_t key)
+bool access_transfer(const struct access_zone *z, const struct ip *client, int64_t key, bool xot)
 {
+    if (z->tls_only && !xot)
+        return false;
     bool near = !z->allow_count, knows = !z->key_count;
     if (near && knows)
         return false;

@@ -17,7 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACCESS_VERSION = 1, ACCESS_ITEMS_MAX = 65535 };
+/* Version 1 said nothing of tls_only; it is read, since a new program begins with the plan of the
+ * one before. */
+enum { ACCESS_VERSION = 2, ACCESS_ITEMS_MAX = 65535 };
 
 struct access_zone {
     const uint8_t *origin; /* lower wire form */
@@ -25,6 +27,7 @@ struct access_zone {
     const struct ip_prefix *allow;   /* AXFR and IXFR: from these networks; none: from anywhere */
     const uint32_t *keys;            /* signed with one of these; none: unsigned too */
     uint32_t allow_count, key_count; /* both 0: nobody */
+    bool tls_only;                   /* RFC 9103: over TLS 1.3 alone */
 };
 
 /* Immutable; owns what it points to. */
@@ -51,6 +54,7 @@ pure_function const struct access_zone *access_zone_find(const struct access *a,
 /* By its name; *ret_index is its number. NULL: unknown. */
 const struct tsig_key *access_key_find(const struct access *a, const uint8_t *name,
                                        uint32_t *ret_index);
-/* May this client have the zone? key: number of the key that its request was signed with, or -1. */
+/* May this client have the zone? key: number of the key that its request was signed with, or -1.
+ * xot: it comes over TLS 1.3. */
 pure_function bool access_transfer(const struct access_zone *z, const struct ip *client,
-                                   int64_t key);
+                                   int64_t key, bool xot);

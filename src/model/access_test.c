@@ -42,7 +42,7 @@ static bool may(const struct access *a, const char *zone, const char *from, int6
     int length = dname_parse(zone, strlen(zone), NULL, origin);
     ck_assert_int_eq(ip_parse(from, &ip), 0);
     const struct access_zone *z = access_zone_find(a, origin, (size_t)length);
-    return z && access_transfer(z, &ip, key);
+    return z && access_transfer(z, &ip, key, false);
 }
 
 START_TEST(test_rules)

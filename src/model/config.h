@@ -119,6 +119,7 @@ struct config_transfer {
     uint32_t allow_count;
     int *keys; /* none: unsigned requests too. Neither allow nor keys: nobody */
     uint32_t key_count;
+    bool tls_only; /* over TLS alone */
     struct config_peer *notify;
     uint32_t notify_count;
 };

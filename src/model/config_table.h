@@ -31,6 +31,7 @@ struct draft_transfer {
     struct list allow;  /* struct draft_prefix */
     struct list keys;   /* struct draft_reference */
     struct list notify; /* struct draft_peer */
+    bool tls_only;
 };
 
 struct draft_zone {

@@ -122,6 +122,8 @@ static const struct key transfer_keys[] = {
      .help = "networks that may have the zone; with keys, both have to fit"},
     {"keys", &type_list, AT(draft_transfer, keys), .min = 1, .max = 100, .detail = &key_names,
      .help = "names under tsig: a request signed with one of them may have the zone"},
+    {"tls_only", &type_bool, AT(draft_transfer, tls_only), .standard = "false",
+     .help = "give it over TLS 1.3 alone (RFC 9103); see dns.tls"},
     {"notify", &type_list, AT(draft_transfer, notify), .min = 1, .max = 100, .detail = &peers,
      .help = "who is told when the zone changes (RFC 1996): an address, and key NAME to sign it"},
 };
@@ -201,5 +203,6 @@ void link_transfer(struct linking *l, const struct draft_transfer *draft,
         const struct draft_reference *k = &keys[ret->key_count];
         ret->keys[ret->key_count] = k->name ? key_refer(l, k->name, k->head.node->place) : 0;
     }
+    ret->tls_only = draft->tls_only;
     ret->notify = peers_fill(l, &draft->notify, &ret->notify_count);
 }

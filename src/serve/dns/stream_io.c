@@ -1,271 +1,31 @@
-/* One thread, epoll (RFC 7766 6.2).
+/* What goes to and fro, in one thread, with epoll (RFC 7766 6.2).
  *
  *   accepted --> FRESH --(a whole message)--> IDLE <--(all is sent)--> BUSY
- *                  |                            |                                        |
- *                  +---- closed: end of stream, error, time, or to make room for another +
+ *                  |                            |                       |
+ *                  +--> closed: end of stream, error, time, or to make room for another
  *
  * 1. Only a whole message counts as activity: who sends a byte now and then is closed as idle.
  * 2. A stream holds at most one message and STREAM_READ bytes of what came, and what the speaker
  * wrote and the client does not take; while it does not take it nothing more is read. Buffers exist
  * only while they are needed.
  * 3. The streams of a rank stand in one list, the least recently active first. */
-#include "serve/dns/stream_io.h"
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "seam/clock.h"
 #include "seam/net.h"
-#include "serve/dns/owed.h"
-#include "serve/dns/proxied.h"
+#include "serve/dns/stream_own.h"
 #include "serve/dns/tls_stream_io.h"
 #include "wire/proxy2.h"
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    EVENTS = 64,
-    ACCEPTS = 64, /* at once, so that those who are in are served too */
-    READ_SIZE = STREAM_KEEP_MAX + STREAM_READ + TLS_RECORD,
-    BURST_US = 100000, /* of handshakes, at their rate */
-    PAUSE_MS = 10,
-};
-
-struct streams {
-    struct stream_setup setup;
-    int epoll_fd;
-    unsigned count, rank_count[STREAM_RANKS];
-    struct stream lists[STREAM_RANKS]; /* heads; .newer is the oldest */
-    struct stream *closed;             /* through `older` */
-    struct owed owed;
-    struct mailbox *mailbox; /* answers that are owed */
-    int mailbox_fd;
-    usec_t now;
-    size_t memory;
-    usec_t handshakes_until; /* the rate is spent up to here */
-    bool paused;             /* nothing is accepted for now */
-    uint8_t *read;           /* READ_SIZE */
-    uint8_t cipher[STREAM_READ];
-};
-
-/* ---- ranks ---- */
-
-static void stream_unlink(struct stream *s)
-{
-    s->older->newer = s->newer;
-    s->newer->older = s->older;
-    s->streams->rank_count[s->rank]--;
-}
-
-static void stream_link(struct stream *s, enum stream_rank rank)
-{
-    struct stream *head = &s->streams->lists[rank];
-    s->rank = rank;
-    s->older = head->older;
-    s->newer = head;
-    s->older->newer = s;
-    head->older = s;
-    s->streams->rank_count[rank]++;
-}
-
-static bool stream_is_busy(const struct stream *s)
-{
-    return s->out || s->pumping || s->owed;
-}
-
-/* Something happened that counts. */
-static void stream_touch(struct stream *s)
-{
-    s->active = s->streams->now;
-    stream_unlink(s);
-    stream_link(s, stream_is_busy(s) ? STREAM_BUSY : STREAM_IDLE);
-}
-
-static struct stream *rank_oldest(struct streams *t, enum stream_rank rank)
-{
-    struct stream *s = t->lists[rank].newer;
-    return s == &t->lists[rank] ? NULL : s;
-}
-
-/* ---- opening and closing ---- */
-
-static void stream_close(struct stream *s)
-{
-    struct streams *t = s->streams;
-    if (s->closed)
-        return;
-    invariant(t->count > 0);
-    stream_unlink(s);
-    if (s->owed)
-        owed_forget(&t->owed, s);
-    if (s->counted)
-        census_leave(t->setup.census, &s->client);
-    t->memory -= s->charged;
-    tls_stream_free(s->tls);
-    s->tls = NULL;
-    close(s->fd); /* leaves the epoll set with it */
-    s->closed = true;
-    s->older = t->closed;
-    t->closed = s;
-    t->count--;
-}
-
-static void closed_free(struct streams *t)
-{
-    while (t->closed) {
-        struct stream *s = t->closed;
-        t->closed = s->older;
-        t->setup.speaker.closed(t->setup.speaker.context, s);
-        free(s->in);
-        free(s->out);
-        free(s);
-    }
-    stats_set(t->setup.stats, t->setup.tls ? DNS_TLS_CLIENTS : DNS_TCP_CLIENTS, t->count);
-}
-
-/* A flood of connections that ask nothing drives out its own kind first, not those who do ask. */
-static void room_make(struct streams *t)
-{
-    static const enum stream_rank order[] = {STREAM_IDLE, STREAM_FRESH, STREAM_BUSY};
-    struct stream *victim = NULL;
-    if (t->rank_count[STREAM_FRESH] > t->count / 2)
-        victim = rank_oldest(t, STREAM_FRESH);
-    for (unsigned i = 0; i < STREAM_RANKS && !victim; i++)
-        victim = rank_oldest(t, order[i]);
-    invariant(victim);
-    stats_add(t->setup.stats, DNS_TCP_REFUSED, 1);
-    stream_close(victim);
-}
-
-/* What the stream holds, as of now. */
-static void stream_charge(struct stream *s)
-{
-    size_t bytes = s->in_size + s->out_size + (s->tls ? TLS_STREAM_MEMORY : 0);
-    s->streams->memory += bytes - s->charged;
-    s->charged = bytes;
-}
-
-/* Where all hold too much, who has held what he has for longest goes. */
-static void memory_bound(struct streams *t)
-{
-    while (t->memory > t->setup.limits.memory) {
-        struct stream *victim = NULL;
-        for (unsigned i = 0; i < STREAM_RANKS; i++) {
-            struct stream *s = t->lists[i].newer;
-            while (s != &t->lists[i] && !s->charged)
-                s = s->newer;
-            if (s != &t->lists[i] && (!victim || s->active < victim->active))
-                victim = s;
-        }
-        invariant(victim);
-        stats_add(t->setup.stats, DNS_CLOSED_MEMORY, 1);
-        stream_close(victim);
-    }
-}
-
-/* Each client has its bound, so that what it opens drives nobody else out. */
-static bool client_count(struct stream *s)
-{
-    struct streams *t = s->streams;
-    s->counted = t->setup.census && census_enter(t->setup.census, &s->client);
-    if (t->setup.census && !s->counted)
-        stats_add(t->setup.stats, DNS_CLOSED_EACH, 1);
-    return s->counted || !t->setup.census;
-}
-
-/* Of a proxy's connection nothing is known but the proxy, which has to be one. */
-static bool client_admit(struct stream *s)
-{
-    struct streams *t = s->streams;
-    s->preamble = t->setup.proxies;
-    if (!s->preamble)
-        return client_count(s);
-    if (proxied_trusts(t->setup.proxies, &s->client))
-        return true;
-    stats_add(t->setup.stats, DNS_PROXY_REFUSED, 1);
-    return false;
-}
-
-static void stream_open(struct streams *t, int fd, const struct sockaddr_storage *from)
-{
-    struct stream *s = mem_new(1, sizeof *s);
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-    uint16_t port;
-    s->streams = t;
-    s->fd = fd;
-    s->interest = EPOLLIN;
-    s->active = t->now;
-    if (net_ip_of((const struct sockaddr *)from, &s->client, &port) || !client_admit(s)) {
-        close(fd);
-        free(s);
-        return;
-    }
-    if (t->count >= t->setup.limits.clients)
-        room_make(t);
-    stream_link(s, STREAM_FRESH);
-    t->count++;
-    if (t->setup.limits.handshakes)
-        t->handshakes_until += USEC_PER_SEC / t->setup.limits.handshakes;
-    if (t->setup.tls)
-        s->tls = tls_keep_begin(t->setup.tls, fd);
-    stream_charge(s);
-    if ((t->setup.tls && !s->tls) || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
-        stream_close(s);
-    memory_bound(t);
-}
-
-static void listeners_watch(struct streams *t, bool on)
-{
-    t->paused = !on;
-    for (unsigned i = 0; i < t->setup.fd_count; i++) {
-        struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.ptr = (void *)&t->setup.fds[i]};
-        if (epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, t->setup.fds[i], &e) < 0)
-            log_event(LOG_ERROR, "dns.tcp.listen", {"reason", LOG_S(err_name(-errno))});
-    }
-}
-
-/* L7: handshakes cost much more than queries; those who come too many at once wait in the kernel.
- */
-static bool handshake_admit(struct streams *t)
-{
-    if (!t->setup.limits.handshakes)
-        return true;
-    if (t->handshakes_until < t->now - BURST_US)
-        t->handshakes_until = t->now - BURST_US;
-    if (t->handshakes_until < t->now)
-        return true;
-    stats_add(t->setup.stats, DNS_TLS_DELAYED, 1);
-    listeners_watch(t, false);
-    return false;
-}
-
-static void listener_accept(struct streams *t, int fd)
-{
-    for (unsigned i = 0; i < ACCEPTS && handshake_admit(t); i++) {
-        struct sockaddr_storage from;
-        socklen_t size = sizeof from;
-        int client = accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client >= 0) {
-            stream_open(t, client, &from);
-            continue;
-        }
-        if (errno == EAGAIN)
-            return;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_event(LOG_WARN, "dns.tcp.accept", {"reason", LOG_S(err_name(-errno))});
-            if (t->count)
-                room_make(t);
-            else
-                poll(NULL, 0, PAUSE_MS);
-            return;
-        }
-    }
-}
+enum { EVENTS = 64 };
 
 /* What is waited for, after anything has happened. */
 static void stream_settle(struct stream *s)
@@ -385,7 +145,7 @@ static size_t preamble_hear(struct stream *s, const uint8_t *data, size_t length
     s->preamble = false;
     if (!err && header.speaks_for)
         s->client = header.client;
-    if (!err && client_count(s))
+    if (!err && stream_count(s))
         return header.length;
     if (err)
         stats_add(t->setup.stats, DNS_PROXY_REFUSED, 1);
@@ -573,7 +333,7 @@ static bool is_listener(const struct streams *t, const void *p)
 static void event_handle(struct streams *t, const struct epoll_event *e)
 {
     if (is_listener(t, e->data.ptr)) {
-        listener_accept(t, *(const int *)e->data.ptr);
+        streams_accept(t, *(const int *)e->data.ptr);
         return;
     }
     if (e->data.ptr == t->mailbox) {
@@ -607,7 +367,7 @@ static void late_close(struct streams *t)
     for (struct stream *s; (s = owed_late(&t->owed, t->now));)
         stream_settle_owed(s);
     for (unsigned i = 0; i < STREAM_RANKS; i++)
-        for (struct stream *s; (s = rank_oldest(t, (enum stream_rank)i)) &&
+        for (struct stream *s; (s = streams_oldest(t, (enum stream_rank)i)) &&
                                t->now - s->active >= rank_time(t, (enum stream_rank)i);) {
             stats_add(t->setup.stats, i == STREAM_BUSY ? DNS_CLOSED_SLOW : DNS_CLOSED_IDLE, 1);
             stream_close(s);
@@ -618,7 +378,7 @@ static int wait_ms(struct streams *t)
 {
     usec_t next = t->paused ? t->handshakes_until : USEC_NEVER;
     for (unsigned i = 0; i < STREAM_RANKS; i++) {
-        const struct stream *s = rank_oldest(t, (enum stream_rank)i);
+        const struct stream *s = streams_oldest(t, (enum stream_rank)i);
         if (s && s->active + rank_time(t, (enum stream_rank)i) < next)
             next = s->active + rank_time(t, (enum stream_rank)i);
     }
@@ -635,11 +395,11 @@ void streams_turn(struct streams *t)
     t->now = clock_now();
     for (int i = 0; i < n; i++)
         event_handle(t, &events[i]);
-    memory_bound(t);
+    streams_bound_memory(t);
     late_close(t);
-    closed_free(t);
+    streams_free_closed(t);
     if (t->paused && t->handshakes_until <= t->now)
-        listeners_watch(t, true);
+        streams_listen(t, true);
 }
 
 static int mailbox_add(struct streams *t)
@@ -670,7 +430,7 @@ int streams_open(const struct stream_setup *setup, struct streams **ret)
     t->setup = *setup;
     for (unsigned i = 0; i < STREAM_RANKS; i++)
         t->lists[i].older = t->lists[i].newer = &t->lists[i];
-    t->read = mem_new(1, READ_SIZE);
+    t->read = mem_new(1, STREAM_ROOM);
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int err = t->epoll_fd < 0 ? -errno : listeners_add(t);
     err = err ? err : mailbox_add(t);
@@ -687,9 +447,9 @@ void streams_close(struct streams *t)
     if (!t)
         return;
     for (unsigned i = 0; i < STREAM_RANKS; i++)
-        for (struct stream *s; (s = rank_oldest(t, (enum stream_rank)i));)
+        for (struct stream *s; (s = streams_oldest(t, (enum stream_rank)i));)
             stream_close(s);
-    closed_free(t);
+    streams_free_closed(t);
     mailbox_unref(t->mailbox);
     if (t->epoll_fd >= 0)
         close(t->epoll_fd);
