@@ -95,7 +95,7 @@ class Good:
     """Asks over UDP and TCP all the while: every answer right, none later than ANSWER_S. Watches the server's memory."""
 
     def __init__(self, node):
-        self.node, self.times, self.wrong, self.again, self.peak_kib = node, [], [], 0, 0
+        self.node, self.times, self.wrong, self.again, self.peak_kib, self.peak_files = node, [], [], 0, 0, 0
         self.pid = node.pid("dns")
 
     def exchange(self, query, tcp, began):
@@ -125,6 +125,7 @@ class Good:
         while time.monotonic() < end:
             self.ask(len(self.times) % 4 == 3)
             self.peak_kib = max(self.peak_kib, resident_kib(self.pid))
+            self.peak_files = max(self.peak_files, descriptors(self.pid))
             time.sleep(0.005)
 
 
@@ -148,6 +149,8 @@ def test_good_queries_go_on(nodes, kinds):  # noqa: F811
     assert node.pid("dns") == pid and node.metric("holdfast_restarts_total") == 0, node.log()[-2000:]
     if "asan" not in str(node.binary):  # which keeps what was freed
         assert good.peak_kib - before < most_kib(), (before, good.peak_kib, most_kib())
+    # A transfer has files of its own: the plan and the zones that it reads.
+    assert good.peak_files <= files + CLIENTS + THREADS * (32 * 4 + 1), (files, good.peak_files)
     # Idle connections are closed in time and nothing of them stays.
     assert wait_for(lambda: descriptors(pid) <= files, 8), (files, descriptors(pid))
     assert wait_for(lambda: node.metric("holdfast_dns_tcp_clients") == 0, 5)
