@@ -142,9 +142,9 @@ def test_good_queries_go_on(nodes, kinds):  # noqa: F811
     with harm(node, *kinds) as done:
         good.run(SECONDS + 0.3)
         did = done()
-    assert all(n > 100 for d in did.values() for k, n in d.items() if k != "got"), did
+    assert all(n > 30 for d in did.values() for k, n in d.items() if k != "got"), did
     assert not good.wrong, (len(good.wrong), len(good.times), good.wrong[:3])
-    assert len(good.times) > 50 and max(good.times) < ANSWER_S, max(good.times)
+    assert len(good.times) > 10 and max(good.times) < ANSWER_S, max(good.times)
     assert good.again <= 2 + len(good.times) // 50, (good.again, len(good.times))
     assert node.pid("dns") == pid and node.metric("holdfast_restarts_total") == 0, node.log()[-2000:]
     if "asan" not in str(node.binary):  # which keeps what was freed
@@ -173,7 +173,7 @@ def test_responses_are_never_answered(nodes):  # noqa: F811
     node = start(nodes)
     with harm(node, "silence", seconds=1) as done:
         did = done()["silence"]
-    assert did["sent"] > 500 and did["got"] == "", did
+    assert did["sent"] > 100 and did["got"] == "", did
     assert wait_for(lambda: node.metric("holdfast_dns_dropped_total") >= did["sent"], 3)
 
 
@@ -188,7 +188,7 @@ def test_two_servers_cannot_be_set_on_each_other(nodes):  # noqa: F811
 
     with harm(one, "reflect", seconds=1, address=f"{one.address},{other.address}") as done:
         sent = done()["reflect"]["sent"]
-    assert sent > 100
+    assert sent > 30
     assert wait_for(lambda: responses(one) > sent * 0.9, 3), (sent, responses(one))
     time.sleep(0.3)
     assert responses(one) <= sent and responses(other) == 0
@@ -238,7 +238,7 @@ def test_amplification_is_bounded(nodes, cookie):  # noqa: F811
     node = start(nodes, f", rrl: {{rate: {RATE}, slip: {SLIP}}}")
     extra = {"options": [dns.edns.GenericOption(10, bytes(range(24)))]} if cookie else {}
     sent, got, largest, seconds = flood(node, 1.0, [wire("big.example.com", "TXT", **extra)])
-    assert sent > 30000 and largest > 1000, (sent, largest)
+    assert sent > 5000 and largest > 1000, (sent, largest)
     whole = RATE * (seconds + 2) * largest  # a burst of a second at the start, and one for what was cut at the end
     assert got <= whole + sent / SLIP, (sent, got, whole)
     assert got < sent, "more came out than went in"
@@ -270,5 +270,5 @@ def test_the_asker_of_the_other_tests_sees_nothing(nodes):  # noqa: F811
     with Asker(node, ["api.signed.example.", "www.signed.example."], {"198.51.100.2", "192.0.2.80"}, pause=0.005) as asker:
         with harm(node, *kinds, seconds=1.5) as done:
             done()
-    assert asker.answered > 50 and not asker.wrong and not asker.lost, (asker.wrong[:3], asker.lost[:3])
+    assert asker.answered > 20 and not asker.wrong and not asker.lost, (asker.wrong[:3], asker.lost[:3])
     assert node.metric("holdfast_restarts_total") == 0
