@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include "base/err.h"
+#include "base/invariant.h"
 #include "base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,14 @@ void text_reset(struct text *t)
     t->failed = false;
     if (t->data)
         t->data[0] = '\0';
+}
+
+void text_cut(struct text *t, size_t length)
+{
+    invariant(length <= t->length);
+    t->length = length;
+    if (t->data)
+        t->data[length] = 0;
 }
 
 /* Makes room for `more` bytes and the NUL; false (and failed) past max or without memory. */

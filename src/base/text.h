@@ -19,8 +19,9 @@ struct text {
 };
 
 struct text text_init(size_t max);
-void text_done(struct text *t);  /* frees; the text is empty again with the same max */
-void text_reset(struct text *t); /* empty again, keeping the memory */
+void text_done(struct text *t);               /* frees; the text is empty again with the same max */
+void text_reset(struct text *t);              /* empty again, keeping the memory */
+void text_cut(struct text *t, size_t length); /* back to its first bytes */
 void text_append(struct text *t, const char *string);
 void text_append_bytes(struct text *t, const void *data, size_t length);
 void text_appendf(struct text *t, const char *format, ...) printf_like(2, 3);

@@ -31,6 +31,7 @@
 #include "base/attr.h"
 #include "base/text.h"
 #include "wire/dname.h"
+#include "wire/dns.h"
 #include "wire/nsec3.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -111,7 +112,7 @@ struct zone_set {
     uint16_t record_count;
     uint32_t ttl;
     uint32_t image; /* from the node's start: struct zone_image; 0 = none: an occluded set, never an
-                       answer (below a cut, or at one but NS and DS) */
+                       answer (below a cut, or at one but NS and DS), or a hidden one */
     uint32_t records; /* offset / 8 in the file: struct zone_records, for answers composed at run
                          time (CNAME chains, transfers) */
 };
@@ -206,6 +207,12 @@ static inline const struct zone_set *zone_node_set(const struct zone_node *n, ui
     return 0;
 }
 
+/* An ALIAS record is for those who make plans; clients see the addresses that it leads to. */
+static inline bool zone_type_is_hidden(uint16_t type)
+{
+    return type == DNS_ALIAS;
+}
+
 static inline const struct zone_image *zone_set_image(const struct zone_node *n,
                                                       const struct zone_set *s)
 {
@@ -249,6 +256,13 @@ static inline uint32_t zone_variant(const struct zone *z, uint32_t steered, unsi
     return variants[(size_t)steered * 2 + family];
 }
 
+/* ---- aliases ---- */
+
+/* The steered names of the zone that are bound to a service of another name by an ALIAS record:
+ * start with *position = 0; false at the end. Both names in wire form, in the zone. */
+bool zone_alias_next(const struct zone *z, uint32_t *position, const uint8_t **ret_owner,
+                     const uint8_t **ret_service);
+
 /* ---- build ---- */
 
 /* Collects records and problems; made for one zone, used once. */
@@ -267,6 +281,27 @@ void zone_builder_file(struct zone_builder *b, const char *path);
 /* This name's A and AAAA come from the plan. Its number in the file is that of the call, from 0.
  * Names outside the zone: ERR_INVALID. */
 must_check int zone_builder_steer(struct zone_builder *b, const uint8_t *name);
+/* Where the names lie that ALIAS records lead to. */
+enum zone_alias_place {
+    ALIAS_NOWHERE, /* in no zone of this node */
+    ALIAS_STEERED, /* a service, which is a name of some zone of this node */
+    ALIAS_OWN,     /* in the zone that is being made */
+    ALIAS_OTHER,   /* in another one */
+    ALIAS_LATER,   /* in another one that is not made yet: come again */
+};
+struct zone_alias_source {
+    /* ret_families: ALIAS_STEERED: bits 1 << enum ip_family of the families that it has.
+     * ret_zone: ALIAS_OTHER: that zone, valid until the next call. */
+    enum zone_alias_place (*find)(void *context, const uint8_t *name, unsigned *ret_families,
+                                  struct zone *ret_zone);
+    void *context;
+    /* Set by zone_builder_finish: there was an ALIAS record onto a name of another zone; one of
+     * them was ALIAS_LATER, so the zone was not made (and no problem written). */
+    bool other, later;
+};
+/* Before zone_builder_finish; `source` outlives the builder. Without: what is not in the zone is
+ * taken for a service. */
+void zone_builder_aliases(struct zone_builder *b, struct zone_alias_source *source);
 /* What makes the zone a signed one (model/zone_sign.h). */
 struct zone_seal {
     /* Adds records of its own before the zone is sorted and checked. */

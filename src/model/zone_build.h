@@ -14,9 +14,10 @@
 #include "wire/dns.h"
 #include <stdarg.h>
 
-enum { ZONE_KEY_MAX = 2 * DNAME_MAX, ZONE_ENTRY_STEERED = 0 };
+enum { ZONE_KEY_MAX = 2 * DNAME_MAX, ZONE_ENTRY_STEERED = 0, ZONE_ENTRY_GONE = 65535 };
 
-/* A record, or with type ZONE_ENTRY_STEERED the mark of a steered name (ttl holds its number). */
+/* A record, or with type ZONE_ENTRY_STEERED the mark of a steered name (ttl holds its number); what
+ * is ZONE_ENTRY_GONE was replaced, and the next sort forgets it. */
 struct zone_entry {
     uint32_t ttl;
     uint32_t line;
@@ -99,6 +100,11 @@ struct zone_builder {
     uint64_t *slots; /* high half of the hash | index of the node + 1 */
     uint32_t slot_mask;
 
+    struct zone_alias_source *aliases;
+    uint32_t alias_count;    /* ALIAS records added */
+    uint32_t alias_first;    /* number of the first name that is steered by one of them */
+    uint8_t *alias_families; /* of those, in the arena */
+
     const struct zone_seal *seal;
     bool sealing;         /* what is added now comes from the seal */
     uint8_t seal_flags;   /* ZONE_SIGNED, ZONE_NSEC3 */
@@ -153,6 +159,15 @@ unsigned zone_key_name(const struct zone_builder *b, const uint8_t *key, size_t 
 char *zone_node_text(const struct zone_builder *b, const struct build_node *n,
                      char buffer[static DNAME_TEXT_MAX]);
 
+/* Bytes from one entry to the next in a chunk. */
+size_t zone_entry_size(const struct zone_entry *e);
+/* A record or mark of the builder's own, by key. */
+struct zone_entry *zone_entry_add(struct zone_builder *b, const uint8_t *key, size_t key_length,
+                                  const struct zone_entry *head, const uint8_t *rdata);
+/* Replaces every ALIAS record by what it stands for: a mark that steers the name, or addresses. The
+ * entries are sorted, and are so again. */
+void zone_aliases_resolve(struct zone_builder *b);
+
 void zone_chunks_free(struct zone_builder *b);
 void zone_entries_sort(struct zone_builder *b);
 void zone_tree_make(struct zone_builder *b);
@@ -172,7 +187,7 @@ bool build_set_find(const struct zone_builder *b, const struct build_node *n, ui
 /* RFC 4035 2.2: is the set of this type ours to sign? Not delegations, nor what lies below. */
 static inline bool build_set_is_ours(const struct build_node *n, uint16_t type)
 {
-    return !(n->flags & NODE_BELOW_CUT) &&
+    return !zone_type_is_hidden(type) && !(n->flags & NODE_BELOW_CUT) &&
            (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
 }
 /* How many sets there are, as the nodes and build_set_next give them. */

@@ -5,6 +5,7 @@
 #include "model/zone_build.h"
 #include "wire/rdata.h"
 #include "wire/zonefile.h"
+#include <errno.h>
 #include <stdlib.h>
 
 enum { CHUNK_SIZE = 1 << 20, ENTRIES_MAX = 1 << 30 };
@@ -24,6 +25,12 @@ void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal)
 {
     invariant(b->entry_count == 0);
     b->seal = seal;
+}
+
+void zone_builder_aliases(struct zone_builder *b, struct zone_alias_source *source)
+{
+    b->aliases = source;
+    source->other = source->later = false;
 }
 
 void zone_chunks_free(struct zone_builder *b)
@@ -133,6 +140,20 @@ static struct zone_entry *entry_new(struct zone_builder *b, size_t size)
     return e;
 }
 
+struct zone_entry *zone_entry_add(struct zone_builder *b, const uint8_t *key, size_t key_length,
+                                  const struct zone_entry *head, const uint8_t *rdata)
+{
+    struct zone_entry *e = entry_new(b, sizeof *e + key_length + head->rdata_length);
+    *e = *head;
+    e->key_length = (uint16_t)key_length;
+    memcpy(e->bytes, key, key_length);
+    invariant(rdata || !head->rdata_length);
+    if (rdata)
+        memcpy(e->bytes + key_length, rdata, head->rdata_length);
+    b->entry_count++;
+    return e;
+}
+
 static int entry_add(struct zone_builder *b, const uint8_t *owner, const struct zone_entry *head,
                      const uint8_t *rdata)
 {
@@ -144,15 +165,9 @@ static int entry_add(struct zone_builder *b, const uint8_t *owner, const struct 
     if (b->entry_count == ENTRIES_MAX)
         return ERR_LIMIT;
     unsigned key_length = zone_key_make(owner, length - b->origin_length, key);
-    struct zone_entry *e = entry_new(b, sizeof *e + key_length + head->rdata_length);
-    *e = *head;
-    e->key_length = (uint16_t)key_length;
+    struct zone_entry *e = zone_entry_add(b, key, key_length, head, rdata);
     e->file = b->file;
-    memcpy(e->bytes, key, key_length);
-    invariant(rdata || !head->rdata_length);
-    if (rdata)
-        memcpy(e->bytes + key_length, rdata, head->rdata_length);
-    b->entry_count++;
+    b->alias_count += e->type == DNS_ALIAS;
     return 0;
 }
 
@@ -257,6 +272,13 @@ int zone_builder_finish(struct zone_builder *b, const char *path, struct text *p
     if (b->seal && b->seal->prepare(b->seal->context, b) < 0)
         zone_problem(b, NULL, "the zone's keys cannot be published");
     zone_entries_sort(b);
+    size_t said = problems->length;
+    if (b->alias_count)
+        zone_aliases_resolve(b);
+    if (b->aliases && b->aliases->later) {
+        text_cut(problems, said); /* it will be said then */
+        return -EAGAIN;
+    }
     if (!b->seal)
         zone_given_take(b);
     zone_tree_make(b);

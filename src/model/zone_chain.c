@@ -42,7 +42,8 @@ static void types_of(const struct zone_builder *b, const struct build_node *n, u
 
     ret->count = 0;
     for (uint32_t position = 0; build_set_next(b, n, &position, &set);)
-        if (!(n->flags & NODE_CUT) || set.type == DNS_NS || set.type == DNS_DS)
+        if (!zone_type_is_hidden(set.type) &&
+            (!(n->flags & NODE_CUT) || set.type == DNS_NS || set.type == DNS_DS))
             type_add(ret, set.type);
     if (!(n->flags & NODE_STEERED))
         return;
@@ -52,11 +53,14 @@ static void types_of(const struct zone_builder *b, const struct build_node *n, u
         type_add(ret, DNS_AAAA);
 }
 
-static unsigned families_of(const struct build_node *n, const uint8_t *families)
+static unsigned families_of(const struct zone_builder *b, const struct build_node *n,
+                            const uint8_t *families)
 {
-    return !(n->flags & NODE_STEERED) ? 0
-           : families                 ? families[n->steered]
-                                      : 1u << IP_V4 | 1u << IP_V6;
+    if (!(n->flags & NODE_STEERED))
+        return 0;
+    if (b->alias_families && n->steered >= b->alias_first)
+        return b->alias_families[n->steered - b->alias_first];
+    return families ? families[n->steered] : 1u << IP_V4 | 1u << IP_V6;
 }
 
 /* RFC 4034 4.1.2. */
@@ -145,7 +149,7 @@ void zone_chain_named(struct zone_builder *b, const uint8_t *steered_families)
             for (next = i + 1; next < b->node_count && !is_named(&b->nodes[next]);)
                 next++;
             const struct build_node *after = &b->nodes[next < b->node_count ? next : 0];
-            unsigned families = families_of(n, steered_families);
+            unsigned families = families_of(b, n, steered_families);
             nsec = nsec_make(b, n, after, ttl, families);
             for (unsigned f = 0; f < FAMILIES; f++) {
                 struct build_link *v = variant_of(b, n, f, families);
@@ -207,7 +211,7 @@ void zone_chain_hashed(struct zone_builder *b, const uint8_t *steered_families)
         struct build_link *l = &b->links[i];
         const struct build_link *after = &b->links[(i + 1) % b->link_count];
         const struct build_node *n = &b->nodes[l->node];
-        unsigned families = families_of(n, steered_families);
+        unsigned families = families_of(b, n, steered_families);
         l->entry = nsec3_make(b, n, after, ttl, families);
         for (unsigned f = 0; f < FAMILIES; f++) {
             struct build_link *v = variant_of(b, n, f, families);

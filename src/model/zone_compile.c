@@ -54,7 +54,8 @@ static int compile_steer(struct compile *c, const char *path, const char *origin
 int zone_compile_sealed(const char *origin_text, const char *path, const char *data, size_t length,
                         const uint8_t *const *steered_names, unsigned steered_count,
                         zonefile_include *include, void *context, const struct zone_seal *seal,
-                        struct text *problems, uint8_t **ret_data, size_t *ret_size)
+                        struct zone_alias_source *aliases, struct text *problems,
+                        uint8_t **ret_data, size_t *ret_size)
 {
     uint8_t origin[DNAME_MAX];
 
@@ -70,6 +71,8 @@ int zone_compile_sealed(const char *origin_text, const char *path, const char *d
                          .file = compile_file,
                          .context = &c};
     zone_builder_seal(c.builder, seal);
+    if (aliases)
+        zone_builder_aliases(c.builder, aliases);
     int err = compile_steer(&c, path, origin_text, steered_names, steered_count, problems);
     if (err == 0)
         err = zonefile_parse(&z, data, length, problems);
@@ -86,5 +89,5 @@ int zone_compile(const char *origin_text, const char *path, const char *data, si
                  uint8_t **ret_data, size_t *ret_size)
 {
     return zone_compile_sealed(origin_text, path, data, length, steered_names, steered_count,
-                               include, context, NULL, problems, ret_data, ret_size);
+                               include, context, NULL, NULL, problems, ret_data, ret_size);
 }

@@ -14,12 +14,13 @@ must_check int zone_compile(const char *origin_text, const char *path, const cha
                             unsigned steered_count, zonefile_include *include, void *context,
                             struct text *problems, uint8_t **ret_data, size_t *ret_size);
 
-/* The same, with the zone signed on the way; `seal` may be NULL (model/zone_sign.h). */
+/* The same, with the zone signed on the way (model/zone_sign.h) and ALIAS records that lead to the
+ * rest of the node; both may be NULL. -EAGAIN: `aliases` said ALIAS_LATER. */
 must_check int zone_compile_sealed(const char *origin_text, const char *path, const char *data,
                                    size_t length, const uint8_t *const *steered_names,
                                    unsigned steered_count, zonefile_include *include, void *context,
-                                   const struct zone_seal *seal, struct text *problems,
-                                   uint8_t **ret_data, size_t *ret_size);
+                                   const struct zone_seal *seal, struct zone_alias_source *aliases,
+                                   struct text *problems, uint8_t **ret_data, size_t *ret_size);
 
 /* L3: would replacing `old` by `next` lose a third or more of the names that hold something, or of
  * the records, of a zone with more than a handful of them? *ret_lost and *ret_total count what the

@@ -57,8 +57,9 @@ static int file_include(void *context, const char *path, const char **ret_data, 
 
 int zone_compile_file_watched(const char *origin_text, const char *path,
                               const uint8_t *const *steered_names, unsigned steered_count,
-                              const struct zone_seal *seal, const struct zone_watch *watch,
-                              struct text *problems, uint8_t **ret_data, size_t *ret_size)
+                              const struct zone_seal *seal, struct zone_alias_source *aliases,
+                              const struct zone_watch *watch, struct text *problems,
+                              uint8_t **ret_data, size_t *ret_size)
 {
     struct file_reader r = {.path = path, .watch = watch};
     char *data;
@@ -70,7 +71,7 @@ int zone_compile_file_watched(const char *origin_text, const char *path,
         return err;
     }
     err = zone_compile_sealed(origin_text, path, data, length, steered_names, steered_count,
-                              file_include, &r, seal, problems, ret_data, ret_size);
+                              file_include, &r, seal, aliases, problems, ret_data, ret_size);
     for (size_t i = 0; i < r.count; i++)
         free(r.texts[i]);
     free(r.texts);
@@ -83,5 +84,5 @@ int zone_compile_file(const char *origin_text, const char *path,
                       struct text *problems, uint8_t **ret_data, size_t *ret_size)
 {
     return zone_compile_file_watched(origin_text, path, steered_names, steered_count, NULL, NULL,
-                                     problems, ret_data, ret_size);
+                                     NULL, problems, ret_data, ret_size);
 }

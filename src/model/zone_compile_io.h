@@ -22,9 +22,11 @@ struct zone_watch {
                  int64_t read_ns, const char *data, size_t length);
     void *context;
 };
-/* The same, with the zone signed on the way; `seal` (model/zone_sign.h) and `watch` may be NULL. */
+/* The same, with the zone signed on the way (model/zone_sign.h) and ALIAS records that lead to the
+ * rest of the node; all three may be NULL. -EAGAIN: `aliases` said ALIAS_LATER. */
 must_check int zone_compile_file_watched(const char *origin_text, const char *path,
                                          const uint8_t *const *steered_names,
                                          unsigned steered_count, const struct zone_seal *seal,
+                                         struct zone_alias_source *aliases,
                                          const struct zone_watch *watch, struct text *problems,
                                          uint8_t **ret_data, size_t *ret_size);

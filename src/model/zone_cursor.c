@@ -26,12 +26,19 @@ static void link_enter(struct zone_cursor *c)
     c->record = zone_records_first(c->zone, link_at(c)->records);
 }
 
+/* At the first set from the one at hand on that others may see. */
+static bool set_find(struct zone_cursor *c)
+{
+    while (c->set < c->node->set_count && zone_type_is_hidden(c->node->sets[c->set].type))
+        c->set++;
+    return c->set < c->node->set_count;
+}
+
 /* At the first record of the first set from c->node on; empty non-terminals have none. */
 static void node_enter(struct zone_cursor *c)
 {
-    while (c->node && !c->node->set_count)
+    for (c->set = 0; c->node && !set_find(c); c->set = 0)
         c->node = zone_node_next(c->zone, c->node);
-    c->set = 0;
     if (c->node)
         c->owner = zone_node_name(c->node);
 }
@@ -76,7 +83,8 @@ void zone_cursor_next(struct zone_cursor *c)
         link_enter(c);
         return;
     }
-    if (++c->set < c->node->set_count) {
+    c->set++;
+    if (set_find(c)) {
         set_enter(c);
         return;
     }

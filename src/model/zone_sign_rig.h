@@ -38,7 +38,7 @@ static inline struct fixture zone_signed(struct rig *r, const char *origin, cons
     struct fixture f = {0};
     r->sign = (struct zone_sign){.keys = &r->keys, .previous = previous};
     struct zone_seal seal = zone_sign_seal(&r->sign);
-    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal,
+    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal, NULL,
                                   problems, &f.data, &f.size);
     ck_assert_int_eq(err<0, problems->length> 0);
     if (!err)

@@ -222,7 +222,8 @@ START_TEST(test_steered)
         r.sign = (struct zone_sign){.keys = &r.keys, .steered_families = families};
         struct zone_seal seal = zone_sign_seal(&r.sign);
         ck_assert_int_eq(zone_compile_sealed("example", "z", rfc4035, strlen(rfc4035), names, 2,
-                                             NULL, NULL, &seal, &problems, &r.f.data, &r.f.size),
+                                             NULL, NULL, &seal, NULL, &problems, &r.f.data,
+                                             &r.f.size),
                          0);
         ck_assert_int_eq(zone_open(r.f.data, r.f.size, &r.f.zone), 0);
         static const struct {

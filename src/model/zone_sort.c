@@ -142,7 +142,7 @@ static void names_sort(struct zone_item *items, uint32_t count)
     }
 }
 
-static size_t entry_size(const struct zone_entry *e)
+size_t zone_entry_size(const struct zone_entry *e)
 {
     return (sizeof *e + e->key_length + e->rdata_length + 3) & ~(size_t)3;
 }
@@ -177,7 +177,7 @@ static void entries_lay(struct zone_builder *b, struct zone_item *items, uint32_
     struct zone_chunk *laid = mem_new(1, sizeof *laid + size);
     for (uint32_t i = 0; i < count; i++) {
         struct zone_entry *to = (struct zone_entry *)(laid->data + laid->used);
-        size_t length = entry_size(items[i].entry);
+        size_t length = zone_entry_size(items[i].entry);
         if (i + 16 < count)
             __builtin_prefetch(items[i + 16].entry);
         memcpy(to, items[i].entry, length);
@@ -185,7 +185,7 @@ static void entries_lay(struct zone_builder *b, struct zone_item *items, uint32_
         laid->used += length;
     }
     laid->size = size;
-    invariant(laid->used == size);
+    invariant(laid->used <= size);
     zone_chunks_free(b);
     b->first = b->last = laid;
 }
@@ -198,10 +198,12 @@ void zone_entries_sort(struct zone_builder *b)
     for (const struct zone_chunk *c = b->first; c; c = c->next)
         for (size_t at = 0; at < c->used;) {
             const struct zone_entry *e = (const struct zone_entry *)(c->data + at);
-            items[count++].entry = e;
-            at += entry_size(e);
+            if (e->type != ZONE_ENTRY_GONE)
+                items[count++].entry = e;
+            at += zone_entry_size(e);
         }
-    invariant(count == b->entry_count);
+    invariant(count <= b->entry_count);
+    b->entry_count = count;
     struct zone_item *spare = mem_new(count + 1u, sizeof *spare);
     range_sort(items, spare, count, 0);
     free(spare);

@@ -165,6 +165,8 @@ static bool set_image_check(struct walk *w, const struct zone_node *n, uint64_t 
     bool cut = n->flags & NODE_CUT, referral = cut && s->type == DNS_NS;
     bool floating = referral || n->flags & NODE_WILDCARD;
 
+    if (zone_type_is_hidden(s->type)) /* only where it binds the name to a service */
+        return s->image == 0 && n->flags & NODE_STEERED && s->record_count == 1;
     if (n->flags & NODE_BELOW_CUT || (cut && !referral && s->type != DNS_DS))
         return s->image == 0;
     return s->image == w->position - offset &&
@@ -175,7 +177,7 @@ static bool set_image_check(struct walk *w, const struct zone_node *n, uint64_t 
 /* RFC 4035 2.2: what is ours; not a delegation, nor glue. */
 static bool set_is_signed(const struct zone_header *h, const struct zone_node *n, uint16_t type)
 {
-    return h->flags & ZONE_SIGNED && !(n->flags & NODE_BELOW_CUT) &&
+    return h->flags & ZONE_SIGNED && !(n->flags & NODE_BELOW_CUT) && !zone_type_is_hidden(type) &&
            (!(n->flags & NODE_CUT) || type == DNS_DS || type == DNS_NSEC);
 }
 

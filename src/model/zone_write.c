@@ -135,7 +135,8 @@ static bool set_draw(struct zone_builder *b, struct zone_out *o, const struct bu
     bool cut = n->flags & NODE_CUT;
     int err;
 
-    if (n->flags & NODE_BELOW_CUT || (cut && set->type != DNS_NS && set->type != DNS_DS))
+    if (n->flags & NODE_BELOW_CUT || zone_type_is_hidden(set->type) ||
+        (cut && set->type != DNS_NS && set->type != DNS_DS))
         return false; /* never answered from here */
     if (cut && set->type == DNS_NS)
         err = zone_picture_referral(b, n, name, set, o->picture);

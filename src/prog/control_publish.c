@@ -5,6 +5,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/plan_alias.h"
 #include "prog/control.h"
 #include "prog/control_transfer.h"
 #include "seam/clock.h"
@@ -123,6 +124,27 @@ static void publish_done(uv_work_t *work, int status)
         control_zones_published(c);
 }
 
+/* The plan with the names that zones bind to its services, encoded. */
+static uint8_t *plan_encode(const struct control *c, size_t *ret_size)
+{
+    const struct loaded *l = c->loaded;
+    struct arena a = arena_init();
+    struct plan whole = c->plan;
+    size_t count = 0, at = 0;
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        count += l->zones[i].aliases.count;
+    struct plan_alias *aliases = arena_new(&a, count, sizeof *aliases);
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        for (uint32_t k = 0; k < l->zones[i].aliases.count; k++)
+            aliases[at++] = (struct plan_alias){l->zones[i].aliases.list[k].name, i,
+                                                l->zones[i].aliases.list[k].service};
+    if (count)
+        plan_alias(&c->plan, aliases, count, &a, &whole);
+    uint8_t *bytes = snapshot_encode(&whole, ret_size);
+    arena_done(&a);
+    return bytes;
+}
+
 void control_publish(struct control *c, usec_t now)
 {
     struct publication *p = &c->publication;
@@ -136,7 +158,7 @@ void control_publish(struct control *c, usec_t now)
     }
     rings_take(p, c->loaded);
     p->wall = clock_wall() / USEC_PER_SEC;
-    p->bytes = snapshot_encode(&c->plan, &p->size);
+    p->bytes = plan_encode(c, &p->size);
     p->generation = c->plan.generation;
     control_transfer_begin(c);
     p->wanted = false;

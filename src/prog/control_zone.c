@@ -26,7 +26,7 @@ int control_zones_make(struct control *c, const struct load_request *request, st
     int result = 0;
     for (unsigned i = 0; i < count; i++) {
         struct remade *z = &zones[i];
-        struct zone_order order = {request, c->loaded->config, z->zone,
+        struct zone_order order = {request, c->loaded->config, c->loaded->zones, z->zone,
                                    c->loaded->zones[z->zone].file.hash};
         z->err = load_zone(&order, problems, &z->made);
         if (!result)
@@ -73,6 +73,15 @@ static bool zone_remade(struct control *c, struct remade *z)
     return other;
 }
 
+/* Zones that have copies of others' addresses (ALIAS). Each is made anew where one changed; what
+ * comes out the same ends it. */
+static void copies_remake(struct control *c)
+{
+    for (uint32_t i = 0; i < c->loaded->config->zone_count; i++)
+        if (c->loaded->zones[i].aliases.other)
+            control_zone_changed(c, i);
+}
+
 unsigned control_zones_made(struct control *c, struct remade *zones, unsigned count)
 {
     unsigned others = 0;
@@ -82,6 +91,8 @@ unsigned control_zones_made(struct control *c, struct remade *zones, unsigned co
         else
             others += zone_remade(c, &zones[i]);
     load_list(c->loaded);
+    if (others)
+        copies_remake(c);
     return others;
 }
 

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/netmap_io.h"
+#include "prog/load_alias.h"
 #include "prog/load_transfer.h"
 #include "prog/load_zone.h"
 #include "seam/disk.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,32 +85,66 @@ static int only_check(const struct config *c, const struct load_request *r, stru
     return err;
 }
 
-static void zone_kept(struct loaded_zone *z, const struct load_request *r, const char *name,
+static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request *r,
                       const struct plan_file *old, struct text *problems)
 {
-    text_appendf(problems, "%s: going on with zone %s as it was served before\n", r->path, name);
+    struct loaded_zone *z = &l->zones[zone];
+    text_appendf(problems, "%s: going on with zone %s as it was served before\n", r->path,
+                 l->config->zones[zone].name);
     z->file.hash = old->hash;
     z->file.serial = old->serial;
+    if (!load_aliases_stored(l->config, r->data, old->hash, &z->aliases))
+        text_appendf(problems, "%s: what ALIAS records of zone %s lead to is gone\n", r->path,
+                     l->config->zones[zone].name);
 }
 
-static int zones_load(struct loaded *l, const struct load_request *r,
-                      const struct load_served *served, struct text *problems)
+/* Makes what is not made yet; *ret_waiting: zones that have to come after others. */
+static int zones_try(struct loaded *l, const struct load_request *r,
+                     const struct load_served *served, struct text *problems,
+                     uint32_t *ret_waiting)
 {
-    int result = only_check(l->config, r, problems);
+    int result = 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         const char *name = l->config->zones[i].name;
         const struct plan_file *old = zone_served(served, name);
-        struct zone_order order = {r, l->config, i, old ? old->hash : 0};
+        struct zone_order order = {r, l->config, l->zones, i, old ? old->hash : 0};
         struct zone_made made;
+        if (l->zones[i].file.hash)
+            continue;
         int err = load_zone(&order, problems, &made);
-        l->zones[i] = (struct loaded_zone){.file = made.file, .keys = made.keys};
+        if (err == -EAGAIN) {
+            (*ret_waiting)++;
+            continue;
+        }
+        l->zones[i] =
+            (struct loaded_zone){.file = made.file, .keys = made.keys, .aliases = made.aliases};
         l->made += made.anew;
         if (err && r->keep_old && old)
-            zone_kept(&l->zones[i], r, name, old, problems);
+            zone_kept(l, i, r, old, problems);
         else if (err)
             result = err;
     }
     return result;
+}
+
+/* Zones whose ALIAS records lead to others are made after those. */
+static int zones_load(struct loaded *l, const struct load_request *r,
+                      const struct load_served *served, struct text *problems)
+{
+    int result = only_check(l->config, r, problems);
+    uint32_t waiting = l->config->zone_count + 1, before;
+    do {
+        before = waiting;
+        waiting = 0;
+        int err = zones_try(l, r, served, problems, &waiting);
+        result = result ? result : err;
+    } while (waiting && waiting < before && !result);
+    for (uint32_t i = 0; waiting && !result && i < l->config->zone_count; i++)
+        if (!l->zones[i].file.hash)
+            text_appendf(problems,
+                         "%s:1:1: zone %s has ALIAS records onto a zone that has some onto it\n",
+                         l->config->zones[i].file, l->config->zones[i].name);
+    return waiting && !result ? ERR_LOOP : result;
 }
 
 static int map_store(struct loaded *l, const struct load_request *r, enum netmap_kind kind)
@@ -235,8 +271,10 @@ void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *mad
     if (made->file.hash != z->file.hash)
         history_add(l, zone, &z->file);
     dnssec_keyring_unref(z->keys.ring);
+    load_aliases_done(&z->aliases);
     z->file = made->file;
     z->keys = made->keys;
+    z->aliases = made->aliases;
     load_zone_commit(l, zone);
 }
 
@@ -245,8 +283,10 @@ void load_free(struct loaded *l)
     if (!l)
         return;
     netmap_bytes_done(l->maps);
-    for (uint32_t i = 0; l->zones && i < l->config->zone_count; i++)
+    for (uint32_t i = 0; l->zones && i < l->config->zone_count; i++) {
         dnssec_keyring_unref(l->zones[i].keys.ring);
+        load_aliases_done(&l->zones[i].aliases);
+    }
     config_free(l->config);
     arena_done(&l->arena);
     free(l);

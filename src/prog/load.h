@@ -27,10 +27,22 @@ struct loaded_keys {
         kept; /* the zone goes on as it was (keep_old): keys take no step, but sign steered names */
 };
 
+/* A steered name that an ALIAS record binds to a service of another name. */
+struct loaded_alias {
+    uint8_t *name; /* wire form, owned */
+    uint32_t service;
+};
+struct loaded_aliases {
+    struct loaded_alias *list; /* owned */
+    uint32_t count;
+    bool other; /* some record of the zone has its addresses from another zone, too */
+};
+
 /* One zone: as it is now, and as transfers still know it. */
 struct loaded_zone {
     struct plan_file file;
     struct loaded_keys keys;
+    struct loaded_aliases aliases;
     struct plan_file versions[HISTORY_KEEP]; /* PLAN_FILE_HISTORY, the oldest first */
     unsigned version_count;
 };

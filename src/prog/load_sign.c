@@ -8,7 +8,8 @@
 enum { SERVICES_DEEP_MAX = PLAN_DEPTH_MAX, RESIGN_MIN_S = 3600 };
 
 /* The families that a service has addresses of, as bits. Nesting has no circles. */
-static unsigned families_of(const struct config *c, const struct config_service *s, unsigned depth)
+static unsigned families_deep(const struct config *c, const struct config_service *s,
+                              unsigned depth)
 {
     unsigned bits = 0;
     for (uint32_t i = 0; i < s->endpoint_count && depth <= SERVICES_DEEP_MAX; i++) {
@@ -16,9 +17,14 @@ static unsigned families_of(const struct config *c, const struct config_service 
         for (unsigned f = 0; f < IP_FAMILIES; f++)
             bits |= e->has_address[f] ? 1u << f : 0;
         if (e->service != CONFIG_NONE)
-            bits |= families_of(c, &c->services[e->service], depth + 1);
+            bits |= families_deep(c, &c->services[e->service], depth + 1);
     }
     return bits;
+}
+
+unsigned load_families(const struct config *c, uint32_t service)
+{
+    return families_deep(c, &c->services[service], 0);
 }
 
 static uint8_t *steered_families(const struct config *c, uint32_t zone)
@@ -29,7 +35,7 @@ static uint8_t *steered_families(const struct config *c, uint32_t zone)
     uint8_t *families = mem_new(count + (size_t)1, 1);
     count = 0;
     for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
-        families[count++] = (uint8_t)families_of(c, &c->services[i], 0);
+        families[count++] = (uint8_t)load_families(c, (uint32_t)i);
     return families;
 }
 

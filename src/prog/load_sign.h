@@ -23,6 +23,9 @@ struct load_sign {
 must_check int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
                               uint64_t hash, int64_t wall, struct text *problems,
                               struct load_sign *ret);
+/* The families that a service has addresses of, those that it stands for included: bits 1 << enum
+ * ip_family. */
+unsigned load_families(const struct config *c, uint32_t service);
 void load_sign_done(struct load_sign *s);
 /* For zone_compile_file_sealed; NULL where the zone is not signed. */
 const struct zone_seal *load_sign_seal(struct load_sign *s);

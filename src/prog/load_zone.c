@@ -3,10 +3,12 @@
 #include "model/zone.h"
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
+#include "prog/load_alias.h"
 #include "prog/load_ledger.h"
 #include "prog/load_sign.h"
 #include "seam/clock.h"
 #include "wire/dname.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +72,8 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0,
-                             &ret->file.hash, &ret->file.serial);
+                             &ret->file.hash, &ret->file.serial) &&
+           load_aliases_stored(o->config, r->data, ret->file.hash, &ret->aliases);
 }
 
 /* What is known while one zone is made. */
@@ -83,6 +86,7 @@ struct making {
     int64_t wall; /* seconds since 1970 */
     struct load_note note;
     struct load_sign sign;
+    struct load_alias alias;
 };
 
 static int zone_store(struct making *m, const struct zone *zone, const uint8_t *data, size_t size,
@@ -99,7 +103,13 @@ static int zone_store(struct making *m, const struct zone *zone, const uint8_t *
     ret->file.hash = hash;
     ret->file.serial = zone->header->serial;
     ret->anew = true;
-    if (r->ledger && r->data && !m->sign.ring)
+    ret->aliases.other = m->alias.source.other;
+    if (!load_aliases_read(m->order->config, zone, &ret->aliases) && r->data) {
+        text_appendf(problems, "%s: an ALIAS record leads to no service\n", m->zone->file);
+        return ERR_MISSING;
+    }
+    /* What another zone gave would not be seen to change. */
+    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other)
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, zone, m->wall, &ret->keys);
@@ -115,8 +125,8 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
     int err = load_sign_open(o->load, o->config, o->zone, o->previous, m->wall, problems, &m->sign);
     if (!err)
         err = zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
-                                        load_sign_seal(&m->sign), &m->note.watch, problems, &data,
-                                        &size);
+                                        load_sign_seal(&m->sign), &m->alias.source, &m->note.watch,
+                                        problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
     if (!err)
@@ -139,8 +149,10 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
     int err = 0;
     if (!zone_reuse(o, m.inputs, ret)) {
         load_note_open(&m.note);
+        load_alias_open(&m.alias, o);
         err = zone_make(&m, problems, ret);
-        if (err && o->load->keep_old && m.sign.ring)
+        load_alias_done(&m.alias);
+        if (err && err != -EAGAIN && o->load->keep_old && m.sign.ring)
             ret->keys = (struct loaded_keys){.ring = dnssec_keyring_ref(m.sign.ring),
                                              .renew_at = m.wall + AGAIN_S,
                                              .kept = true};

@@ -6,17 +6,19 @@
 struct zone_order {
     const struct load_request *load;
     const struct config *config;
-    uint32_t zone;     /* index in the configuration */
-    uint64_t previous; /* the compiled file that is to be replaced; 0 = none */
+    const struct loaded_zone *zones; /* of the configuration; file.hash 0 = not made yet */
+    uint32_t zone;                   /* index in the configuration */
+    uint64_t previous;               /* the compiled file that is to be replaced; 0 = none */
 };
 
 struct zone_made {
     struct plan_file file;
-    struct loaded_keys keys; /* its ring is counted for the caller */
-    bool anew;               /* compiled; else it was in the store already */
+    struct loaded_keys keys;       /* its ring is counted for the caller */
+    struct loaded_aliases aliases; /* the caller's */
+    bool anew;                     /* compiled; else it was in the store already */
 };
 
 /* Puts the compiled zone into the store. Also on failure `ret->keys` is set: where the load keeps
- * what was served, its steered names are signed with them. 0; or an error, with at least one line
- * in `problems`. */
+ * what was served, its steered names are signed with them. 0; -EAGAIN: some other zone has to be
+ * made first; or an error, with at least one line in `problems`. */
 must_check int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret);

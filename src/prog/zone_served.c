@@ -81,12 +81,15 @@ enum { SAME, DIFFERENT, TROUBLE };
 static int file_compile(const char *path, const char *name, const struct zone *like,
                         uint8_t **ret_data, size_t *ret_size)
 {
-    uint32_t count = like ? like->header->steered_count : 0;
+    uint32_t steered_count = like ? like->header->steered_count : 0, count = 0;
     const uint64_t *steered = like ? (const uint64_t *)(like->base + like->header->steered) : NULL;
-    const uint8_t **names = mem_new(count + 1u, sizeof *names);
+    const uint8_t **names = mem_new(steered_count + 1u, sizeof *names);
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
-    for (uint32_t i = 0; i < count; i++)
-        names[i] = zone_node_name(zone_node_at(like, steered[i]));
+    for (uint32_t i = 0; i < steered_count; i++) {
+        const struct zone_node *n = zone_node_at(like, steered[i]);
+        if (!zone_node_set(n, DNS_ALIAS)) /* those the file says itself */
+            names[count++] = zone_node_name(n);
+    }
     int err = zone_compile_file(name, path, names, count, &problems, ret_data, ret_size);
     fputs(text_string(&problems), stderr);
     text_done(&problems);

@@ -27,6 +27,7 @@ enum dns_type {
     DNS_AXFR = 252,
     DNS_ANY = 255,
     DNS_CAA = 257,
+    DNS_ALIAS = 65401, /* of private use, the number that PowerDNS took; never on the wire */
 };
 enum dns_class { DNS_IN = 1, DNS_CH = 3, DNS_CLASS_ANY = 255 };
 enum dns_rcode {

@@ -116,6 +116,7 @@ static const struct rdata_type type_ta = {"TA", 0,
                                           F(FIELD_U16, FIELD_ALGORITHM, FIELD_U8, FIELD_HEX)};
 static const struct rdata_type type_dlv = {"DLV", 0,
                                            F(FIELD_U16, FIELD_ALGORITHM, FIELD_U8, FIELD_HEX)};
+static const struct rdata_type type_alias = {"ALIAS", 0, F(FIELD_NAME)};
 enum { TYPE_TA = 32768, TYPE_DLV = 32769 };
 
 /* Looked through first: nearly every record of nearly every zone is one of these. */
@@ -129,6 +130,8 @@ const struct rdata_type *rdata_type_find(uint16_t type)
         return types[type].name ? &types[type] : NULL;
     if (type == TYPE_TA)
         return &type_ta;
+    if (type == DNS_ALIAS)
+        return &type_alias;
     return type == TYPE_DLV ? &type_dlv : NULL;
 }
 
@@ -177,6 +180,8 @@ int dns_type_parse(const char *text, size_t length, uint16_t *ret_type)
         return type_found(TYPE_TA, ret_type);
     if (word_is(text, length, "DLV"))
         return type_found(TYPE_DLV, ret_type);
+    if (word_is(text, length, "ALIAS") || word_is(text, length, "ANAME"))
+        return type_found(DNS_ALIAS, ret_type);
     return type_number_parse(text, length, ret_type);
 }
 

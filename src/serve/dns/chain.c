@@ -376,7 +376,7 @@ static bool chain_node(struct chain *c, const struct match *m)
     }
     if (node->flags & NODE_STEERED && (type == DNS_A || type == DNS_AAAA))
         return chain_steered(c, m);
-    if (set) {
+    if (set && set->image) { /* without: hidden */
         expansion_note(c, m);
         chain_set(c, set);
     } else {

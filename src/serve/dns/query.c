@@ -285,7 +285,7 @@ static void answer_node(struct query *q, struct query_context *ctx, struct answe
     }
     /* What stands beside an alias (RFC 4035 2.5) is an answer before the alias is followed. */
     const struct zone_set *set = zone_node_set(node, q->type);
-    if (likely(set))
+    if (likely(set && set->image)) /* without: hidden */
         answer_set(q, a, m, set);
     else if (node->flags & NODE_CNAME || q->type == DNS_RRSIG)
         chain_answer(q, ctx, a, *m);

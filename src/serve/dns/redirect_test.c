@@ -49,7 +49,7 @@ static struct rig_file file_signed(const char *origin, const char *text)
                                     .refresh = 7 * 86400};
     struct zone_sign sign = {.keys = &keys};
     struct zone_seal seal = zone_sign_seal(&sign);
-    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal,
+    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal, NULL,
                                   &problems, &f.data, &f.size);
     ck_assert_str_eq(text_string(&problems), "");
     ck_assert_int_eq(err, 0);

@@ -47,7 +47,7 @@ static struct rig_file zone_make(const struct text *text, struct dnssec_key *key
     struct rig_file f;
     double start = now_ns();
     if (zone_compile_sealed("example.com", "z", text->data, text->length, NULL, 0, NULL, NULL,
-                            &seal, &problems, &f.data, &f.size))
+                            &seal, NULL, &problems, &f.data, &f.size))
         abort();
     printf("compiled in %.2f s: %u signatures made, %u kept, %.1f MiB\n", (now_ns() - start) / 1e9,
            sign.made, sign.reused, (double)f.size / (1 << 20));

@@ -40,8 +40,9 @@ static struct rig_file zone_signed(void)
         ck_assert_int_gt(dname_parse(rig_steered[i], strlen(rig_steered[i]), origin, names[i]), 0);
         steered[i] = names[i];
     }
-    int err = zone_compile_sealed("example.com", "z", rig_example, strlen(rig_example), steered,
-                                  RIG_STEERED, NULL, NULL, &seal, &problems, &f.data, &f.size);
+    int err =
+        zone_compile_sealed("example.com", "z", rig_example, strlen(rig_example), steered,
+                            RIG_STEERED, NULL, NULL, &seal, NULL, &problems, &f.data, &f.size);
     ck_assert_msg(err == 0, "%s", text_string(&problems));
     text_done(&problems);
     return f;
