@@ -14,7 +14,7 @@ static struct fixture many_signed(struct rig *r, const char *text, zone_sign_spr
     r->sign = (struct zone_sign){.keys = &r->keys, .spread = spread};
     struct zone_seal seal = zone_sign_seal(&r->sign);
     ck_assert_int_eq(zone_compile_sealed("example", "z", text, strlen(text), NULL, 0, NULL, NULL,
-                                         &seal, &problems, &f.data, &f.size),
+                                         &seal, NULL, &problems, &f.data, &f.size),
                      0);
     ck_assert_str_eq(text_string(&problems), "");
     ck_assert_int_eq(zone_open(f.data, f.size, &f.zone), 0);
