@@ -100,8 +100,7 @@ static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request
 
 /* Makes what is not made yet; *ret_waiting: zones that have to come after others. */
 static int zones_try(struct loaded *l, const struct load_request *r,
-                     const struct load_served *served, struct text *problems,
-                     uint32_t *ret_waiting)
+                     const struct load_served *served, struct text *problems, uint32_t *ret_waiting)
 {
     int result = 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
