@@ -145,7 +145,7 @@ class Server:
 
     def __init__(self, label, address, port, revive=None):
         self.label, self.address, self.port, self.revive = label, address, port, revive
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.udp.connect((address, port))
         self.udp.setblocking(False)
@@ -154,6 +154,12 @@ class Server:
     def close(self):
         self.udp.close()
         self.close_tcp()
+
+    def ask_udp(self, wire):
+        """One question, where nothing else is under way."""
+        self.udp.send(wire)
+        assert select.select([self.udp], [], [], 3)[0], f"no answer from {self.label}"
+        return self.udp.recv(65535)
 
     def ask_tcp(self, wire, tries=2):
         for left in reversed(range(tries)):

@@ -22,6 +22,8 @@ enum {
     V6_TARGET_AT = V6_AT + 24,
     V6_PORT_AT = V6_AT + PACKET_IPV6_SIZE + 2,
     PROTOCOL_UDP = 17,
+    FLAGS_AT = 2,       /* of a DNS header: QR, the opcode, AA, TC, RD */
+    OPCODE_BITS = 0x78, /* all are zero: QUERY (RFC 1035 4.1.1) */
 };
 
 /* Jumps forward are written before their goal is known: a list of those that wait. */
@@ -108,6 +110,10 @@ static void addresses_match(struct assembly *a, const struct xdp_address *addres
 {
     int port_at = family == IP_V4 ? V4_PORT_AT : V6_PORT_AT;
     int target_at = family == IP_V4 ? V4_TARGET_AT : V6_TARGET_AT;
+    int flags_at = (family == IP_V4 ? PACKET_HEAD_V4 : PACKET_HEAD_V6) + FLAGS_AT;
+    expect_length(a, flags_at + 1);
+    load(a, BPF_B, flags_at);
+    emit(a, BPF_JMP32 | BPF_JSET | BPF_K, R_WORD, 0, GOAL_PASS, OPCODE_BITS);
     for (unsigned i = 0; i < count; i++) {
         if (addresses[i].ip.family != family)
             continue;

@@ -16,9 +16,10 @@ struct xdp_address {
     uint16_t port;
 };
 
-/* Takes plain UDP packets (wire/packet.h) addressed to `mac` and to one of the addresses; a queue
- * without a socket in the map lets them pass as well. map_fd: a BPF_MAP_TYPE_XSKMAP. Returns how
- * many instructions there are. */
+/* Takes plain UDP packets (wire/packet.h) addressed to `mac` and to one of the addresses, with a
+ * message of opcode QUERY: all others (NOTIFY, UPDATE; a PROXY header, too, reads as another
+ * opcode) are for the sockets. A queue without a socket in the map lets them pass as well. map_fd:
+ * a BPF_MAP_TYPE_XSKMAP. Returns how many instructions there are. */
 unsigned xdp_program_make(const struct xdp_address *addresses, unsigned count,
                           const uint8_t mac[static 6], int map_fd,
                           struct bpf_insn ret[static XDP_PROGRAM_MAX]);

@@ -154,7 +154,7 @@ START_TEST(test_ours)
         ck_assert(taken(frame, length, addresses, array_length(addresses)));
         for (unsigned n = 0; n < array_length(addresses); n++)
             ck_assert_int_eq(taken(frame, length, &addresses[n], 1), n == i);
-        for (size_t cut = 0; cut < length - 12; cut++)
+        for (size_t cut = 0; cut < length - 9; cut++)
             ck_assert(!taken(frame, cut, addresses, array_length(addresses)));
     }
 }
@@ -182,6 +182,21 @@ START_TEST(test_others)
 }
 END_TEST
 
+/* Where control answers, or nobody knows the opcode, sockets are asked. */
+START_TEST(test_opcodes)
+{
+    static const uint8_t proxy[] = {0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a}; /* PROXY v2 begins so */
+    for (unsigned i = 0; i < array_length(addresses); i++) {
+        const struct xdp_address *to = &addresses[i];
+        size_t flags = to->ip.family == IP_V4 ? PACKET_HEAD_V4 + 2 : PACKET_HEAD_V6 + 2;
+        for (unsigned opcode = 0; opcode < 16; opcode++)
+            ck_assert_int_eq(takes_changed(to, flags, (uint8_t)(opcode << 3)), opcode == 0);
+        ck_assert(takes_changed(to, flags, 0x87)); /* the other bits are the server's to judge */
+        ck_assert(!takes_changed(to, flags, proxy[2]));
+    }
+}
+END_TEST
+
 /* As many as there may be, and none. */
 START_TEST(test_sizes)
 {
@@ -200,4 +215,4 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-CHECK_MAIN("xdp_program", test_ours, test_others, test_sizes)
+CHECK_MAIN("xdp_program", test_ours, test_others, test_opcodes, test_sizes)
