@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rate", type=int, default=200000)
     parser.add_argument("--flood", type=int, default=1500000)
-    parser.add_argument("--only", default="holdfast-xdp,knot-xdp,holdfast-sockets,knot-sockets")
+    parser.add_argument("--only", default="echo-xdp,holdfast-xdp,knot-xdp,holdfast-sockets,knot-sockets")
     parser.add_argument("--nice", type=int, default=0, help="priority of servers and client, on a machine with other work")
     parser.add_argument("--profile", action="store_true")
     o = parser.parse_args()
@@ -155,7 +155,9 @@ def main():
     queries = os.path.join(folder, "queries")
     with open(queries, "w") as f:
         f.writelines(f"{n}.{ZONE}. A\n" for n in rng.sample(names, len(names)))
+    echo = os.path.join(os.path.dirname(o.holdfast), "xdp_echo_bench")
     makers = {
+        "echo-xdp": lambda folder, address, port: [os.path.abspath(echo), "s0", address, str(port)],
         "holdfast-xdp": holdfast(o.holdfast, ZONE, text, ", xdp: [s0]"),
         "holdfast-sockets": holdfast(o.holdfast, ZONE, text),
         "knot-xdp": knot(ZONE, text, xdp="s0"),

@@ -92,12 +92,15 @@ class Wire:
             os.close(there)
             os.close(home)
 
-    def counted(self, transport, port=8080):
-        """Queries that the node which tells at this port had over a transport."""
+    def metric(self, name, labels=""):
+        """Sum of the samples of a metric whose labels contain the text, of the node that tells at port 8080."""
         with self.inside(self.client):
-            out = run("curl", "-sS", "--max-time", "5", f"http://{server4()}:{port}/metrics").stdout
-        return sum(float(l.split()[1]) for l in out.splitlines()
-                   if l.startswith("holdfast_dns_queries_total{") and f'transport="{transport}"' in l)
+            out = run("curl", "-sS", "--max-time", "5", f"http://{server4()}:8080/metrics").stdout
+        return sum(float(l.rsplit(" ", 1)[1]) for l in out.splitlines() if l.split("{")[0].split(" ")[0] == name and labels in l)
+
+    def counted(self, transport):
+        """Queries over a transport."""
+        return self.metric("holdfast_dns_queries_total", f'transport="{transport}"')
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 #include "model/stats.h"
 #include "base/invariant.h"
+#include <string.h>
 
 /* The groups of the list give each entry its owner. */
 #define ENTRY(id, name, labels, kind, help, owner) [id] = {name, labels, help, STAT_##kind, owner},
@@ -30,4 +31,17 @@ uint64_t stats_value(const struct stats_file *f, enum stat_id id)
             least = v;
     }
     return id == PLAN_GENERATION ? least : sum;
+}
+
+void stats_note_set(const struct stats_file *f, const char *note)
+{
+    size_t length = strnlen(note, STATS_NOTE_MAX - 1);
+    memset(f->note, 0, STATS_NOTE_MAX);
+    memcpy(f->note, note, length);
+}
+
+void stats_note_get(const struct stats_file *f, char ret[static STATS_NOTE_MAX])
+{
+    memcpy(ret, f->note, STATS_NOTE_MAX);
+    ret[STATS_NOTE_MAX - 1] = '\0';
 }

@@ -62,6 +62,8 @@
       "Datagrams and connections that did not come from a trusted proxy with a good header.")   \
     X(DNS_STALE, "holdfast_dns_stale", "", gauge,                                               \
       "1 while control has been silent for so long that steered answers are called stale.")     \
+    X(DNS_XDP_QUEUES, "holdfast_dns_xdp_queues", "", gauge,                                     \
+      "Queues of interfaces that are read as raw packets (dns.xdp).")                           \
     X(DNS_TCP_CLIENTS, "holdfast_dns_tcp_clients", "", gauge, "TCP connections open now.")      \
     X(DNS_TCP_REFUSED, "holdfast_dns_tcp_refused_total", "", counter,                           \
       "TCP connections closed because the limit was reached.")                                  \
@@ -175,7 +177,12 @@ static inline void stats_set(struct stats_thread *t, enum stat_id id, uint64_t v
     atomic_store_explicit(&t->values[id], v, memory_order_relaxed);
 }
 
-enum { STATS_VERSION = 3, STATS_THREADS_MAX = 1024, STATS_ROLE_TEXT_MAX = 16 };
+enum {
+    STATS_VERSION = 3,
+    STATS_THREADS_MAX = 1024,
+    STATS_ROLE_TEXT_MAX = 16,
+    STATS_NOTE_MAX = 512
+};
 
 struct stats_header {
     char magic[8];
@@ -190,6 +197,7 @@ struct stats_header {
 struct stats_file {
     struct stats_header *header;
     struct stats_thread *threads;
+    char *note;            /* STATS_NOTE_MAX bytes behind the counters */
     uint32_t thread_count; /* as checked: a reader does not trust the header again */
     size_t size;
     int fd; /* holds (writer) or asks for (reader) the lock that says: this role's process lives */
@@ -211,6 +219,11 @@ must_check int stats_open(const char *data, const char *role, struct stats_file 
  * another list: 0, or errors as of stats_open. */
 must_check int stats_pid(const char *data, const char *role, uint32_t *ret_pid);
 void stats_close(struct stats_file *f);
+/* What the process says of itself, for people: a sentence or a few, without a newline; cut where it
+ * is longer than STATS_NOTE_MAX - 1. None ("") when it starts. */
+void stats_note_set(const struct stats_file *f, const char *note);
+/* Read by another process: a copy, ended where the file is not. */
+void stats_note_get(const struct stats_file *f, char ret[static STATS_NOTE_MAX]);
 /* For a file from stats_open: is the process that made it still alive? By a lock of the kernel, so
  * a reused process number does not deceive. */
 bool stats_alive(const struct stats_file *f);

@@ -13,7 +13,7 @@ static const char stats_magic[8] = "HFSTATS\n";
 
 static uint64_t stats_layout(void)
 {
-    uint64_t h = STATS;
+    uint64_t h = STATS + STATS_NOTE_MAX;
     for (int i = 0; i < STATS; i++) {
         const struct stat_info *s = &stat_infos[i];
         h = hash64_seeded(s->name, strlen(s->name), h);
@@ -24,7 +24,7 @@ static uint64_t stats_layout(void)
 
 static size_t region_size(unsigned threads)
 {
-    return threads * sizeof(struct stats_thread);
+    return threads * sizeof(struct stats_thread) + STATS_NOTE_MAX;
 }
 
 static void stats_name(const char *role, char name[static 64])
@@ -36,8 +36,10 @@ static void stats_name(const char *role, char name[static 64])
 static struct stats_file stats_view(const struct run_file *f)
 {
     struct stats_header *h = f->map;
+    struct stats_thread *threads = (struct stats_thread *)((uint8_t *)f->map + h->offset);
     return (struct stats_file){.header = h,
-                               .threads = (struct stats_thread *)((uint8_t *)f->map + h->offset),
+                               .threads = threads,
+                               .note = (char *)(threads + h->thread_count),
                                .thread_count = h->thread_count,
                                .size = f->size,
                                .fd = f->fd};
@@ -112,7 +114,7 @@ static size_t region_choose(const struct run_file *f, size_t size)
         return first; /* damaged */
     /* Theirs may be of another list: a block of one thread is padded to the alignment. */
     size_t block = (h->stat_count * sizeof(uint64_t) + align - 1) / align * align;
-    return (h->offset + h->thread_count * block + align - 1) / align * align;
+    return (h->offset + h->thread_count * block + STATS_NOTE_MAX + align - 1) / align * align;
 }
 
 static int region_take(const char *data, const char *name, size_t size, struct run_file *ret,

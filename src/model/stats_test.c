@@ -70,6 +70,30 @@ START_TEST(test_values_are_read_by_another)
 }
 END_TEST
 
+START_TEST(test_note)
+{
+    struct stats_file w, r;
+    char note[STATS_NOTE_MAX], long_note[2 * STATS_NOTE_MAX];
+    folder_new();
+    ck_assert_int_eq(stats_create(folder, "dns", 2, &w), 0);
+    ck_assert_int_eq(stats_open(folder, "dns", &r), 0);
+    stats_note_get(&r, note);
+    ck_assert_str_eq(note, "");
+    memset(long_note, 'x', sizeof long_note);
+    long_note[sizeof long_note - 1] = '\0';
+    stats_note_set(&w, long_note);
+    stats_note_get(&r, note);
+    ck_assert_uint_eq(strlen(note), STATS_NOTE_MAX - 1);
+    stats_note_set(&w, "eth0 by raw packets");
+    stats_add(&w.threads[1], TELL_CLIENTS, UINT64_MAX); /* the last counter does not reach it */
+    stats_note_get(&r, note);
+    ck_assert_str_eq(note, "eth0 by raw packets");
+    stats_close(&r);
+    stats_close(&w);
+    folder_remove();
+}
+END_TEST
+
 /* L1: what was counted is there after the process died, and goes on from there. */
 START_TEST(test_counters_outlive_the_process)
 {
@@ -209,7 +233,7 @@ START_TEST(test_private_needs_no_disk)
 }
 END_TEST
 
-CHECK_MAIN("stats", test_names_follow_conventions, test_values_are_read_by_another,
+CHECK_MAIN("stats", test_names_follow_conventions, test_values_are_read_by_another, test_note,
            test_counters_outlive_the_process, test_foreign_files_are_refused_and_replaced,
            test_take_over_from_the_living, test_take_over_from_another_program,
            test_private_needs_no_disk)

@@ -75,6 +75,10 @@ static void settings_append(struct text *out, const struct config *c)
     text_append(out, "\n");
     text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
                  c->dns_tls.clients, c->dns_tls.handshakes);
+    text_append(out, "dns.xdp");
+    for (uint32_t i = 0; i < c->dns_xdp_count; i++)
+        text_appendf(out, " %s", c->dns_xdp[i]);
+    text_append(out, "\n");
     const struct config_answers *a = &c->dns_answers;
     text_appendf(out, "dns.stale_after %lld\n", (long long)a->stale_after);
     text_appendf(out, "dns.nsid %s\ndns.chaos %s %s\n", word(a->nsid), word(a->version),

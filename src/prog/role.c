@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/stats.h"
 #include "prog/commands.h"
 #include "prog/xdp.h"
 #include "seam/log_io.h"
@@ -164,8 +165,10 @@ int cmd_role(int argc, char **argv)
     process_name(name);
     signal(SIGPIPE, SIG_IGN);
     static struct xdp_socket *sockets[XDP_INTERFACES_MAX * XDP_QUEUES_MAX];
-    o.xdp_socket_count = xdp_open(&o, sockets);
+    struct text note = text_init(STATS_NOTE_MAX);
+    o.xdp_socket_count = xdp_open(&o, sockets, &note);
     o.xdp_sockets = sockets;
+    o.xdp_note = text_string(&note);
     int err = process_drop(o.user, role == ROLE_CONTROL);
     if (err) {
         log_event(LOG_ERROR, "role.privileges", {"user", LOG_S(o.user)},

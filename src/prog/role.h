@@ -25,9 +25,15 @@ struct role_options {
     int policy_fd;                                /* dns only: prog/policy.h; -1 = none */
     struct xdp_interface xdp[XDP_INTERFACES_MAX]; /* dns only */
     unsigned xdp_count;
+    struct xdp_refusal { /* what the supervisor could not have */
+        char name[XDP_NAME_MAX];
+        int err;
+    } xdp_refused[XDP_INTERFACES_MAX];
+    unsigned xdp_refused_count;
     int xdp_release_fd; /* an event: leave the queues, a new program wants them; -1 = none */
     struct xdp_socket *const *xdp_sockets; /* the role's, opened from the above */
     unsigned xdp_socket_count;
+    const char *xdp_note; /* which way the queries of each interface of dns.xdp go, for people */
     int log_level, log_format;
 };
 

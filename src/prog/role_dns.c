@@ -23,6 +23,7 @@ int role_dns(const struct role_options *o)
                   {"consequence", LOG_S("this role's counters are not seen by others")});
         stats_private("dns", threads, &stats);
     }
+    stats_note_set(&stats, o->xdp_note);
     struct dns_grants grants;
     err = policy_read(o->policy_fd, &grants);
     if (err)

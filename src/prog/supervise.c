@@ -105,7 +105,7 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--client-subnet", o->client_subnet);
     if (o->policy_fd >= 0)
         argument_add_number(a, "--policy-fd", o->policy_fd);
-    if (o->xdp_count) {
+    if (o->xdp_count + o->xdp_refused_count) {
         struct text t = text_init(1 << 12);
         xdp_format(o, &t);
         argument_add(a, "--xdp");

@@ -13,6 +13,8 @@ void xdp_begin(const struct config *c, int release_fd, struct role_options *dns)
 void xdp_format(const struct role_options *dns, struct text *t);
 void xdp_parse(const char *text, struct role_options *dns);
 
-/* The role, before it drops its privileges: opens the queues. Returns how many. */
+/* The role, before it drops its privileges: opens the queues. Returns how many; appends to `note`
+ * which way the queries of each interface go. */
 unsigned xdp_open(const struct role_options *dns,
-                  struct xdp_socket *ret[static XDP_INTERFACES_MAX * XDP_QUEUES_MAX]);
+                  struct xdp_socket *ret[static XDP_INTERFACES_MAX * XDP_QUEUES_MAX],
+                  struct text *note);

@@ -61,6 +61,10 @@ static json_t *role_json(const struct view *v, enum stats_role role)
         set(o, "generation", json_integer((json_int_t)stats_value(&r->stats, PLAN_GENERATION)));
     if (role != STATS_ROLE_SUPERVISOR)
         set(o, "restarts", json_integer((json_int_t)view_restarts(v, role)));
+    char note[STATS_NOTE_MAX];
+    stats_note_get(&r->stats, note);
+    if (note[0])
+        set(o, "note", string(note));
     return o;
 }
 

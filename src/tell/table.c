@@ -73,6 +73,16 @@ static void role_row(struct table *t, struct grid *g, enum stats_role role)
                                 restarts ? TONE_WARN : TONE_PLAIN};
 }
 
+static void note_render(struct table *t, enum stats_role role)
+{
+    const struct view_role *r = &t->v->roles[role];
+    char note[STATS_NOTE_MAX] = "";
+    if (r->has_stats)
+        stats_note_get(&r->stats, note);
+    if (note[0])
+        text_appendf(t->out, "%s: %s\n", stats_role_name(role), note);
+}
+
 static void roles_render(struct table *t)
 {
     static const char *const heads[] = {"ROLE", "STATE", "PID", "FOR", "SERVES", "RESTARTS"};
@@ -83,6 +93,8 @@ static void roles_render(struct table *t)
     text_append(t->out, "\n");
     grid_render(t->out, &g, t->colour);
     grid_done(&g);
+    for (unsigned i = 0; i < STATS_ROLES; i++)
+        note_render(t, (enum stats_role)i);
 }
 
 /* ---- services ---- */

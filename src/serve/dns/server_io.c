@@ -318,6 +318,7 @@ static int server_open(struct server *s)
     if (sigaction(WAKE_SIGNAL, &action, NULL) < 0)
         return -errno;
     s->stats = &o->stats->threads[most];
+    stats_set(s->stats, DNS_XDP_QUEUES, o->xdp_count);
     if (posix_memalign((void **)&s->workers, _Alignof(struct worker),
                        (most + 1) * sizeof *s->workers) ||
         posix_memalign((void **)&s->reclaim.slots, _Alignof(struct reclaim_slot),

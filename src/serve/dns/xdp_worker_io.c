@@ -92,12 +92,13 @@ static void batch_finish(struct xdp_batch *b, struct worker *w, unsigned count)
     }
 }
 
-/* Returns whether the queue is to be left. poll sends, too, what waits to be sent. */
+/* Returns whether the queue is to be left: nothing is in its rings. poll sends, too, what waits to
+ * be sent. */
 static bool batch_wait(const struct xdp_batch *b, const struct worker *w, bool sent)
 {
     struct pollfd fds[2] = {{.fd = xdp_socket_fd(b->socket), .events = POLLIN},
                             {.fd = w->options->xdp_release_fd, .events = POLLIN}};
-    return poll(fds, 2, sent ? -1 : BUSY_MS) > 0 && fds[1].revents && !fds[0].revents;
+    return poll(fds, 2, sent ? -1 : BUSY_MS) > 0 && fds[1].revents && !fds[0].revents && sent;
 }
 
 void *xdp_worker_run(void *worker)
