@@ -213,7 +213,8 @@ class Maker:
 
     def mixed(self, name):
         for rtype in self.rng.sample(sorted(zonerdata.MAKERS), self.rng.randint(1, 5)):
-            if rtype not in ("NS", "SOA", "CNAME", "DNAME"):
+            parents = rtype == "DS" and name == self.zone.origin  # RFC 4035 2.4
+            if rtype not in ("NS", "SOA", "CNAME", "DNAME") and not parents:
                 self.add(name, rtype, count=self.rng.choice([1, 1, 2, 3]))
 
     def pointers(self, name):
