@@ -34,11 +34,11 @@ def zone_text(serial, *lines, timers="3600 2 604800 60"):
 class Primary:
     """Knot or NSD with zones that tests can change."""
 
-    def __init__(self, kind, zones, notify=(), key=False, zone_extra="", extra=""):
+    def __init__(self, kind, zones, notify=(), key=False, catalog=None, signed=False):
         if not os.path.exists(BINARIES[kind]):
             pytest.skip(f"no {kind} here")
         self.kind, self.zones, self.key = kind, dict(zones), key
-        self.notify, self.zone_extra, self.extra = list(notify), zone_extra, extra
+        self.notify, self.catalog, self.signed = list(notify), catalog, signed
         self.address = loopback()
         self.folder = tempfile.mkdtemp(prefix=f"hf-{kind}-")
         for name, text in zones.items():
@@ -53,6 +53,14 @@ class Primary:
         self.write(name, text)
         self.control("zone-reload" if self.kind == "knot" else "reload", name)
 
+    def have(self, zones):
+        """Other zones than before (Knot)."""
+        self.zones = dict(zones)
+        for name, text in zones.items():
+            self.write(name, text)
+        self._knot()
+        self.control("reload")
+
     def control(self, *words):
         tool = {"knot": ["/usr/sbin/knotc", "-s", f"{self.folder}/knot.sock"],
                 "nsd": ["/usr/sbin/nsd-control", "-c", f"{self.folder}/conf"]}[self.kind]
@@ -63,8 +71,12 @@ class Primary:
     def _knot(self):
         key = "key: k1" if self.key else ""
         remotes = "".join(f"  - id: r{i}\n    address: {a}@{DNS_PORT}\n    {key}\n" for i, a in enumerate(self.notify))
+        member = f"    catalog-role: member\n    catalog-zone: {self.catalog}\n" if self.catalog else ""
+        member += "    dnssec-signing: on\n" if self.signed else ""
         names = ", ".join(f"r{i}" for i in range(len(self.notify)))
-        zones = "".join(f"  - domain: {z}\n    file: {z}.zone\n{self.zone_extra}" for z in self.zones)
+        zones = "".join(f"  - domain: {z}\n    file: {z}.zone\n{member}" for z in self.zones)
+        if self.catalog:
+            zones += f"  - domain: {self.catalog}\n    catalog-role: generate\n"
         self._configure(f"""server:
     listen: {self.address}@{DNS_PORT}
     rundir: {self.folder}
@@ -84,7 +96,6 @@ acl:
     address: 127.0.0.0/8
     action: transfer
     {key}
-{self.extra}
 template:
   - id: default
     storage: {self.folder}
@@ -242,7 +253,7 @@ class Liar:
         threading.Thread(target=self._tcp, daemon=True).start()
 
     def soa(self, name, serial=None):
-        return dns.rrset.from_text(name, 300, "IN", "SOA", f"ns.{name} h.{name} {serial or self.serial} 2 1 4 60")
+        return dns.rrset.from_text(name, 300, "IN", "SOA", f"ns.{name} h.{name} {serial or self.serial} 2 1 604800 60")
 
     def _udp(self):
         while True:

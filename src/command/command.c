@@ -248,6 +248,34 @@ static int word_find(const char *word, const char *const *words, size_t count)
     return -1;
 }
 
+/* The zone that the request names, as the configuration has it; NULL, and a reply was made. */
+static char *zone_take(const struct command_input *input, const char *zone,
+                       struct command_result *ret)
+{
+    uint8_t wire[DNAME_MAX];
+    char text[DNAME_TEXT_MAX];
+    if (!zone || dname_parse(zone, strlen(zone), NULL, wire) < 0) {
+        command_say(ret, ERR_INVALID, "\"zone\" wants the name of a zone");
+        return NULL;
+    }
+    dname_format(wire, text);
+    if (!zone_configured(input->intent->config, text)) {
+        command_say(ret, ERR_MISSING, "the configuration has no zone %s", text);
+        return NULL;
+    }
+    return mem_string(text);
+}
+
+static void op_zones(const struct command_input *input, const json_t *request,
+                     struct command_result *ret)
+{
+    const json_t *zone = json_object_get(request, "zone");
+    if (zone)
+        ret->zone = zone_take(input, json_string_value(zone), ret);
+    if (!zone || ret->zone)
+        ret->effect = COMMAND_ZONES;
+}
+
 static void op_dnssec(const struct command_input *input, const json_t *request,
                       struct command_result *ret)
 {
@@ -262,24 +290,15 @@ static void op_dnssec(const struct command_input *input, const json_t *request,
     int order =
         word_find(json_string_value(json_object_get(request, "do")), orders, array_length(orders));
     int use = key ? word_find(key, uses, array_length(uses)) : KEY_CSK;
-    uint8_t wire[DNAME_MAX];
-    char text[DNAME_TEXT_MAX];
     if (order < 0 || use < 0) {
         command_say(
             ret, ERR_INVALID,
             "\"do\" wants status, roll, ds-seen, ds-gone or unsign, and \"key\" csk, ksk or zsk");
         return;
     }
-    if (!zone || dname_parse(zone, strlen(zone), NULL, wire) < 0) {
-        command_say(ret, ERR_INVALID, "\"zone\" wants the name of a zone");
+    ret->zone = zone_take(input, zone, ret);
+    if (!ret->zone)
         return;
-    }
-    dname_format(wire, text);
-    if (!zone_configured(input->intent->config, text)) {
-        command_say(ret, ERR_MISSING, "the configuration has no zone %s", text);
-        return;
-    }
-    ret->zone = mem_string(text);
     ret->dnssec = (enum dnssec_order)order;
     ret->key = (enum key_use)use;
     ret->effect = COMMAND_DNSSEC;
@@ -306,7 +325,7 @@ static const struct {
 } operations[] = {
     {"ping", op_ping},      {"version", op_ping},       {"order", op_order},
     {"reload", op_reload},  {"dnssec", op_dnssec},      {"change", command_change},
-    {"undo", command_undo}, {"intent", command_intent},
+    {"undo", command_undo}, {"intent", command_intent}, {"zones", op_zones},
 };
 
 static void request_run(const struct command_input *input, const json_t *request,
@@ -319,10 +338,11 @@ static void request_run(const struct command_input *input, const json_t *request
         operations[i].run(input, request, ret);
         return;
     }
-    command_say(ret, ERR_INVALID,
-                "%s%.40s%s; it is ping, version, order, change, undo, intent, reload or dnssec",
-                op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
-                op ? "\"" : "");
+    command_say(
+        ret, ERR_INVALID,
+        "%s%.40s%s; it is ping, version, order, change, undo, intent, reload, zones or dnssec",
+        op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
+        op ? "\"" : "");
 }
 
 void command_run(const struct command_input *input, struct command_result *ret)
@@ -340,6 +360,6 @@ void command_run(const struct command_input *input, struct command_result *ret)
         command_say(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
                     request ? "" : error.text);
     json_decref(request);
-    invariant((ret->effect == COMMAND_RELOAD || ret->effect == COMMAND_DNSSEC) ==
-              (ret->reply == NULL));
+    bool known = ret->effect == COMMAND_NOTHING || ret->effect == COMMAND_ORDER;
+    invariant(known == (ret->reply != NULL));
 }

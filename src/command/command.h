@@ -11,6 +11,7 @@
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "force":
  * false}
  *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
+ *   {"op": "zones", "zone": "example.com"}
  *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
  *
  * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up;
@@ -35,6 +36,7 @@ enum command_effect {
     COMMAND_ORDER,  /* save `next` and take it into use, then send the reply; where that fails, send
                        another */
     COMMAND_RELOAD, /* load the configuration file again; what to reply is known after it */
+    COMMAND_ZONES,  /* how zones that come from elsewhere are doing: `zone`, or all of them */
     COMMAND_DNSSEC, /* about the keys of `zone`; what to reply is known after it */
 };
 
@@ -48,11 +50,12 @@ struct command_input {
 
 struct command_result {
     enum command_effect effect;
-    char *reply;          /* JSON without a newline; NULL for COMMAND_RELOAD and COMMAND_DNSSEC */
+    char *reply;          /* JSON without a newline; COMMAND_NOTHING and COMMAND_ORDER alone */
     struct intent next;   /* COMMAND_ORDER */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;
-    char *zone; /* COMMAND_DNSSEC: one of the configuration's, lower case, no trailing dot */
+    char *zone; /* COMMAND_DNSSEC, COMMAND_ZONES (there NULL = all): one of the configuration's,
+                   lower case, no trailing dot */
     enum dnssec_order dnssec;
     enum key_use key;
     char **zones; /* COMMAND_RELOAD: only these are made anew; none = those that changed */

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 &result);
     if (result.effect == COMMAND_DNSSEC) {
         invariant(!strcmp(result.zone, "example.com") && !result.reply);
-    } else if (result.effect != COMMAND_RELOAD) {
+    } else if (result.effect != COMMAND_RELOAD && result.effect != COMMAND_ZONES) {
         json_t *reply = json_loads(result.reply, 0, NULL);
         invariant(json_is_object(reply) && json_is_boolean(json_object_get(reply, "ok")));
         invariant(json_is_string(json_object_get(reply, "message")) && !strchr(result.reply, '\n'));

@@ -187,16 +187,23 @@ START_TEST(test_others)
     run("{\"op\":\"dance\"}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
             "\\\"dance\\\"; it is ping, "
-            "version, order, change, undo, intent, reload or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones or dnssec\"}");
     run("{}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
             "it is ping, "
-            "version, order, change, undo, intent, reload or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones or dnssec\"}");
 }
 END_TEST
 
 START_TEST(test_dnssec)
 {
+    run("{\"op\":\"zones\"}");
+    ck_assert(result.effect == COMMAND_ZONES && !result.zone && !result.reply);
+    run("{\"op\":\"zones\",\"zone\":\"Example.COM.\"}");
+    ck_assert_int_eq(result.effect, COMMAND_ZONES);
+    ck_assert_str_eq(result.zone, "example.com");
+    run("{\"op\":\"zones\",\"zone\":\"example.org\"}");
+    ck_assert(result.effect == COMMAND_NOTHING && result.reply);
     run("{\"op\":\"dnssec\",\"zone\":\"Example.COM.\",\"do\":\"roll\",\"key\":\"zsk\"}");
     ck_assert_int_eq(result.effect, COMMAND_DNSSEC);
     ck_assert_str_eq(result.zone, "example.com");

@@ -9,7 +9,7 @@ static bool files_equal(const struct plan *a, const struct plan *b)
         return false;
     for (uint32_t i = 0; i < a->file_count; i++)
         if (a->files[i].kind != b->files[i].kind || a->files[i].hash != b->files[i].hash ||
-            a->files[i].serial != b->files[i].serial)
+            a->files[i].serial != b->files[i].serial || a->files[i].state != b->files[i].state)
             return false;
     return true;
 }

@@ -179,6 +179,7 @@ static void files_put(struct store *st, const struct decide_files *files)
         struct plan_file *to = &st->files[i];
         memset(to, 0, sizeof *to);
         to->kind = from->kind;
+        to->state = from->state;
         to->name = text_put(st, name, strlen(name));
         to->serial = from->serial;
         to->hash = from->hash;

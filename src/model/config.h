@@ -30,6 +30,8 @@ enum {
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
     CONFIG_PROXIES_MAX = 64, /* networks of proxies */
+    CONFIG_PRIMARIES_MAX = 16,
+    CONFIG_PIN_SIZE = 32,
     CONFIG_HEADERS_MAX = 32, /* of one check */
     CONFIG_LABEL_MAX = 63,   /* node, endpoint, region... */
     CONFIG_PATH_MAX = 4096,
@@ -124,12 +126,37 @@ struct config_transfer {
     uint32_t notify_count;
 };
 
+enum primary_tls {
+    PRIMARY_PLAIN,
+    PRIMARY_TLS_NAME, /* a certificate of tls_name */
+    PRIMARY_TLS_PIN,  /* a certificate with this key */
+    PRIMARY_TLS_ANY,  /* any certificate */
+};
+
+/* A name server that a zone comes from. */
+struct config_primary {
+    struct ip ip;
+    uint16_t port;
+    int key; /* index into keys, or CONFIG_NONE: unsigned */
+    enum primary_tls tls;
+    const char *tls_name;
+    const char *tls_ca;               /* file: who may have signed it; NULL: the system's */
+    uint8_t tls_pin[CONFIG_PIN_SIZE]; /* SHA-256 of the public key */
+};
+
 struct config_zone {
     const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
     const char *file; /* path, made absolute against the configuration file's folder */
     struct config_dnssec dnssec;
     struct config_transfer transfer;
     int first_service; /* index of the first service whose name lies in it; CONFIG_NONE */
+    struct config_primary *primaries; /* none: the zone comes from the file */
+    uint32_t primary_count;
+    bool catalog_consume; /* it lists zones that come from the same primaries (RFC 9432) */
+    bool expire_keep;     /* served on past its time (L1); else SERVFAIL, as the RFC has it */
+    bool accept_shrink;   /* a transfer may take a third of it away (L3) */
+    uint64_t records_max; /* of one transfer */
+    uint64_t bytes_max;
     struct config_place place;
 };
 

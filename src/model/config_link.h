@@ -23,6 +23,10 @@ struct config_listen *link_listens(struct linking *l, const struct list *list, u
 void link_keys(struct linking *l);
 void link_transfer(struct linking *l, const struct draft_transfer *draft,
                    struct config_transfer *ret);
+/* A key's index by its name; a problem where there is none. */
+int key_refer(struct linking *l, const char *name, struct config_place place);
+/* Where the zone comes from. */
+void link_primaries(struct linking *l, const struct draft_zone *draft, struct config_zone *ret);
 void link_checks(struct linking *l);
 /* References, names and what a policy asks of its endpoints. */
 void link_services(struct linking *l);

@@ -61,6 +61,7 @@ static void zones_fill(struct linking *l)
                                            .dnssec = drafts[i].dnssec.dnssec,
                                            .place = drafts[i].head.node->place};
         link_transfer(l, &drafts[i].transfer, &c->zones[i].transfer);
+        link_primaries(l, &drafts[i], &c->zones[i]);
         if (!drafts[i].name)
             continue;
         const struct draft_zone *first =

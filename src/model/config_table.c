@@ -103,18 +103,43 @@ static const struct shape shape_geo = {"geo", "geo", geo_keys, LENGTH(geo_keys),
 
 /* ---- zones and networks ---- */
 
+static const struct choice expiries[] = {{"rfc", EXPIRE_RFC}, {"keep", EXPIRE_KEEP}, {NULL, 0}};
+
+static const struct choice catalogs[] = {
+    {"none", CATALOG_NONE}, {"consume", CATALOG_CONSUME}, {NULL, 0}};
+
 static const struct key zone_keys[] = {
     {"name", &type_name, AT(draft_zone, name), .required = true, .help = "the zone's origin"},
-    {"file", &type_path, AT(draft_zone, file), .required = true,
+    {"file", &type_path, AT(draft_zone, file),
      .help = "its master file (RFC 1035); a relative path starts at this file's folder"},
+    {"primaries", &type_list, AT(draft_zone, primaries), .min = 1, .max = CONFIG_PRIMARIES_MAX,
+     .detail = &primaries,
+     .help = "instead of file: name servers that the zone comes from, asked in turn"},
+    {"expire", &type_choice, AT(draft_zone, expire), .detail = expiries, .standard = "rfc",
+     .help = "once no primary was reached for as long as its SOA says: rfc = SERVFAIL, keep = "
+             "served on"},
+    {"catalog", &type_choice, AT(draft_zone, catalog), .detail = catalogs, .standard = "none",
+     .help = "consume: it is a list of zones (RFC 9432), which come from the same primaries and "
+             "are transferred to the same others"},
+    {"accept_shrink", &type_bool, AT(draft_zone, accept_shrink), .standard = "false",
+     .help = "a transfer may take a third of its names away without being asked about"},
+    {"max_records", &type_integer, AT(draft_zone, records_max), .min = 10, .max = 1 << 26,
+     .standard = "10000000", .help = "most records of one transfer"},
+    {"max_bytes", &type_integer, AT(draft_zone, bytes_max), .min = 65536, .max = 1 << 30,
+     .standard = "1073741824", .help = "most bytes of one transfer"},
     {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .standard = "off",
      .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
     {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,
      .standard = "{}", .help = "who may have it whole, and who is told of changes"},
 };
 
-static const struct shape shape_zone = {"zone", "zone", zone_keys, LENGTH(zone_keys),
-                                        .help = "A zone that is answered with authority."};
+static const struct shape shape_zone = {
+    "zone",
+    "zone",
+    zone_keys,
+    LENGTH(zone_keys),
+    .rule = "\"oneOf\":[{\"required\":[\"file\"]},{\"required\":[\"primaries\"]}]",
+    .help = "A zone that is answered with authority."};
 
 static const struct list_of zones = {
     .element = {.name = "zone", .type = &type_mapping, .detail = &shape_zone},

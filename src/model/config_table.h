@@ -34,11 +34,24 @@ struct draft_transfer {
     bool tls_only;
 };
 
+struct draft_primary {
+    struct draft head;
+    struct config_primary primary;
+    const char *key;
+};
+
+enum { EXPIRE_RFC, EXPIRE_KEEP };
+enum { CATALOG_NONE, CATALOG_CONSUME };
+
 struct draft_zone {
     struct draft head;
     const char *name, *file;
     struct draft_dnssec dnssec;
     struct draft_transfer transfer;
+    struct list primaries; /* struct draft_primary */
+    int expire, catalog;   /* choices */
+    bool accept_shrink;
+    unsigned records_max, bytes_max;
 };
 
 struct draft_collection {
@@ -169,6 +182,7 @@ extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback,
     shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl, shape_tcp,
     shape_tls, shape_proxy;
 extern const struct names_of tsigs;
+extern const struct list_of primaries;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];
 extern const size_t config_shape_count;

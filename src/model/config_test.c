@@ -597,6 +597,36 @@ START_TEST(test_transfer)
 }
 END_TEST
 
+START_TEST(test_primaries)
+{
+    struct config *c = parse_text(
+        NODE
+        "tsig:\n"
+        "  k1: {secret: QUI=}\n"
+        "zones:\n"
+        "  - {name: a.example, file: a}\n"
+        "  - name: b.example\n"
+        "    primaries: [192.0.2.1, \"192.0.2.2:5353 key k1\", \"2001:db8::1 tls ns1.example ca "
+        "x.pem key k1\", \"192.0.2.3:8853 tls pin "
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\", 192.0.2.4 tls opportunistic]\n"
+        "    expire: keep\n"
+        "    max_records: 100\n");
+    const struct config_zone *none = &c->zones[0], *z = &c->zones[1];
+    const struct config_primary *p = z->primaries;
+    ck_assert(!none->primary_count && !none->expire_keep && !none->accept_shrink);
+    ck_assert(z->primary_count == 5 && z->expire_keep && z->records_max == 100);
+    ck_assert(p[0].port == 53 && p[0].key == CONFIG_NONE && p[0].tls == PRIMARY_PLAIN);
+    ck_assert(p[1].port == 5353 && p[1].key == 0);
+    ck_assert(p[2].port == 853 && p[2].tls == PRIMARY_TLS_NAME && p[2].ip.family == IP_V6);
+    ck_assert_str_eq(p[2].tls_name, "ns1.example");
+    ck_assert_str_eq(p[2].tls_ca, "/etc/holdfast/x.pem");
+    ck_assert_int_eq(p[2].key, 0);
+    ck_assert(p[3].port == 8853 && p[3].tls == PRIMARY_TLS_PIN && p[3].tls_pin[31] == 31);
+    ck_assert(p[4].tls == PRIMARY_TLS_ANY && !p[4].tls_name);
+    config_free(c);
+}
+END_TEST
+
 START_TEST(test_fingerprint)
 {
     struct config *a = parse_text(NODE ZONES), *b = parse_text(NODE ZONES "# more\n");
@@ -613,4 +643,4 @@ END_TEST
 CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
            test_values, test_check_values, test_service_values, test_networks, test_merge,
            test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
-           test_fingerprint, test_dnssec, test_transfer)
+           test_primaries, test_fingerprint, test_dnssec, test_transfer)

@@ -143,7 +143,7 @@ static int key_find(const struct config *c, const char *name)
     return CONFIG_NONE;
 }
 
-static int key_refer(struct linking *l, const char *name, struct config_place place)
+int key_refer(struct linking *l, const char *name, struct config_place place)
 {
     int key = key_find(l->config, name);
     if (key == CONFIG_NONE)

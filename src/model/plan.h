@@ -169,8 +169,16 @@ enum plan_file_kind {
     PLAN_FILE_ACCESS,  /* model/access.h; at most one */
 };
 enum { PLAN_FILE_KINDS = 4 };
+/* What a name server does with a zone. */
+enum plan_zone_state {
+    PLAN_ZONE_CURRENT,
+    PLAN_ZONE_STALE, /* answered, though past its time: the answer says so (RFC 8914, 3) */
+    PLAN_ZONE_DARK,  /* not answered: SERVFAIL */
+};
+enum { PLAN_ZONE_STATES = 3 };
 struct plan_file {
     uint8_t kind;    /* enum plan_file_kind */
+    uint8_t state;   /* enum plan_zone_state; of zones alone */
     uint32_t name;   /* text offset: zone origin or what the netmap is of ("geo", "collections",
                         "latency") */
     uint32_t serial; /* zone: SOA serial */

@@ -68,6 +68,8 @@ static int files_check(struct check *c)
         const struct plan_file *f = &c->plan->files[i];
         if (f->kind >= PLAN_FILE_KINDS)
             return refuse(c, ERR_BOUNDS, "file %u: unknown kind %u", i, f->kind);
+        if (f->state >= (f->kind == PLAN_FILE_ZONE ? PLAN_ZONE_STATES : 1))
+            return refuse(c, ERR_BOUNDS, "file %u: unknown state %u", i, f->state);
         if (!text_fits(c->plan, f->name))
             return refuse(c, ERR_BOUNDS, "file %u: its name is outside the text", i);
     }

@@ -110,6 +110,14 @@
     X(CONTROL_PUBLISHED, "holdfast_plan_published_total", "", counter, "Plans published.") \
     X(CONTROL_PUBLISH_FAILED, "holdfast_plan_publish_failed_total", "", counter,           \
       "Publications that failed (disk full, ...).")                                        \
+    X(CONTROL_FETCHED, "holdfast_zone_fetches_total", "result=\"taken\"", counter,         \
+      "Transfers of zones from their primaries.")                                          \
+    X(CONTROL_FETCH_FAILED, "holdfast_zone_fetches_total", "result=\"failed\"", counter,   \
+      "Transfers of zones from their primaries.")                                          \
+    X(CONTROL_ZONES_SECONDARY, "holdfast_zones_secondary", "", gauge,                      \
+      "Zones that come from other name servers.")                                          \
+    X(CONTROL_ZONES_EXPIRED, "holdfast_zones_expired", "", gauge,                          \
+      "Of those, the ones that no primary confirmed in time.")                             \
     X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter,                 \
       "Configuration reloads.")                                                            \
     X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,     \

@@ -30,6 +30,7 @@ static const char zone_usage[] =
     "       holdfast zone diff FILE ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone diff OLD NEW ZONE\n"
     "       holdfast zone reload ZONE [--config FILE | --data DIR]\n"
+    "       holdfast zone status [ZONE] [--config FILE | --data DIR]\n"
     "       holdfast zone import ZONE --from ADDRESS[:PORT] [--key NAME|FILE] [--tls NAME]\n"
     "                     [--ca FILE] [--out FILE [--overwrite]] [--config FILE]\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
@@ -37,13 +38,11 @@ static const char zone_usage[] =
     "signatures. served: the same of a zone of the node. diff: what the file would change in what "
     "the\n"
     "node serves, or what differs between two files; exit status 0: nothing, 1: something,\n"
-    "2: trouble. reload: has the node read the files of this zone alone. import: fetches the zone "
-    "from any name server (AXFR), over TLS "
-    "where "
-    "the\n"
-    "name of its certificate is said, signed where a key is (of --config, or a file as "
-    "tsig-keygen\n"
-    "writes it), checks it, and writes it as a master file in canonical order.\n";
+    "2: trouble. reload: has the node read the files of this zone alone, or ask its primaries.\n"
+    "status: how zones from other name servers are doing. import: fetches the zone from any name\n"
+    "server (AXFR), over TLS where the name of its certificate is said, signed where a key is (of\n"
+    "--config, or a file as tsig-keygen writes it), checks it, and writes it as a master file in\n"
+    "canonical order.\n";
 
 int cmd_check(int argc, char **argv)
 {
@@ -124,12 +123,14 @@ static int zone_of_node(const struct words *words, const char *folder, const cha
     bool served = words->count == 2 && !strcmp(word[0], "served");
     bool reload = words->count == 2 && !strcmp(word[0], "reload");
     bool diff = words->count == 3 && !strcmp(word[0], "diff");
-    if (!served && !reload && !diff)
+    bool how = words->count && words->count <= 2 && !strcmp(word[0], "status");
+    if (!served && !reload && !diff && !how)
         return -1;
     int status = options_data(folder, config, data);
     if (status)
         return status;
-    return served   ? zone_served_show(data, word[1])
+    return how      ? zone_served_status(data, words->count == 2 ? word[1] : NULL)
+           : served ? zone_served_show(data, word[1])
            : reload ? zone_served_reload(data, word[1])
                     : zone_served_diff(data, word[1], word[2]);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
@@ -104,6 +105,7 @@ static void beat(uv_timer_t *timer)
         control_publish(c, now);
     control_look(c, now);
     control_zones_renew(c);
+    control_secondary_beat(c, now);
 }
 
 void control_beat_soon(struct control *c)

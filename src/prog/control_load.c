@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/intent.h"
 #include "prog/control.h"
+#include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
@@ -126,6 +127,7 @@ void control_take(struct control *c, struct loaded *next)
     control_targets(c);
     board_replace(c);
     control_zones_take(c, old ? old->config : NULL);
+    control_secondary_take(c, old ? old->config : NULL);
     load_commit(next);
     load_free(old); /* after the observer let go of its checks */
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "model/intent_io.h"
 #include "prog/control.h"
+#include "prog/control_secondary.h"
 #include "seam/clock.h"
 #include <stdlib.h>
 
@@ -34,6 +35,15 @@ static void order_take(struct control *c, struct command_result *result, const c
     command_reply(to, result->reply);
 }
 
+static void zones_tell(const struct control *c, const char *zone, struct command_reply_to *to)
+{
+    struct text out = text_init(COMMAND_REPLY_MAX / 2);
+    bool some = control_secondary_tell(c, zone, &out);
+    control_reply(to, out.failed ? ERR_LIMIT : 0,
+                  some ? text_string(&out) : "no zone here comes from other name servers");
+    text_done(&out);
+}
+
 static void request(void *context, const char *line, size_t length, const char *author,
                     struct command_reply_to *to)
 {
@@ -51,6 +61,8 @@ static void request(void *context, const char *line, size_t length, const char *
         command_reply(to, result.reply);
     } else if (result.effect == COMMAND_DNSSEC) {
         control_dnssec(c, &result, author, to);
+    } else if (result.effect == COMMAND_ZONES) {
+        zones_tell(c, result.zone, to);
     } else if (c->reload.running) {
         control_reply(to, ERR_CONFLICT, "a reload is under way; ask again when it has ended");
     } else {
@@ -62,6 +74,9 @@ static void request(void *context, const char *line, size_t length, const char *
                                      .fresh = result.fresh};
         result.accept_shrink = result.zones = NULL;
         result.accept_shrink_count = result.zone_count = 0;
+        control_secondary_accept(c, (const char *const *)order.accept_shrink,
+                                 order.accept_shrink_count);
+        control_secondary_ask(c, (const char *const *)order.zones, order.zone_count);
         control_reload(c, order, to);
     }
     command_result_done(&result);

@@ -6,6 +6,7 @@
 #include "seam/entropy.h"
 #include "transfer/notify_io.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* One a process, like struct control itself. */
 static struct {
@@ -24,13 +25,14 @@ void control_transfer_begin(struct control *c)
         mem_resize(transfers.zones, config->zone_count + (size_t)1, sizeof *transfers.zones);
     for (uint32_t i = 0; i < config->zone_count && i < c->plan.file_count; i++) {
         const struct config_zone *z = &config->zones[i];
-        if (z->transfer.notify_count && c->plan.files[i].kind == PLAN_FILE_ZONE)
+        if (z->transfer.notify_count && c->plan.files[i].kind == PLAN_FILE_ZONE &&
+            c->plan.files[i].state != PLAN_ZONE_DARK)
             transfers.zones[transfers.count++] = (struct notify_zone){z, c->plan.files[i].serial};
     }
 }
 
 /* Keys are not kept in memory between: they are where the name server finds them too. */
-static struct access *keys_read(const struct control *c)
+struct access *control_transfer_keys(const struct control *c)
 {
     struct access *keys = NULL;
     for (uint32_t i = 0; i < c->loaded->file_count; i++) {
@@ -47,6 +49,16 @@ static struct access *keys_read(const struct control *c)
     return keys;
 }
 
+const struct tsig_key *control_transfer_key(const struct config *config, int key,
+                                            const struct access *keys)
+{
+    uint8_t name[DNAME_MAX];
+    uint32_t index;
+    const char *text = config->keys[key].name;
+    return dname_parse(text, strlen(text), NULL, name) < 0 ? NULL
+                                                           : access_key_find(keys, name, &index);
+}
+
 void control_transfer_published(struct control *c)
 {
     if (transfers.epoch != c->epoch)
@@ -60,7 +72,7 @@ void control_transfer_published(struct control *c)
             return;
         }
     }
-    struct access *keys = keys_read(c);
+    struct access *keys = control_transfer_keys(c);
     notifier_update(transfers.notifier, c->loaded->config, transfers.zones, transfers.count, keys);
     access_free(keys);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/netmap_io.h"
 #include "prog/load_alias.h"
+#include "prog/load_catalog.h"
 #include "prog/load_transfer.h"
 #include "prog/load_zone.h"
 #include "seam/disk.h"
@@ -96,6 +97,7 @@ static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request
     if (!load_aliases_stored(l->config, r->data, old->hash, &z->aliases))
         text_appendf(problems, "%s: what ALIAS records of zone %s lead to is gone\n", r->path,
                      l->config->zones[zone].name);
+    z->file.state = old->state;
 }
 
 /* Makes what is not made yet; *ret_waiting: zones that have to come after others. */
@@ -235,10 +237,14 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
     struct loaded *l = mem_new(1, sizeof *l);
     l->arena = arena_init();
     int err = config_read(r->path, problems, &l->config);
+    struct load_catalogs *catalogs = err ? NULL : load_catalogs_open(r, l->config, problems);
     if (!err)
         err = everything_load(l, r, problems);
     if (!err && r->ledger)
         ledger_sweep(r->ledger); /* zones that are none any more */
+    if (!err)
+        load_catalogs_commit(catalogs);
+    load_catalogs_close(catalogs);
     if (err)
         load_free(l);
     else

@@ -5,6 +5,7 @@
 #include "model/zone_compile_io.h"
 #include "prog/load_alias.h"
 #include "prog/load_ledger.h"
+#include "prog/load_primary.h"
 #include "prog/load_sign.h"
 #include "seam/clock.h"
 #include "wire/dname.h"
@@ -87,7 +88,20 @@ struct making {
     struct load_note note;
     struct load_sign sign;
     struct load_alias alias;
+    bool dark; /* there is no content yet */
 };
+
+static int zone_compile_source(struct making *m, struct text *problems, uint8_t **ret_data,
+                               size_t *ret_size)
+{
+    const struct zone_seal *seal = load_sign_seal(&m->sign);
+    if (m->zone->primary_count)
+        return primary_zone_compile(m->order->load->data, m->zone, m->steered, m->steered_count,
+                                    seal, &m->note.watch, problems, ret_data, ret_size, &m->dark);
+    return zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
+                                     seal, &m->alias.source, &m->note.watch, problems, ret_data,
+                                     ret_size);
+}
 
 static int zone_store(struct making *m, const struct zone *zone, const uint8_t *data, size_t size,
                       struct text *problems, struct zone_made *ret)
@@ -102,6 +116,7 @@ static int zone_store(struct making *m, const struct zone *zone, const uint8_t *
     }
     ret->file.hash = hash;
     ret->file.serial = zone->header->serial;
+    ret->file.state = m->dark ? PLAN_ZONE_DARK : PLAN_ZONE_CURRENT;
     ret->anew = true;
     ret->aliases.other = m->alias.source.other;
     if (!load_aliases_read(m->order->config, zone, &ret->aliases) && r->data) {
@@ -109,7 +124,7 @@ static int zone_store(struct making *m, const struct zone *zone, const uint8_t *
         return ERR_MISSING;
     }
     /* What another zone gave would not be seen to change. */
-    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other)
+    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark)
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, zone, m->wall, &ret->keys);
@@ -124,12 +139,10 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
     struct zone zone;
     int err = load_sign_open(o->load, o->config, o->zone, o->previous, m->wall, problems, &m->sign);
     if (!err)
-        err = zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
-                                        load_sign_seal(&m->sign), &m->alias.source, &m->note.watch,
-                                        problems, &data, &size);
+        err = zone_compile_source(m, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
-    if (!err)
+    if (!err && !m->zone->primary_count) /* a transfer was asked about when it came */
         err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
     if (!err)
         err = zone_store(m, &zone, data, size, problems, ret);
@@ -145,6 +158,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
         .order = o, .zone = &o->config->zones[o->zone], .wall = clock_wall() / USEC_PER_SEC};
     m.steered = steered_names(&a, o->config, o->zone, &m.steered_count);
     m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
+    if (m.zone->primary_count && o->load->data)
+        m.inputs += primary_has_journal(o->load->data, m.zone);
     *ret = (struct zone_made){.file = {.kind = PLAN_FILE_ZONE}, .keys = {.renew_at = KEY_NEVER}};
     int err = 0;
     if (!zone_reuse(o, m.inputs, ret)) {

@@ -204,3 +204,15 @@ int zone_served_reload(const char *data, const char *name)
     }
     return order_send(data, request, RELOAD_WAIT_S);
 }
+
+int zone_served_status(const char *data, const char *name)
+{
+    enum { STATUS_WAIT_S = 10 };
+    json_t *request = name ? json_pack("{s:s,s:s}", "op", "zones", "zone", name)
+                           : json_pack("{s:s}", "op", "zones");
+    if (!request) {
+        fprintf(stderr, "holdfast: \"%s\" is no name of a zone\n", name);
+        return 1;
+    }
+    return order_send(data, request, STATUS_WAIT_S);
+}

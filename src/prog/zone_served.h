@@ -10,3 +10,5 @@ int zone_served_diff(const char *data, const char *path, const char *name);
 int zone_files_diff(const char *old_path, const char *path, const char *name);
 /* Has the node read the zone's files again. */
 int zone_served_reload(const char *data, const char *name);
+/* How zones that come from other name servers are doing. name: NULL = all of them. */
+int zone_served_status(const char *data, const char *name);

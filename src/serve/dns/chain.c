@@ -270,7 +270,7 @@ static bool alias_follow(struct chain *c, size_t written, const uint8_t *target,
     c->length = length;
     unsigned labels = dname_labels(c->name);
     c->zone = served_zone_for(c->q->served, c->name, length, labels, c->q->type);
-    return c->zone != NULL;
+    return c->zone != NULL && c->zone->state != PLAN_ZONE_DARK;
 }
 
 /* RFC 6672 2.2, 3.1: the name below the DNAME's owner gets its target for a suffix. The DNAME is

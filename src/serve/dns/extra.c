@@ -97,11 +97,12 @@ void extra_suppose(struct query *q, const struct query_context *ctx)
         extra_explain(q, EDE_NOT_SUPPORTED);
 }
 
-/* What health has decided is old; what a zone holds is as good as ever. Of ANY one set is given
- * (RFC 8482). */
+/* What health has decided is old; what a zone holds is as good as ever, unless the zone is past its
+ * time. Of ANY one set is given (RFC 8482). */
 void extra_decide(struct query *q, const struct answer *a)
 {
-    bool so = q->ede == EDE_STALE           ? a->steered
+    bool past = q->zone && q->zone->state == PLAN_ZONE_STALE;
+    bool so = q->ede == EDE_STALE           ? a->steered || past
               : q->ede == EDE_NOT_SUPPORTED ? a->answers > 0
                                             : true;
     if (!so)

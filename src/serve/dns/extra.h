@@ -18,7 +18,8 @@ enum extended_error {
     EDE_STALE = 3,
     EDE_NOT_READY = 14,
     EDE_NOT_AUTHORITATIVE = 20,
-    EDE_NOT_SUPPORTED = 21
+    EDE_NOT_SUPPORTED = 21,
+    EDE_INVALID_DATA = 24
 };
 
 /* An option of a query. */

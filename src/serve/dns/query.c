@@ -31,6 +31,15 @@ static void zone_prepare(struct query *q)
         extra_explain(q, EDE_NOT_AUTHORITATIVE);
         return;
     }
+    if (unlikely(q->zone->state != PLAN_ZONE_CURRENT)) {
+        bool dark = q->zone->state == PLAN_ZONE_DARK;
+        extra_explain(q, dark ? EDE_INVALID_DATA : EDE_STALE);
+        if (dark) {
+            q->course = QUERY_ERROR;
+            q->rcode = DNS_SERVFAIL;
+            return;
+        }
+    }
     q->hash = served_hash(q->name, q->name_length);
     __builtin_prefetch(&q->zone->zone.slots[(uint32_t)q->hash & q->zone->zone.header->slot_mask]);
 }

@@ -173,6 +173,7 @@ static int zones_build(struct build *b)
             .negative = (const struct zone_image *)(z->base + z->header->negative),
             .origin_length = z->header->origin_length,
             .labels = z->header->labels,
+            .state = b->plan->files[i].state,
         };
         faces += (size_t)z->header->steered_count * IP_FAMILIES;
         int err = origin_put(b, n++);

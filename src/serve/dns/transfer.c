@@ -106,7 +106,7 @@ void transfer_wish(const struct query *q, const struct ip *client, int64_t key,
         return;
     }
     const struct plan_file *now = current_file(q, zone), *old = NULL;
-    if (!now) {
+    if (!now || zone->state == PLAN_ZONE_DARK) {
         wish_refuse(ret, DNS_SERVFAIL);
         return;
     }

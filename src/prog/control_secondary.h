@@ -1,0 +1,23 @@
+/* The control role's part in zones that come from other name servers: asks their primaries when it
+ * is time, keeps what comes, and says when a zone is past its time. */
+#pragma once
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "base/time.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control;
+struct config;
+
+/* Another configuration is in use; what is known of zones that stay goes on. old: NULL = none. */
+void control_secondary_take(struct control *c, const struct config *old);
+/* On the beat. */
+void control_secondary_beat(struct control *c, usec_t now);
+/* An operator says that these zones may shrink: they are asked for again. */
+void control_secondary_accept(struct control *c, const char *const *zones, unsigned count);
+/* He wants them asked for now. */
+void control_secondary_ask(struct control *c, const char *const *zones, unsigned count);
+/* Lines about each such zone, or about one; false: there is none. */
+bool control_secondary_tell(const struct control *c, const char *zone, struct text *out);

@@ -1,0 +1,113 @@
+#include "prog/load_primary.h"
+#include "base/err.h"
+#include "model/zone_folder.h"
+#include "model/zone_held_io.h"
+#include "seam/clock.h"
+#include "wire/dns.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int builder_steer(struct zone_builder *b, const uint8_t *const *names, unsigned count)
+{
+    int err = 0;
+    for (unsigned i = 0; i < count && !err; i++)
+        err = zone_builder_steer(b, names[i]);
+    return err;
+}
+
+int primary_compile(const struct held_content *content, const char *path,
+                    const uint8_t *const *steered, unsigned steered_count,
+                    const struct zone_seal *seal, struct text *problems, uint8_t **ret_data,
+                    size_t *ret_size)
+{
+    struct zone_builder *b = zone_builder_new(content->origin);
+    zone_builder_seal(b, seal);
+    int err = builder_steer(b, steered, steered_count);
+    if (!err)
+        err = held_content_feed(content, b);
+    if (err)
+        text_appendf(problems, "%s:1:1: its content cannot be used: %s\n", path, err_text(err));
+    else
+        err = zone_builder_finish(b, path, problems, ret_data, ret_size);
+    zone_builder_free(b);
+    return err;
+}
+
+/* SOA and NS, so that it is a zone; no server ever sends them. */
+static int dark_compile(const struct config_zone *zone, const uint8_t *const *steered,
+                        unsigned steered_count, struct text *problems, uint8_t **ret_data,
+                        size_t *ret_size)
+{
+    static const uint8_t soa[2 + 20], ns[1];
+    uint8_t origin[DNAME_MAX];
+    if (dname_parse(zone->name, strlen(zone->name), NULL, origin) < 0)
+        return ERR_INVALID;
+    struct zone_builder *b = zone_builder_new(origin);
+    int err = builder_steer(b, steered, steered_count);
+    if (!err)
+        err = zone_builder_add(b, origin, DNS_SOA, 0, soa, sizeof soa, 1);
+    if (!err)
+        err = zone_builder_add(b, origin, DNS_NS, 0, ns, sizeof ns, 1);
+    if (!err)
+        err = zone_builder_finish(b, zone->file, problems, ret_data, ret_size);
+    zone_builder_free(b);
+    return err;
+}
+
+static bool file_path(const char *data, const struct config_zone *zone, const char *name,
+                      char ret[static PATH_MAX])
+{
+    char folder[PATH_MAX];
+    if (zone_folder(data, "zones", zone->name, folder))
+        return false;
+    int n = snprintf(ret, PATH_MAX, "%s/%s", folder, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+bool primary_has_journal(const char *data, const struct config_zone *zone)
+{
+    char path[PATH_MAX];
+    struct disk_identity identity;
+    return file_path(data, zone, "journal", path) && !disk_identify(path, &identity);
+}
+
+/* Tells who wants to know which files it is made from. */
+static void files_watch(const char *data, const struct config_zone *zone,
+                        const struct zone_watch *watch)
+{
+    static const char *const names[] = {"base", "journal"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < array_length(names); i++) {
+        struct disk_identity identity;
+        char *bytes;
+        size_t size;
+        int64_t read_ns = clock_wall() * 1000;
+        if (!file_path(data, zone, names[i], path) || disk_identify(path, &identity) ||
+            disk_read(path, HELD_LIST_MAX, &bytes, &size))
+            continue;
+        watch->read(watch->context, path, &identity, read_ns, bytes, size);
+        free(bytes);
+    }
+}
+
+int primary_zone_compile(const char *data, const struct config_zone *zone,
+                         const uint8_t *const *steered, unsigned steered_count,
+                         const struct zone_seal *seal, const struct zone_watch *watch,
+                         struct text *problems, uint8_t **ret_data, size_t *ret_size,
+                         bool *ret_dark)
+{
+    struct held_content *content;
+    /* Before the content: a change between the two is then seen. */
+    if (data)
+        files_watch(data, zone, watch);
+    int err = data ? zone_held_read(data, zone->name, problems, &content, NULL) : -ENOENT;
+    *ret_dark = err != 0;
+    if (err) /* none yet; or damaged, which the problems say: fetched anew, that is mended */
+        return dark_compile(zone, steered, steered_count, problems, ret_data, ret_size);
+    err = primary_compile(content, zone->file, steered, steered_count, seal, problems, ret_data,
+                          ret_size);
+    held_content_free(content);
+    return err;
+}
