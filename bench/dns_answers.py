@@ -7,9 +7,10 @@ turns, round after round, in one run, so that what disturbs the machine disturbs
 one core each, every server has one UDP thread. CPU is the server's own accounting (/proc), user and system.
 
     bench/dns_answers.py --build BUILD-FOLDER [--names 100000] [--rounds 5] [--seconds 2]
-                         [--only static,nxdomain,steered,tcp,signed] [--strict]
+                         [--only static,nxdomain,steered,tcp,tls,signed] [--strict]
 
-BUILD-FOLDER has dns_rig_bench (the name server with plans made by hand) and dns_echo_bench. PowerDNS takes part in the
+BUILD-FOLDER has dns_rig_bench (the name server with plans made by hand), dns_echo_bench and holdfast. Over TLS a whole node is
+measured, with NSD as its peer, on kept connections. PowerDNS takes part in the
 steered contest where it is installed. --strict exits 1 where Holdfast costs more than the best peer.
 """
 
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 
-from peers import CORES, PDNS, Meter, Server, free_port, gdnsd, knot, nsd, powerdns, put, zone_text
+from peers import CORES, PDNS, Meter, Server, free_port, gdnsd, holdfast, knot, nsd, powerdns, put, zone_text
 
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[min(1, len(CORES) - 1)]
 ZONE = "bench.test"
@@ -83,7 +84,7 @@ def contest(title, servers, queries, options, dnsperf=()):
     results = {s.name: [] for s in servers}
     for _ in range(options.rounds):
         for s in servers:
-            results[s.name].append(measure(s, queries, options.seconds, list(dnsperf)))
+            results[s.name].append(measure(s, queries, options.seconds, [w.format(tls=s.port + 1) for w in dnsperf]))
     middle = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in results.items()}
     peers = {n: m["cpu"] for n, m in middle.items() if n not in ("holdfast", "echo")}
     best = min(peers.values())
@@ -117,6 +118,24 @@ def contest_signed(options, folder, text, asked, dice, servers, ratios):
                                query_file(folder, "asked", asked), options, ["-D"])
     ratios["signed nxdomain"] = contest("half of the names do not exist, with DO", list(servers.values()),
                                         query_file(folder, "mixed", mixed), options, ["-D"])
+
+
+def contest_tls(options, folder, text, asked, servers, ratios):
+    """On kept connections. `servers` gets those that are started, `ratios` what they cost."""
+    pem = os.path.join(folder, "tls.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=bench", "-keyout", pem, "-out", pem + ".certificate"], check=True, capture_output=True)
+    with open(pem + ".certificate") as certificate, open(pem, "a") as both:
+        both.write(certificate.read())
+    port = free_port()
+    tls = f', tls: {{listen: ["127.0.0.1:{port + 1}"], certificate: {pem}, key: {pem}}}'
+    servers["holdfast"] = Server("holdfast", holdfast(f"{options.build}/holdfast", ZONE, text, tls), os.path.join(folder, "tls"),
+                                 "127.0.0.1", port, SERVER_CORE)
+    servers["nsd"] = Server("nsd", nsd(ZONE, text, tls=pem), os.path.join(folder, "tls"), "127.0.0.1", free_port(), SERVER_CORE)
+    for s in servers.values():
+        s.wait(f"ns1.{ZONE}")
+    ratios["tls"] = contest("over TLS, kept connections", list(servers.values()), query_file(folder, "asked", asked), options,
+                            ["-m", "dot", "-p", "{tls}"])
 
 
 def run(options, folder):
@@ -156,6 +175,11 @@ def run(options, folder):
         if "tcp" in options.only:
             ratios["tcp"] = contest("over TCP, kept connections", [servers[n] for n in ("holdfast", "gdnsd", "nsd", "knot")],
                                     query_file(folder, "tcp", asked), options, ["-m", "tcp"])
+        if "tls" in options.only:
+            for s in servers.values():
+                s.stop()
+            servers = {}
+            contest_tls(options, folder, text, asked, servers, ratios)
         if "signed" in options.only:
             for s in servers.values():
                 s.stop()
@@ -174,11 +198,12 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=2)
     p.add_argument("--strict", action="store_true", help="exit 1 where Holdfast costs more than the best peer")
-    p.add_argument("--only", default="static,nxdomain,steered,tcp,signed", type=lambda s: s.split(","))
+    p.add_argument("--only", default="static,nxdomain,steered,tcp,tls,signed", type=lambda s: s.split(","))
     options = p.parse_args()
     options.build = os.path.abspath(options.build)
     options.seconds = int(options.seconds) if options.seconds == int(options.seconds) else options.seconds
     folder = tempfile.mkdtemp(prefix="dns-bench-")
+    os.chmod(folder, 0o755)  # the roles of a node run as another user
     try:
         ratios = run(options, folder)
     finally:

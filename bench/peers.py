@@ -207,9 +207,15 @@ zones:
     return make
 
 
-def nsd(zone, text, others=None):
+def nsd(zone, text, others=None, tls=""):
+    """tls: a file with certificate and key; served over TLS on the next port."""
     def make(folder, address, port):
         zones = "".join(f"zone:\n  name: {o}\n  zonefile: more/{o}\n" for o in others_put(folder, others))
+        over = f"""  ip-address: {address}@{port + 1}
+  tls-service-pem: "{tls}"
+  tls-service-key: "{tls}"
+  tls-port: {port + 1}
+""" if tls else ""
         put(folder, {"zone": text, "nsd.conf": f"""server:
   ip-address: {address}@{port}
   server-count: 1
@@ -221,7 +227,7 @@ def nsd(zone, text, others=None):
   xfrdfile: "{folder}/xfrd.state"
   zonelistfile: "{folder}/zone.list"
   verbosity: 0
-remote-control:
+{over}remote-control:
   control-enable: no
 zone:
   name: {zone}

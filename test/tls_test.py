@@ -1,5 +1,6 @@
 """DNS over TLS: kdig, openssl s_client, dnspython and unbound as clients; certificates that change, bad ones among them."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -338,3 +339,21 @@ def test_transfers_over_tls_alone(nodes, issuer):  # noqa: F811
     assert "192.0.2.80" not in kdig(node, "AXFR", "example.com", port=DNS_PORT)
     assert wait_for(lambda: node.metric("holdfast_dns_transfers_total", 'result="refused"') == 1)
     assert "192.0.2.80" in kdig(node, "+tls", "AXFR", "example.com")
+
+
+def test_handshakes_are_paced(nodes, issuer):  # noqa: F811
+    """L7: who connects beyond the rate waits in the kernel and is served in turn; others notice nothing."""
+    node = start(nodes, issuer, more=", handshakes: 10")
+    with contextlib.ExitStack() as stack:
+        begun = time.monotonic()
+        waiting = [stack.enter_context(socket.create_connection((node.address, TLS_PORT), timeout=10)) for _ in range(30)]
+        threads = [threading.Thread(target=lambda s=s: stack.enter_context(UNVERIFIED.wrap_socket(s))) for s in waiting]
+        for t in threads:
+            t.start()
+        assert node.short("static.example.com") == ["192.0.2.80"]
+        for t in threads:
+            t.join(10)
+        took = time.monotonic() - begun
+        assert wait_for(lambda: node.metric("holdfast_dns_tls_handshakes_total", 'result="full"') == 30)
+        assert 1.5 < took < 9, took
+        assert node.metric("holdfast_dns_tls_delayed_total") > 0
