@@ -108,6 +108,8 @@ static enum outcome own_take(struct wish *w, struct range r)
     const struct zone_entry *onward = entry_of(b, r, DNS_CNAME);
     bool found = false;
 
+    if (entry_of(b, r, ZONE_ENTRY_STEERED)) /* known without a source of places */
+        return wish_bind(w, BOTH_FAMILIES);
     if (!onward)
         onward = entry_of(b, r, DNS_ALIAS);
     if (onward)

@@ -118,6 +118,22 @@ START_TEST(test_services)
 }
 END_TEST
 
+/* A file alone, with the names that are known to be steered: as `zone diff` reads it. */
+START_TEST(test_without_a_node)
+{
+    static const char *const steered[] = {"api.example.com"};
+    struct fixture f =
+        fixture_steered(HEAD "@ 300 ALIAS api\nx 300 ALIAS www.example.org.\n", steered, 1);
+    const uint8_t *owner, *service;
+    uint32_t position = 0;
+    ck_assert_uint_eq(f.zone.header->steered_count, 3);
+    ck_assert(zone_alias_next(&f.zone, &position, &owner, &service));
+    ck_assert(zone_alias_next(&f.zone, &position, &owner, &service));
+    ck_assert(!zone_alias_next(&f.zone, &position, &owner, &service));
+    fixture_done(&f);
+}
+END_TEST
+
 START_TEST(test_problems)
 {
     static const struct {
@@ -163,4 +179,5 @@ START_TEST(test_later)
 }
 END_TEST
 
-CHECK_MAIN("zone_alias", test_addresses, test_services, test_problems, test_later)
+CHECK_MAIN("zone_alias", test_addresses, test_services, test_without_a_node, test_problems,
+           test_later)
