@@ -12,6 +12,7 @@
 #include "seam/clock.h"
 #include "seam/entropy.h"
 #include "transfer/fetch_io.h"
+#include "transfer/notify.h"
 #include "wire/dns.h"
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +328,45 @@ void control_secondary_beat(struct control *c, usec_t now)
         question_begin(c, &order, keys);
     }
     access_free(keys);
+}
+
+/* ---- notifies ---- */
+
+/* The primary that it comes from: by its address, or by its key, wherever it is sent from. A
+ * primary with a key is believed with that key alone. */
+static bool primary_find(const struct config_zone *z, const struct ip *from, int key, uint32_t *ret)
+{
+    for (uint32_t i = 0; i < z->primary_count; i++) {
+        const struct config_primary *p = &z->primaries[i];
+        bool there = ip_equal(&p->ip, from), knows = p->key != CONFIG_NONE && p->key == key;
+        if (!knows && (!there || p->key != CONFIG_NONE))
+            continue;
+        *ret = i;
+        return true;
+    }
+    return false;
+}
+
+unsigned control_secondary_notified(struct control *c, uint32_t zone, const struct ip *from,
+                                    int key, const uint8_t *wire, size_t length)
+{
+    const struct config_zone *z = &c->loaded->config->zones[zone];
+    char address[IP_TEXT_MAX];
+    uint8_t name[DNAME_MAX];
+    uint32_t primary, serial = 0;
+    if (!z->primary_count || dname_parse(z->name, strlen(z->name), NULL, name) < 0)
+        return DNS_NOTAUTH;
+    ip_format(from, address);
+    if (!primary_find(z, from, key, &primary)) {
+        log_event(LOG_WARN, "zone.notify.refused", {"zone", LOG_S(z->name)},
+                  {"from", LOG_S(address)}, {"reason", LOG_S("it is no primary of this zone")});
+        return DNS_REFUSED;
+    }
+    bool says = notify_serial(wire, length, name, &serial);
+    bool news = secondary_notify(us.machine, zone, primary, says, serial, clock_now());
+    log_event(LOG_DEBUG, "zone.notify", {"zone", LOG_S(z->name)}, {"from", LOG_S(address)},
+              {"serial", LOG_U(serial)}, {"news", LOG_B(news)});
+    return DNS_NOERROR;
 }
 
 /* ---- configuration ---- */

@@ -15,6 +15,10 @@ struct config;
 void control_secondary_take(struct control *c, const struct config *old);
 /* On the beat. */
 void control_secondary_beat(struct control *c, usec_t now);
+/* Somebody says that a zone changed (RFC 1996): the RCODE to answer with. key: number of the one
+ * that signed the message, or CONFIG_NONE. */
+unsigned control_secondary_notified(struct control *c, uint32_t zone, const struct ip *from,
+                                    int key, const uint8_t *wire, size_t length);
 /* An operator says that these zones may shrink: they are asked for again. */
 void control_secondary_accept(struct control *c, const char *const *zones, unsigned count);
 /* He wants them asked for now. */

@@ -3,8 +3,9 @@
 #include "base/invariant.h"
 #include "wire/dns.h"
 #include "wire/dnsmsg.h"
+#include "wire/rdata.h"
 
-enum { OPCODE_NOTIFY = 4, OPCODE_SHIFT = 11 };
+enum { OPCODE_NOTIFY = 4, OPCODE_SHIFT = 11, SOA_FIXED = 20 };
 
 int notify_write(uint16_t id, const uint8_t *zone, struct tsig_session *s, uint64_t wall,
                  uint8_t ret[static NOTIFY_SIZE_MAX])
@@ -35,6 +36,29 @@ bool notify_answered(const uint8_t *wire, size_t length, uint16_t id, struct tsi
         return false;
     *ret_rcode = dnsmsg_rcode(&m);
     return true;
+}
+
+bool notify_serial(const uint8_t *wire, size_t length, const uint8_t *zone, uint32_t *ret_serial)
+{
+    struct dnsmsg m;
+    struct dnsmsg_entry e;
+    uint8_t rdata[DNSMSG_RDATA_MAX];
+    if (dnsmsg_open(wire, length, &m))
+        return false;
+    while (dnsmsg_next(&m, &e) > 0) {
+        dnsmsg_name_lower(e.name);
+        if (e.section != DNSMSG_ANSWER || e.type != DNS_SOA || e.class != DNS_IN ||
+            !dname_equal(e.name, dname_length(e.name), zone, dname_length(zone)))
+            continue;
+        int size = dnsmsg_rdata(&m, &e, rdata);
+        if (size < 0 || !rdata_lower(DNS_SOA, rdata, (uint16_t)size))
+            return false;
+        struct reader r = reader_init(rdata, (size_t)size);
+        r.position = (size_t)size - SOA_FIXED;
+        *ret_serial = reader_u32(&r);
+        return true;
+    }
+    return false;
 }
 
 usec_t notify_wait(unsigned attempt, struct random *random)

@@ -15,6 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (notify_answered(data, size, id, &plain, 0, &rcode))
         invariant(size >= 12 && rcode < 16);
     invariant(notify_write(id, (const uint8_t *)"\3com", &keyed, 1700000000, wire) > 0);
+    uint32_t serial;
+    if (notify_serial(data, size, (const uint8_t *)"\7example\3com", &serial))
+        invariant(size > 12 + 22);
     invariant(!notify_answered(data, size, id, &keyed, 1700000000, &rcode));
     return 0;
 }

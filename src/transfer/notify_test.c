@@ -1,4 +1,5 @@
 #include "test/check_main.h"
+#include "transfer/inbound_fixture.h"
 #include "transfer/notify.h"
 #include "wire/dns.h"
 #include <string.h>
@@ -51,6 +52,23 @@ START_TEST(test_signed)
 }
 END_TEST
 
+START_TEST(test_serial)
+{
+    uint8_t other[] = "\7example\3org";
+    uint32_t serial = 0;
+    struct fixture_message m = fixture_message(DNS_SOA, "S42");
+    ck_assert(notify_serial(m.wire, m.length, fixture_zone, &serial));
+    ck_assert_uint_eq(serial, 42);
+    ck_assert(!notify_serial(m.wire, m.length, other, &serial));
+    ck_assert(!notify_serial(m.wire, m.length - 1, fixture_zone, &serial));
+    m = fixture_message(DNS_SOA, "www");
+    ck_assert(!notify_serial(m.wire, m.length, fixture_zone, &serial));
+    m = fixture_message(DNS_SOA, "");
+    ck_assert(!notify_serial(m.wire, m.length, fixture_zone, &serial));
+    ck_assert(!notify_serial(m.wire, 3, fixture_zone, &serial));
+}
+END_TEST
+
 START_TEST(test_waits)
 {
     struct random random = random_init(1);
@@ -65,4 +83,4 @@ START_TEST(test_waits)
 }
 END_TEST
 
-CHECK_MAIN("notify", test_plain, test_signed, test_waits)
+CHECK_MAIN("notify", test_plain, test_signed, test_serial, test_waits)
