@@ -1,13 +1,9 @@
 """Zones to other name servers: AXFR, IXFR and TSIG with dig, kdig and dnspython; NSD and Knot as secondaries."""
 
-import contextlib
-import os
-import shutil
 import socket
 import stat
 import struct
 import subprocess
-import tempfile
 import time
 
 import dns.exception
@@ -24,8 +20,8 @@ import dns.zone
 import pytest
 
 from node import DNS_PORT, loopback, nodes, open_path, origins, wait_for  # noqa: F401 (fixtures)
+from secondaries import SECRET, secondaries  # noqa: F401
 
-SECRET = "c2VjcmV0IG9mIHRoaXMgdGVzdCwgMzIgYnl0ZXMh"
 KEYRING = dns.tsigkeyring.from_text({"k1.": ("hmac-sha256", SECRET), "k2.": ("hmac-sha512", SECRET)})
 
 CONFIG = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
@@ -199,130 +195,6 @@ def test_large_zone_streams_beside_queries(nodes):  # noqa: F811
     assert records == 2 * (len(lines) + 11)
 
 
-# ---- other name servers as secondaries ----
-
-
-class Secondary:
-    """NSD or Knot in a folder of its own; told of the primary by its own configuration."""
-
-    def __init__(self, kind, node, zones, key="k1"):
-        self.kind, self.node = kind, node
-        self.address = loopback()
-        self.folder = tempfile.mkdtemp(prefix=f"holdfast-{kind}-")
-        getattr(self, kind)(zones, key)
-
-    def nsd(self, zones, key):
-        body = "".join(f"""zone:
-  name: {z}
-  zonefile: {self.folder}/{z}.zone
-  allow-notify: {self.node.address} {k or 'NOKEY'}
-  allow-notify: 127.0.0.0/8 {k or 'NOKEY'}
-  request-xfr: {self.node.address}@{DNS_PORT} {k or 'NOKEY'}
-""" for z, k in zones.items())
-        path = f"{self.folder}/nsd.conf"
-        with open(path, "w") as f:
-            f.write(f"""server:
-  ip-address: {self.address}@{DNS_PORT}
-  username: ""
-  chroot: ""
-  zonesdir: {self.folder}
-  database: ""
-  zonelistfile: {self.folder}/zone.list
-  xfrdfile: {self.folder}/xfrd.state
-  xfrdir: {self.folder}
-  pidfile: {self.folder}/nsd.pid
-  verbosity: 2
-  xfrd-reload-timeout: 0
-remote-control:
-  control-enable: no
-key:
-  name: {key}
-  algorithm: hmac-sha256
-  secret: {SECRET}
-{body}""")
-        self._start(["/usr/sbin/nsd", "-d", "-c", path])
-
-    def knot(self, zones, key):
-        body = "".join(f"""  - domain: {z}
-    master: {'signed' if k else 'plain'}
-    acl: [notify, notify_signed]
-""" for z, k in zones.items())
-        path = f"{self.folder}/knot.conf"
-        with open(path, "w") as f:
-            f.write(f"""server:
-    listen: {self.address}@{DNS_PORT}
-    rundir: {self.folder}
-database:
-    storage: {self.folder}
-log:
-  - target: stderr
-    any: info
-key:
-  - id: {key}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
-  - id: signed
-    address: {self.node.address}@{DNS_PORT}
-    key: {key}
-  - id: plain
-    address: {self.node.address}@{DNS_PORT}
-acl:
-  - id: notify
-    address: 127.0.0.0/8
-    action: notify
-  - id: notify_signed
-    address: 127.0.0.0/8
-    key: {key}
-    action: notify
-template:
-  - id: default
-    storage: {self.folder}
-zone:
-{body}""")
-        self._start(["/usr/sbin/knotd", "-c", path])
-
-    def _start(self, command):
-        self.log = open(f"{self.folder}/log", "ab")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-
-    def ask(self, name, rtype):
-        with contextlib.suppress(dns.exception.DNSException, OSError):
-            return dns.query.udp(dns.message.make_query(name, rtype), self.address, port=DNS_PORT, timeout=1)
-        return None
-
-    def serial(self, name):
-        reply = self.ask(name, "SOA")
-        return reply.answer[0][0].serial if reply and reply.answer else None
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
-        text = open(f"{self.folder}/log", errors="replace").read()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        return text
-
-
-@pytest.fixture
-def secondaries():
-    made = []
-
-    def make(*args):
-        if not os.path.exists({"nsd": "/usr/sbin/nsd", "knot": "/usr/sbin/knotd"}[args[0]]):
-            pytest.skip(f"no {args[0]} here")
-        made.append(Secondary(*args))
-        return made[-1]
-
-    yield make
-    for s in made:
-        print(s.stop())
-
-
 @pytest.mark.parametrize("kind", ["nsd", "knot"])
 def test_a_real_secondary_answers_the_same(nodes, secondaries, kind):  # noqa: F811
     node = start(nodes)
@@ -378,17 +250,3 @@ def test_notify_is_said_again_until_answered(nodes):  # noqa: F811
         with pytest.raises(socket.timeout):
             s.recvfrom(4096)
         assert SECRET not in node.log()
-
-
-def test_zones_with_steered_names_are_refused_and_told(nodes):  # noqa: F811
-    """Without a form of their own for steered names a secondary would serve a zone with holes (L3)."""
-    services = """services:
-  - {name: api.example.com, endpoints: [{name: a, address: 192.0.2.1}]}
-"""
-    node = start(nodes, CONFIG + services)
-    out = node.cli("check", str(node.config_path))
-    assert out.returncode == 0 and "transfers of the zone example.com will fail" in out.stdout + out.stderr, out
-    with pytest.raises(dns.exception.DNSException):
-        axfr(node, "example.com", "k1")
-    assert same_as_file(axfr(node, "open.example"), "open.example", zone_text(1))
-    assert node.short("api.example.com") == ["192.0.2.1"]

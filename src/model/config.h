@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "model/serial.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -144,9 +145,21 @@ struct config_primary {
     uint8_t tls_pin[CONFIG_PIN_SIZE]; /* SHA-256 of the public key */
 };
 
+/* Catalog zones (RFC 9432). */
+enum config_catalog {
+    CATALOG_NONE,
+    CATALOG_CONSUME,
+    CATALOG_GENERATE, /* the zone is one, made of the zones that name it */
+};
+
 struct config_zone {
     const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
-    const char *file; /* path, made absolute against the configuration file's folder */
+    const char *file; /* path, made absolute against the configuration file's folder; NULL: the zone
+                         is made, not read */
+    enum config_catalog catalog;
+    int catalog_zone;          /* index of the catalog that lists it, or CONFIG_NONE */
+    const char *catalog_group; /* what consumers configure it as; NULL: not said */
+    enum serial_policy serial;
     struct config_dnssec dnssec;
     struct config_transfer transfer;
     int first_service; /* index of the first service whose name lies in it; CONFIG_NONE */

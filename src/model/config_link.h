@@ -27,6 +27,8 @@ void link_transfer(struct linking *l, const struct draft_transfer *draft,
 int key_refer(struct linking *l, const char *name, struct config_place place);
 /* Where the zone comes from. */
 void link_primaries(struct linking *l, const struct draft_zone *draft, struct config_zone *ret);
+/* After the zones are filled in. */
+void link_catalogs(struct linking *l);
 void link_checks(struct linking *l);
 /* References, names and what a policy asks of its endpoints. */
 void link_services(struct linking *l);

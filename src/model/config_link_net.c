@@ -58,6 +58,9 @@ static void zones_fill(struct linking *l)
     for (uint32_t i = 0; i < c->zone_count; i++) {
         c->zones[i] = (struct config_zone){.name = drafts[i].name,
                                            .file = drafts[i].file,
+                                           .catalog = (enum config_catalog)drafts[i].catalog,
+                                           .catalog_zone = CONFIG_NONE,
+                                           .serial = (enum serial_policy)drafts[i].serial,
                                            .dnssec = drafts[i].dnssec.dnssec,
                                            .place = drafts[i].head.node->place};
         link_transfer(l, &drafts[i].transfer, &c->zones[i].transfer);
@@ -168,6 +171,7 @@ void link_networks(struct linking *l)
     listens_check(l);
     link_keys(l);
     zones_fill(l);
+    link_catalogs(l);
     collections_fill(l);
     latencies_fill(l);
 }

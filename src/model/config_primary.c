@@ -128,7 +128,7 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     ret->accept_shrink = d->accept_shrink;
     ret->records_max = d->records_max;
     ret->bytes_max = d->bytes_max;
-    if (d->head.good && !d->file == !count)
+    if (d->head.good && d->catalog != CATALOG_GENERATE && !d->file == !count)
         problem_add(l->reading->problems, d->head.node->place,
                     count
                         ? "the zone %s has a file and primaries; it can only come from one of them"
@@ -137,6 +137,6 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     if (ret->catalog_consume && !count)
         problem_add(l->reading->problems, place_under(&d->head, "catalog"),
                     "a catalog is consumed from primaries; name them, or take catalog away");
-    if (!ret->file) /* what messages name */
+    if (!ret->file && count) /* what messages name */
         ret->file = arena_printf(l->reading->keep, "primaries of %s", d->name ? d->name : "");
 }

@@ -105,8 +105,15 @@ static const struct shape shape_geo = {"geo", "geo", geo_keys, LENGTH(geo_keys),
 
 static const struct choice expiries[] = {{"rfc", EXPIRE_RFC}, {"keep", EXPIRE_KEEP}, {NULL, 0}};
 
-static const struct choice catalogs[] = {
-    {"none", CATALOG_NONE}, {"consume", CATALOG_CONSUME}, {NULL, 0}};
+static const struct choice catalogs[] = {{"none", CATALOG_NONE},
+                                         {"consume", CATALOG_CONSUME},
+                                         {"generate", CATALOG_GENERATE},
+                                         {NULL, 0}};
+static const struct choice serials[] = {{"file", SERIAL_FILE},
+                                        {"increment", SERIAL_INCREMENT},
+                                        {"unixtime", SERIAL_UNIXTIME},
+                                        {"date", SERIAL_DATE},
+                                        {NULL, 0}};
 
 static const struct key zone_keys[] = {
     {"name", &type_name, AT(draft_zone, name), .required = true, .help = "the zone's origin"},
@@ -119,14 +126,23 @@ static const struct key zone_keys[] = {
      .help = "once no primary was reached for as long as its SOA says: rfc = SERVFAIL, keep = "
              "served on"},
     {"catalog", &type_choice, AT(draft_zone, catalog), .detail = catalogs, .standard = "none",
-     .help = "consume: it is a list of zones (RFC 9432), which come from the same primaries and "
-             "are transferred to the same others"},
+     .help =
+         "consume: it is a list of zones (RFC 9432), which come from the same primaries and "
+         "are transferred to the same others; generate: it is made, of the zones that name it as "
+         "catalog_zone"},
     {"accept_shrink", &type_bool, AT(draft_zone, accept_shrink), .standard = "false",
      .help = "a transfer may take a third of its names away without being asked about"},
     {"max_records", &type_integer, AT(draft_zone, records_max), .min = 10, .max = 1 << 26,
      .standard = "10000000", .help = "most records of one transfer"},
     {"max_bytes", &type_integer, AT(draft_zone, bytes_max), .min = 65536, .max = 1 << 30,
      .standard = "1073741824", .help = "most bytes of one transfer"},
+    {"catalog_zone", &type_name, AT(draft_zone, catalog_zone),
+     .help = "the catalog that lists this zone"},
+    {"catalog_group", &type_label, AT(draft_zone, catalog_group),
+     .help = "the group property there: which settings a consumer gives it"},
+    {"serial", &type_choice, AT(draft_zone, serial), .detail = serials, .standard = "file",
+     .help = "which SOA serial a changed zone gets; file: the text's where that is newer, else one "
+             "more; date: YYYYMMDDnn; a generated catalog: unixtime where nothing is said"},
     {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .standard = "off",
      .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
     {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,
@@ -138,7 +154,8 @@ static const struct shape shape_zone = {
     "zone",
     zone_keys,
     LENGTH(zone_keys),
-    .rule = "\"oneOf\":[{\"required\":[\"file\"]},{\"required\":[\"primaries\"]}]",
+    .rule = "\"oneOf\":[{\"required\":[\"file\"]},{\"required\":[\"primaries\"]},"
+            "{\"required\":[\"catalog\"],\"properties\":{\"catalog\":{\"const\":\"generate\"}}}]",
     .help = "A zone that is answered with authority."};
 
 static const struct list_of zones = {

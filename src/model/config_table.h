@@ -41,11 +41,11 @@ struct draft_primary {
 };
 
 enum { EXPIRE_RFC, EXPIRE_KEEP };
-enum { CATALOG_NONE, CATALOG_CONSUME };
 
 struct draft_zone {
     struct draft head;
-    const char *name, *file;
+    const char *name, *file, *catalog_zone, *catalog_group;
+    int serial; /* a choice */
     struct draft_dnssec dnssec;
     struct draft_transfer transfer;
     struct list primaries; /* struct draft_primary */

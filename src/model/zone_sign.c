@@ -107,52 +107,50 @@ static bool made_by(const uint8_t *rrsig, const struct dnssec_key *key)
            (rrsig[RRSIG_TAG] << 8 | rrsig[RRSIG_TAG + 1]) == dnssec_key_tag(key);
 }
 
-/* The signature by this key behind these records, or NULL. */
-static const uint8_t *signature_find(const struct signing *g, uint32_t records,
-                                     const struct dnssec_key *key, uint32_t ttl,
-                                     uint16_t *ret_length)
+/* Does the zone hold exactly these records there? */
+static bool records_same(const struct zone *z, uint32_t records, const struct dnssec_set *set)
 {
-    struct zone_record r;
-
-    if (zone_records_signature_first(g->s->previous, records, &r))
-        do {
-            if (made_by(r.rdata, key) && load_u32(r.rdata + RRSIG_TTL) == ttl &&
-                is_fresh(g->s->keys, r.rdata)) {
-                *ret_length = r.length;
-                return r.rdata;
-            }
-        } while (zone_record_next(&r));
-    return NULL;
+    const struct zone_records *r = (const struct zone_records *)(z->base + (uint64_t)records * 8);
+    return r->count == set->count && r->length >= set->length &&
+           memcmp(r + 1, set->records, set->length) == 0;
 }
 
-/* Where the previous zone holds exactly these records (offset / 8), or 0. */
-static uint32_t records_same(const struct signing *g, uint32_t records,
-                             const struct dnssec_set *set)
+/* Where a zone holds exactly these records (offset / 8), or 0. */
+static uint32_t records_find(const struct zone *z, const struct dnssec_set *set,
+                             const struct build_link *link)
 {
-    const struct zone_records *r =
-        (const struct zone_records *)(g->s->previous->base + (uint64_t)records * 8);
-    bool same = r->count == set->count && r->length >= set->length &&
-                memcmp(r + 1, set->records, set->length) == 0;
-    return same ? records : 0;
-}
-
-static uint32_t previous_find(const struct signing *g, const struct dnssec_set *set,
-                              const struct build_link *link)
-{
-    const struct zone *z = g->s->previous;
-
-    if (!z)
-        return 0;
     if (link) {
         const struct zone_link *old = zone_link_find(z, link->hash);
-        return old && memcmp(old->hash, link->hash, ZONE_HASH_SIZE) == 0
-                   ? records_same(g, old->records, set)
-                   : 0;
+        bool there = old && memcmp(old->hash, link->hash, ZONE_HASH_SIZE) == 0;
+        return there && records_same(z, old->records, set) ? old->records : 0;
     }
     size_t length = dname_length(set->owner);
     const struct zone_node *n = zone_find(z, set->owner, length, dname_hash(set->owner, length));
     const struct zone_set *old = n ? zone_node_set(n, set->type) : NULL;
-    return old ? records_same(g, old->records, set) : 0;
+    return old && records_same(z, old->records, set) ? old->records : 0;
+}
+
+/* A signature by this key over exactly this set that was made before, or NULL. */
+static const uint8_t *signature_lent(const struct zone_sign *s, const struct dnssec_set *set,
+                                     const struct build_link *link, const struct dnssec_key *key,
+                                     uint16_t *ret_length)
+{
+    const struct zone *const lenders[] = {s->previous, s->lender};
+    struct zone_record r;
+
+    for (unsigned i = 0; i < array_length(lenders); i++) {
+        uint32_t records = lenders[i] ? records_find(lenders[i], set, link) : 0;
+        if (!records || !zone_records_signature_first(lenders[i], records, &r))
+            continue;
+        do {
+            if (made_by(r.rdata, key) && load_u32(r.rdata + RRSIG_TTL) == set->ttl &&
+                is_fresh(s->keys, r.rdata)) {
+                *ret_length = r.length;
+                return r.rdata;
+            }
+        } while (zone_record_next(&r));
+    }
+    return NULL;
 }
 
 /* ---- one set ---- */
@@ -170,14 +168,14 @@ static void expires_note(uint32_t *expires, uint32_t expiration)
 
 /* Appends one signature to the set's. */
 static int signature_add(struct signing *g, const struct dnssec_set *set,
-                         const struct dnssec_key *key, struct dnssec_signer *signer,
-                         uint32_t previous, size_t *used)
+                         const struct build_link *link, const struct dnssec_key *key,
+                         struct dnssec_signer *signer, size_t *used)
 {
     uint8_t *at = g->made + *used + sizeof(uint16_t);
     uint32_t inception, expiration;
     uint16_t length = 0;
 
-    const uint8_t *old = previous ? signature_find(g, previous, key, set->ttl, &length) : NULL;
+    const uint8_t *old = signature_lent(g->s, set, link, key, &length);
     if (old) {
         memcpy(at, old, length);
         g->count_reused++;
@@ -236,9 +234,8 @@ static int set_sign(struct signing *g, const uint8_t *owner, const struct build_
         g->made = mem_resize(g->made, most, 1);
         g->made_size = most;
     }
-    uint32_t previous = previous_find(g, &s, link);
     for (unsigned i = 0; i < count; i++) {
-        int err = signature_add(g, &s, signers[i], at_work[i], previous, &used);
+        int err = signature_add(g, &s, link, signers[i], at_work[i], &used);
         if (err < 0) {
             g->failed = set->items[0].entry;
             return err;
@@ -466,6 +463,70 @@ static int sign_run(void *context, struct zone_builder *b)
         err = list_spread(all, s, b, b->variant_count, variants_sign);
     free(all);
     return err;
+}
+
+/* ---- the SOA alone ---- */
+
+void zone_sign_expires(struct zone_sign *s, uint32_t expires)
+{
+    if (expires)
+        expires_note(&s->expires, expires);
+}
+
+static const struct dnssec_key *signer_find(const struct dnssec_zone_keys *k, const uint8_t *rrsig)
+{
+    for (unsigned i = 0; i < k->zone_signer_count; i++)
+        if (made_by(rrsig, k->zone_signers[i]))
+            return k->zone_signers[i];
+    return NULL;
+}
+
+/* Writes a signature over one that is as long. 1: it had to be made. */
+static int soa_sign(struct zone_sign *s, const struct dnssec_set *set, const struct zone_record *at,
+                    uint8_t *to)
+{
+    const struct dnssec_key *key = signer_find(s->keys, at->rdata);
+    uint8_t made[DNSSEC_RRSIG_MAX];
+    uint32_t inception, expiration;
+    uint16_t old_length = 0;
+
+    if (!key)
+        return ERR_MISSING; /* signed with keys that are not known here */
+    const uint8_t *old = signature_lent(s, set, NULL, key, &old_length);
+    int length = old_length;
+    if (!old) {
+        dnssec_times(s->keys, set->owner, set->type, &inception, &expiration);
+        length = dnssec_sign(key, set, set->owner, inception, expiration, made, sizeof made);
+    }
+    if (length < 0)
+        return length;
+    invariant(length == at->length);
+    memcpy(to, old ? old : made, at->length);
+    expires_note(&s->expires, load_u32(to + RRSIG_EXPIRATION));
+    return !old;
+}
+
+int zone_sign_soa(struct zone_sign *s, const struct zone *z, uint8_t *data)
+{
+    const struct zone_node *apex = zone_node_at(z, z->header->apex);
+    const struct zone_set *soa = zone_node_set(apex, DNS_SOA);
+    struct zone_record at, r = zone_record_first(z, soa);
+    struct dnssec_set set = {.owner = z->header->origin,
+                             .type = DNS_SOA,
+                             .ttl = soa->ttl,
+                             .records = r.rdata - sizeof r.length,
+                             .length = sizeof r.length + r.length,
+                             .count = 1};
+    int made = 0;
+
+    for (bool more = zone_signature_first(z, soa, &at); more; more = zone_record_next(&at)) {
+        int err = soa_sign(s, &set, &at, data + (at.rdata - data));
+        if (err < 0)
+            return err;
+        made += err;
+    }
+    s->made += (uint32_t)made;
+    return made;
 }
 
 struct zone_seal zone_sign_seal(struct zone_sign *s)

@@ -16,12 +16,19 @@ struct zone_sign {
     const struct dnssec_zone_keys *keys;
     const uint8_t *steered_families; /* by number of the steered name: bits 1 << enum ip_family of
                                         the families it has by configuration; NULL = all of both */
-    const struct zone *previous;     /* lends signatures; NULL = none */
+    const struct zone *previous, *lender; /* lend signatures, in this order; NULL = none */
     zone_sign_spread *spread; /* zone_sign_io.h has one with threads; NULL = one after the other */
     uint32_t made, reused;    /* signatures, counted here */
     uint32_t expires; /* the first expiration of all signatures made or taken over, seconds since
                          1970 */
 };
+
+/* Signatures that end at `expires` (0: there are none) are used beside those that were made. */
+void zone_sign_expires(struct zone_sign *s, uint32_t expires);
+/* Signs the SOA of a compiled zone anew, in place, where its serial was changed: `data` are the
+ * zone's own bytes, for writing. Returns how many signatures had to be made, or a negative error;
+ * ERR_MISSING: the keys are none of these. */
+must_check int zone_sign_soa(struct zone_sign *s, const struct zone *z, uint8_t *data);
 
 /* For zone_builder_seal and zone_compile_sealed; `s` and what it refers to outlive the builder. */
 struct zone_seal zone_sign_seal(struct zone_sign *s);

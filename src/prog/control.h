@@ -58,6 +58,11 @@ struct look {
 /* One zone that was made anew. */
 struct remade {
     uint32_t zone;
+    bool form;               /* it goes on as it is, with another form */
+    struct loaded_keys keys; /* form: those in use, counted */
+    struct form_answer *answers;
+    uint32_t answer_count;
+    usec_t took;
     struct zone_made made;
     int err;
 };
@@ -84,12 +89,13 @@ struct reload {
 };
 
 /* Zones that changed by themselves, made anew (control_zone.c). */
+enum remake_wish { REMAKE_NOT, REMAKE_FORM, REMAKE_WHOLE };
 enum { REMAKE_MAX = 64 /* zones of one round */ };
 struct remake {
     uv_work_t work;
     bool running;
     bool unpublished;     /* versions of the last round wait for their plan */
-    bool *wanted;         /* by zone of the configuration */
+    uint8_t *wanted;      /* enum remake_wish, by zone of the configuration */
     uint32_t wanted_size; /* of that */
     uint32_t wanted_count;
     struct remade zones[REMAKE_MAX];
@@ -128,6 +134,7 @@ struct control {
     struct look look;
     struct reload reload;
     struct remake remake;
+    bool forms_wait; /* some form is not what the plan answers */
     struct command_server *server;
     struct board board;
     bool has_board;
@@ -153,8 +160,18 @@ bool control_zone_find(const struct config *c, const char *name, uint32_t *ret);
 /* For a worker: makes zones of the configuration that is in use; the first error. */
 int control_zones_make(struct control *c, const struct load_request *request, struct remade *zones,
                        unsigned count, struct text *problems);
+/* What was made is not wanted. */
+void control_zone_drop(struct remade *z);
 /* They take the place of what they were. How many are other than before. */
 unsigned control_zones_made(struct control *c, struct remade *zones, unsigned count);
+/* Notes it for the next round. */
+void control_zone_wish(struct control *c, uint32_t zone, enum remake_wish wish);
+/* control_form.c: forms of zones follow what the plan answers, soon, each at a bounded rate.
+ * changed: the answers of this plan may differ from the one before. */
+void control_forms(struct control *c, usec_t now, bool changed);
+/* What the form of a zone would say by the newest plan; free(); NULL where it has none, or the plan
+ * is of another configuration. */
+struct form_answer *control_form_answers(const struct control *c, uint32_t zone);
 /* Starts the next round, where there is one and nothing is in its way. */
 void control_zones_go(struct control *c);
 /* A plan with all that was made is out. */

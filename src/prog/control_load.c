@@ -168,11 +168,10 @@ static void reload_work(uv_work_t *work)
 {
     struct reload *r = work->data;
     struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
-    struct mapped file = {0};
-    struct plan served;
     struct load_request request = {
         .path = c->options->config,
         .data = c->options->data,
+        .current = c->loaded,
         .accept_shrink = (const char *const *)r->order.accept_shrink,
         .accept_shrink_count = r->order.accept_shrink_count,
         .ledger = &c->ledger,
@@ -182,12 +181,8 @@ static void reload_work(uv_work_t *work)
     };
     if (reload_partially(c, r, &request))
         return;
-    bool has_served = !snapshot_load(c->options->data, 0, &file, &served, NULL, NULL);
-    request.served = has_served ? &served : NULL;
     r->err = load_new(&request, &r->problems, &r->next);
     load_ledger_write(c->options->data, &c->ledger);
-    if (has_served)
-        mapped_close(&file);
 }
 
 static void waiting_append(const struct config *c, struct text *message)
@@ -249,7 +244,7 @@ static void reload_take(struct control *c, struct reload *r)
 static void reload_drop(struct reload *r)
 {
     for (unsigned i = 0; r->zones && i < r->order.zone_count; i++)
-        dnssec_keyring_unref(r->zones[i].made.keys.ring);
+        control_zone_drop(&r->zones[i]);
 }
 
 static void order_done(struct reload_order *o)

@@ -1,6 +1,6 @@
-/* Zones whose content changed by itself are made anew alone: in a worker, from the configuration
- * that is in use. What was made takes the old one's place in one step of the loop and goes out with
- * the next plan.
+/* Zones whose content changed by itself are made anew alone (or with another form only): in a
+ * worker, from the configuration that is in use. What was made takes the old one's place in one
+ * step of the loop and goes out with the next plan.
  *
  *  1. A reload and this never run at once: both move keys and the ledger. Each waits for the other.
  *  2. The next round begins when the versions of the one before were published. So every version
@@ -10,7 +10,9 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/zone_form.h"
 #include "prog/control.h"
+#include "prog/load_form.h"
 #include "prog/load_ledger.h"
 #include "prog/load_zone.h"
 #include "prog/problems.h"
@@ -18,22 +20,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REMAKE_RETRY_S = 300 };
+enum {
+    REMAKE_RETRY_S = 300,
+    FORM_RETRY_S = 10,
+    FORM_SHARE = 20, /* a worker makes forms of one zone for at most a twentieth of the time */
+};
+#define FORM_EVERY USEC_PER_SEC
+
+static struct form_answer *answers_copy(const struct loaded_zone *z)
+{
+    struct form_answer *copy = mem_new(z->answer_count + (size_t)1, sizeof *copy);
+    memcpy(copy, z->answers, z->answer_count * sizeof *copy);
+    return copy;
+}
+
+static void zone_make(const struct control *c, const struct load_request *request, struct remade *z,
+                      struct text *problems)
+{
+    const struct loaded_zone *was = &c->loaded->zones[z->zone];
+    struct zone_order order = {.load = request,
+                               .config = c->loaded->config,
+                               .zones = c->loaded->zones,
+                               .zone = z->zone,
+                               .was = &was->file,
+                               .was_form = was->form.hash ? &was->form : NULL};
+    usec_t began = clock_now();
+    if (!z->answers && was->answers)
+        z->answers = answers_copy(was);
+    order.answers = z->answers;
+    order.answer_count = z->answer_count = was->answer_count;
+    z->err = z->form ? load_form(&order, &z->keys, problems, &z->made)
+                     : load_zone(&order, problems, &z->made);
+    z->took = clock_now() - began;
+}
 
 int control_zones_make(struct control *c, const struct load_request *request, struct remade *zones,
                        unsigned count, struct text *problems)
 {
     int result = 0;
+    bool whole = false;
     for (unsigned i = 0; i < count; i++) {
-        struct remade *z = &zones[i];
-        struct zone_order order = {request, c->loaded->config, c->loaded->zones, z->zone,
-                                   c->loaded->zones[z->zone].file.hash};
-        z->err = load_zone(&order, problems, &z->made);
+        zone_make(c, request, &zones[i], problems);
+        whole |= !zones[i].form;
         if (!result)
-            result = z->err;
+            result = zones[i].err;
     }
-    load_ledger_write(c->options->data, &c->ledger);
+    if (whole)
+        load_ledger_write(c->options->data, &c->ledger);
     return result;
+}
+
+void control_zone_drop(struct remade *z)
+{
+    dnssec_keyring_unref(z->made.keys.ring);
+    free(z->answers);
 }
 
 static void remake_work(uv_work_t *work)
@@ -57,16 +97,35 @@ static void zone_refused(struct control *c, struct remade *z)
     log_event(LOG_ERROR, "zone.refused", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
               {"reason", LOG_S(err_text(z->err))},
               {"consequence", LOG_S("it goes on as it was served before")});
-    dnssec_keyring_unref(z->made.keys.ring);
-    if (keys->ring)
+    control_zone_drop(z);
+    if (z->form)
+        c->loaded->zones[z->zone].form_due = clock_now() + FORM_RETRY_S * USEC_PER_SEC;
+    else if (keys->ring)
         keys->renew_at = clock_wall() / USEC_PER_SEC + REMAKE_RETRY_S;
+}
+
+/* A form that took long to make is made less often. */
+static void form_take(struct loaded_zone *l, struct remade *z)
+{
+    usec_t pause = z->took * FORM_SHARE;
+    l->form_due = clock_now() + (pause > FORM_EVERY ? pause : FORM_EVERY);
+    l->form_stale = false;
+    free(l->answers);
+    l->answers = z->answers;
+    l->answer_count = z->answer_count;
 }
 
 static bool zone_remade(struct control *c, struct remade *z)
 {
     bool other = z->made.file.hash != c->loaded->zones[z->zone].file.hash;
     c->remake.unpublished |= other;
+    if (z->form) { /* what names it binds did not change */
+        z->made.aliases = c->loaded->zones[z->zone].aliases;
+        c->loaded->zones[z->zone].aliases = (struct loaded_aliases){0};
+    }
     load_zone_take(c->loaded, z->zone, &z->made);
+    if (z->answers)
+        form_take(&c->loaded->zones[z->zone], z);
     if (other)
         log_event(LOG_INFO, "zone.made", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
                   {"serial", LOG_U(z->made.file.serial)});
@@ -111,6 +170,22 @@ static void remake_done(uv_work_t *work, int status)
         control_zones_go(c);
 }
 
+/* False where it has to wait: for a plan that says what the form is to be. */
+static bool remade_begin(struct control *c, uint32_t zone, struct remade *ret)
+{
+    const struct loaded_zone *z = &c->loaded->zones[zone];
+    bool form = c->remake.wanted[zone] == REMAKE_FORM;
+    struct form_answer *answers = control_form_answers(c, zone);
+    if (form && !answers)
+        return false;
+    *ret = (struct remade){.zone = zone, .form = form, .answers = answers};
+    if (form) {
+        ret->keys = z->keys;
+        ret->keys.ring = dnssec_keyring_ref(z->keys.ring);
+    }
+    return true;
+}
+
 void control_zones_go(struct control *c)
 {
     struct remake *r = &c->remake;
@@ -120,9 +195,12 @@ void control_zones_go(struct control *c)
     for (uint32_t i = 0; i < r->wanted_size && r->count < REMAKE_MAX && r->wanted_count; i++) {
         if (!r->wanted[i])
             continue;
-        r->wanted[i] = false;
-        r->wanted_count--;
-        r->zones[r->count++] = (struct remade){.zone = i};
+        struct remade *z = &r->zones[r->count];
+        if (remade_begin(c, i, z)) {
+            r->wanted[i] = REMAKE_NOT;
+            r->wanted_count--;
+            r->count++;
+        }
     }
     if (!r->count)
         return;
@@ -133,12 +211,18 @@ void control_zones_go(struct control *c)
     invariant(err == 0);
 }
 
-void control_zone_changed(struct control *c, uint32_t zone)
+void control_zone_wish(struct control *c, uint32_t zone, enum remake_wish wish)
 {
     struct remake *r = &c->remake;
-    invariant(zone < r->wanted_size);
-    r->wanted_count += !r->wanted[zone];
-    r->wanted[zone] = true;
+    invariant(zone < r->wanted_size && wish != REMAKE_NOT);
+    r->wanted_count += r->wanted[zone] == REMAKE_NOT;
+    if (wish > r->wanted[zone])
+        r->wanted[zone] = (uint8_t)wish;
+}
+
+void control_zone_changed(struct control *c, uint32_t zone)
+{
+    control_zone_wish(c, zone, REMAKE_WHOLE);
     control_zones_go(c);
 }
 
@@ -162,12 +246,13 @@ void control_zones_take(struct control *c, const struct config *old)
 {
     struct remake *r = &c->remake;
     const struct config *config = c->loaded->config;
-    bool *wanted = mem_new(config->zone_count + (size_t)1, sizeof *wanted);
+    uint8_t *wanted = mem_new(config->zone_count + (size_t)1, sizeof *wanted);
     uint32_t count = 0, zone;
     invariant(!r->running);
     for (uint32_t i = 0; old && i < r->wanted_size; i++)
-        if (r->wanted[i] && control_zone_find(config, old->zones[i].name, &zone)) {
-            wanted[zone] = true;
+        if (r->wanted[i] == REMAKE_WHOLE && /* forms are compared with the next plan anyway */
+            control_zone_find(config, old->zones[i].name, &zone)) {
+            wanted[zone] = REMAKE_WHOLE;
             count++;
         }
     free(r->wanted);

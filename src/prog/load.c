@@ -6,6 +6,7 @@
 #include "model/netmap_io.h"
 #include "prog/load_alias.h"
 #include "prog/load_catalog.h"
+#include "prog/load_form.h"
 #include "prog/load_transfer.h"
 #include "prog/load_zone.h"
 #include "seam/disk.h"
@@ -70,6 +71,37 @@ static const struct plan_file *zone_served(const struct load_served *s, const ch
     return NULL;
 }
 
+const struct loaded_zone *load_zone_find(const struct loaded *l, uint32_t hint, const char *name)
+{
+    if (hint < l->config->zone_count && !strcmp(l->config->zones[hint].name, name))
+        return &l->zones[hint];
+    for (uint32_t i = 0; i < l->config->zone_count; i++)
+        if (!strcmp(l->config->zones[i].name, name))
+            return &l->zones[i];
+    return NULL;
+}
+
+/* What this zone was until now; NULL = nothing. What is in use may be newer than any plan that is
+ * out. */
+struct was {
+    const struct plan_file *file, *form;
+};
+
+static struct was zone_was(const struct load_request *r, const struct load_served *served,
+                           uint32_t hint, const char *name)
+{
+    struct was w = {0};
+    const struct loaded_zone *z = r->current ? load_zone_find(r->current, hint, name) : NULL;
+    if (z) {
+        w.file = &z->file;
+        w.form = z->form.hash ? &z->form : NULL;
+    } else if (!r->current) {
+        w.file = zone_served(served, name);
+        w.form = w.file ? history_form(served, name, w.file->serial) : NULL;
+    }
+    return w;
+}
+
 /* Zones that were named and are none of the configuration's. */
 static int only_check(const struct config *c, const struct load_request *r, struct text *problems)
 {
@@ -100,28 +132,51 @@ static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request
     z->file.state = old->state;
 }
 
+static int zone_load(struct loaded *l, const struct load_request *r,
+                     const struct load_served *served, uint32_t zone, struct text *problems)
+{
+    const char *name = l->config->zones[zone].name;
+    struct loaded_zone *z = &l->zones[zone];
+    struct was was = zone_was(r, served, zone, name);
+    struct zone_order order = {.load = r,
+                               .config = l->config,
+                               .zones = l->zones,
+                               .zone = zone,
+                               .was = was.file,
+                               .was_form = was.form};
+    struct zone_made made;
+    if (!z->answers && r->data && load_form_wanted(l->config, zone))
+        z->answers = load_form_answers(r, l->config, zone, &z->answer_count);
+    order.answers = z->answers;
+    order.answer_count = z->answer_count;
+    int err = load_zone(&order, problems, &made);
+    if (err == -EAGAIN)
+        return err;
+    z->file = made.file;
+    z->form = made.form;
+    z->keys = made.keys;
+    z->aliases = made.aliases;
+    l->made += made.anew;
+    if (!err || !r->keep_old || !was.file)
+        return err;
+    zone_kept(l, zone, r, was.file, problems);
+    if (was.form && order.answers)
+        z->form = *was.form;
+    z->form_stale = true;
+    return 0;
+}
+
 /* Makes what is not made yet; *ret_waiting: zones that have to come after others. */
 static int zones_try(struct loaded *l, const struct load_request *r,
                      const struct load_served *served, struct text *problems, uint32_t *ret_waiting)
 {
     int result = 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
-        const char *name = l->config->zones[i].name;
-        const struct plan_file *old = zone_served(served, name);
-        struct zone_order order = {r, l->config, l->zones, i, old ? old->hash : 0};
-        struct zone_made made;
         if (l->zones[i].file.hash)
             continue;
-        int err = load_zone(&order, problems, &made);
-        if (err == -EAGAIN) {
+        int err = zone_load(l, r, served, i, problems);
+        if (err == -EAGAIN)
             (*ret_waiting)++;
-            continue;
-        }
-        l->zones[i] =
-            (struct loaded_zone){.file = made.file, .keys = made.keys, .aliases = made.aliases};
-        l->made += made.anew;
-        if (err && r->keep_old && old)
-            zone_kept(l, i, r, old, problems);
         else if (err)
             result = err;
     }
@@ -191,7 +246,8 @@ static void list_add(struct loaded *l, struct plan_file file, const char *name)
 }
 
 /* Decisions know files by their place: zones come in the order of the configuration, then the
- * others; versions, of which there are more and fewer, come last. */
+ * others; versions, of which there are more and fewer, come last, those of one zone together and
+ * its newest the last of them. */
 void load_list(struct loaded *l)
 {
     l->file_count = 0;
@@ -203,9 +259,12 @@ void load_list(struct loaded *l)
     }
     for (uint32_t i = 0; i < l->other_count; i++)
         list_add(l, l->others[i], l->other_names[i]);
-    for (uint32_t i = 0; i < l->config->zone_count; i++)
+    for (uint32_t i = 0; i < l->config->zone_count; i++) {
         for (unsigned k = 0; k < l->zones[i].version_count; k++)
             list_add(l, l->zones[i].versions[k], l->config->zones[i].name);
+        if (l->zones[i].form.hash)
+            list_add(l, l->zones[i].form, l->config->zones[i].name);
+    }
     l->decide.files = l->files;
     l->decide.names = l->names;
     l->decide.file_count = l->file_count;
@@ -214,7 +273,7 @@ void load_list(struct loaded *l)
 static int everything_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
     size_t zones = l->config->zone_count;
-    size_t most = zones * (HISTORY_KEEP + 1) + LOAD_OTHERS_MAX;
+    size_t most = zones * (HISTORY_KEEP + 2) + LOAD_OTHERS_MAX;
     l->targets = target_list(l->config, &l->arena, &l->target_count);
     l->zones = arena_new(&l->arena, zones + 1, sizeof *l->zones);
     l->files = arena_new(&l->arena, most, sizeof *l->files);
@@ -272,15 +331,17 @@ static void load_zone_commit(struct loaded *l, uint32_t zone)
 void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *made)
 {
     struct loaded_zone *z = &l->zones[zone];
+    bool same_keys = made->keys.ring == z->keys.ring;
     invariant(made->file.hash && zone < l->config->zone_count);
-    if (made->file.hash != z->file.hash)
-        history_add(l, zone, &z->file);
+    history_add(l, zone, made);
     dnssec_keyring_unref(z->keys.ring);
     load_aliases_done(&z->aliases);
     z->file = made->file;
+    z->form = made->form;
     z->keys = made->keys;
     z->aliases = made->aliases;
-    load_zone_commit(l, zone);
+    if (!same_keys)
+        load_zone_commit(l, zone);
 }
 
 void load_free(struct loaded *l)
@@ -291,6 +352,7 @@ void load_free(struct loaded *l)
     for (uint32_t i = 0; l->zones && i < l->config->zone_count; i++) {
         dnssec_keyring_unref(l->zones[i].keys.ring);
         load_aliases_done(&l->zones[i].aliases);
+        free(l->zones[i].answers);
     }
     config_free(l->config);
     arena_done(&l->arena);

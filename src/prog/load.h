@@ -37,10 +37,17 @@ struct loaded_aliases {
     uint32_t count;
     bool other; /* some record of the zone has its addresses from another zone, too */
 };
+struct form_answer; /* model/zone_form.h */
 
 /* One zone: as it is now, and as transfers still know it. */
 struct loaded_zone {
     struct plan_file file;
+    struct plan_file form; /* PLAN_FILE_HISTORY; hash 0 = none: nothing in it is steered, or nobody
+                              may have it */
+    struct form_answer *answers; /* that the form was made of; owned; NULL: it has none */
+    uint32_t answer_count;
+    usec_t form_due; /* not made anew before */
+    bool form_stale; /* they are not what it was made of */
     struct loaded_keys keys;
     struct loaded_aliases aliases;
     struct plan_file versions[HISTORY_KEEP]; /* PLAN_FILE_HISTORY, the oldest first */
@@ -66,9 +73,11 @@ struct loaded {
 };
 
 struct load_request {
-    const char *path;          /* configuration file */
-    const char *data;          /* the node's folder; NULL: check only, nothing is written */
-    const struct plan *served; /* newest plan, for what zones were like until now; NULL = none */
+    const char *path; /* configuration file */
+    const char *data; /* the node's folder; NULL: check only, nothing is written */
+    const struct loaded
+        *current;              /* in use until now, and left alone meanwhile; NULL = none, then: */
+    const struct plan *served; /* newest plan, for what zones were like; NULL = none */
     const char *const *accept_shrink; /* zones that may lose a third of their names (L3) */
     unsigned accept_shrink_count;
     struct zone_ledger *ledger; /* what was made before, and is noted now; NULL: all is made anew */
@@ -107,6 +116,8 @@ struct load_served {
 /* Place + 1 of the first file of this zone; 0 = none. */
 uint32_t load_served_first(const struct load_served *s, const char *name);
 
+/* A zone by its name, which may well be the one of this number; NULL: there is none. */
+const struct loaded_zone *load_zone_find(const struct loaded *l, uint32_t hint, const char *name);
 /* One more file that is no zone; its place in the list of files. */
 uint32_t load_other(struct loaded *l, enum plan_file_kind kind, const char *name, uint64_t hash);
 /* Lists all files anew. */

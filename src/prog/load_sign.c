@@ -113,18 +113,26 @@ static uint32_t ttl_longest(const struct zone *z)
 
 /* Signatures end spread over days (jitter), so they are renewed in batches: at most one an hour,
  * and with three quarters of `refresh` in hand at least. */
+void load_sign_sooner(const struct zone_sign *sign, int64_t wall, struct loaded_keys *ret)
+{
+    const struct dnssec_zone_keys *k = sign->keys;
+    int64_t batch = k->refresh / 4 < RESIGN_MIN_S ? k->refresh / 4 : RESIGN_MIN_S;
+    int64_t left = (int32_t)(sign->expires - k->now) - (int64_t)k->refresh;
+    int64_t at = wall + (left > batch ? left : batch);
+    if (sign->expires && at < ret->renew_at)
+        ret->renew_at = at;
+}
+
 void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
                     struct loaded_keys *ret)
 {
     *ret = (struct loaded_keys){.renew_at = KEY_NEVER};
     if (!s->ring)
         return;
-    const struct dnssec_zone_keys *k = &s->ring->keys;
-    int64_t batch = k->refresh / 4 < RESIGN_MIN_S ? k->refresh / 4 : RESIGN_MIN_S;
-    int64_t left = (int32_t)(s->sign.expires - k->now) - (int64_t)k->refresh;
     ret->ring = dnssec_keyring_ref(s->ring);
     ret->ttl_max = ttl_longest(zone);
-    ret->renew_at = wall + (left > batch ? left : batch);
+    ret->renew_at = KEY_NEVER;
+    load_sign_sooner(&s->sign, wall, ret);
     if (s->ring->next_event < ret->renew_at)
         ret->renew_at = s->ring->next_event;
 }

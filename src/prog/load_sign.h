@@ -29,6 +29,8 @@ unsigned load_families(const struct config *c, uint32_t service);
 void load_sign_done(struct load_sign *s);
 /* For zone_compile_file_sealed; NULL where the zone is not signed. */
 const struct zone_seal *load_sign_seal(struct load_sign *s);
+/* Signatures of the zone end as noted in `sign`: it is made anew in time. */
+void load_sign_sooner(const struct zone_sign *sign, int64_t wall, struct loaded_keys *ret);
 /* After the zone was compiled: what is to be kept until it is in service. */
 void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
                     struct loaded_keys *ret);

@@ -2,6 +2,8 @@
 #include "base/err.h"
 #include "base/memory.h"
 #include "model/access.h"
+#include "model/zone.h"
+#include "prog/load_zone.h"
 #include "seam/disk.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,7 +11,7 @@
 
 enum { SECRET_FILE_MAX = 4096 };
 
-static bool zone_is_transferred(const struct config_zone *z)
+bool zone_is_transferred(const struct config_zone *z)
 {
     return z->transfer.allow_count || z->transfer.key_count;
 }
@@ -76,32 +78,11 @@ static int access_store(struct loaded *l, const struct load_request *r, const st
     return 0;
 }
 
-/* Told, but no reason not to serve the zone. */
-static void steered_warn(const struct loaded *l, const struct load_request *r,
-                         struct text *problems)
-{
-    const struct config *c = l->config;
-    bool *told = mem_new(c->zone_count + (size_t)1, sizeof *told);
-    for (uint32_t i = 0; i < c->service_count; i++) {
-        int zone = c->services[i].zone;
-        const struct config_zone *z = zone < 0 ? NULL : &c->zones[zone];
-        if (!z || told[zone] || !zone_is_transferred(z))
-            continue;
-        told[zone] = true;
-        text_appendf(problems,
-                     "%s:%u:%u: transfers of the zone %s will fail, because %s in it is "
-                     "steered; give secondaries zones without services\n",
-                     r->path, z->place.line, z->place.column, z->name, c->services[i].name);
-    }
-    free(told);
-}
-
 int access_load(struct loaded *l, const struct load_request *r, struct text *problems)
 {
     bool wanted = l->config->key_count > 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++)
         wanted |= zone_is_transferred(&l->config->zones[i]);
-    steered_warn(l, r, problems);
     if (!wanted)
         return 0;
     size_t size = (l->config->key_count + (size_t)1) * sizeof(struct tsig_key);
@@ -116,13 +97,16 @@ int access_load(struct loaded *l, const struct load_request *r, struct text *pro
 
 /* ---- earlier versions ---- */
 
-static bool file_is_there(const struct load_request *r, const struct plan_file *f)
+/* Is the file there still, and can it be handed out? Not with names whose answers it lacks. */
+static bool file_is_version(const struct load_request *r, const struct plan_file *f)
 {
     struct mapped file;
+    struct zone zone;
     if (store_map(r->data, PLAN_FILE_ZONE, f->hash, &file))
         return false;
+    bool whole = !zone_open_trusted(file.data, file.size, &zone) && !zone.header->steered_count;
     mapped_close(&file);
-    return true;
+    return whole;
 }
 
 static void version_add(struct loaded_zone *z, const struct plan_file *f)
@@ -133,37 +117,74 @@ static void version_add(struct loaded_zone *z, const struct plan_file *f)
         (struct plan_file){.kind = PLAN_FILE_HISTORY, .serial = f->serial, .hash = f->hash};
 }
 
-static bool zone_is_steered(const struct config *c, uint32_t zone)
+bool zone_is_steered(const struct config *c, uint32_t zone)
 {
     return c->zones[zone].first_service != CONFIG_NONE;
 }
 
-/* The versions of one zone, oldest first: its history, then what was served until now. Where
- * answers come from the plan the history alone has them filled in. */
-static void versions_add(struct loaded *l, const struct load_request *r,
-                         const struct load_served *served, uint32_t zone)
+static void version_offer(struct loaded_zone *z, const struct load_request *r,
+                          const struct plan_file *f)
+{
+    if (f->hash && f->hash != z->file.hash && f->hash != z->form.hash && file_is_version(r, f))
+        version_add(z, f);
+}
+
+/* The versions of one zone, oldest first: its history, then what was served until now. */
+static void versions_of_current(struct loaded *l, const struct load_request *r, uint32_t zone)
+{
+    const struct loaded_zone *was = load_zone_find(r->current, zone, l->config->zones[zone].name);
+    struct loaded_zone *z = &l->zones[zone];
+    for (unsigned i = 0; was && i < was->version_count; i++)
+        version_offer(z, r, &was->versions[i]);
+    if (was) {
+        version_offer(z, r, &was->form);
+        version_offer(z, r, &was->file);
+    }
+}
+
+static void versions_of_plan(struct loaded *l, const struct load_request *r,
+                             const struct load_served *served, uint32_t zone)
 {
     static const enum plan_file_kind kinds[] = {PLAN_FILE_HISTORY, PLAN_FILE_ZONE};
     uint32_t first = load_served_first(served, l->config->zones[zone].name);
-    struct loaded_zone *z = &l->zones[zone];
-    unsigned passes = zone_is_steered(l->config, zone) ? 1 : array_length(kinds);
-    for (unsigned pass = 0; pass < passes; pass++)
-        for (uint32_t i = first; i; i = served->next[i - 1]) {
-            const struct plan_file *f = &served->plan->files[i - 1];
-            if (f->kind == kinds[pass] && f->hash != z->file.hash && file_is_there(r, f))
-                version_add(z, f);
-        }
+    for (unsigned pass = 0; pass < array_length(kinds); pass++)
+        for (uint32_t i = first; i; i = served->next[i - 1])
+            if (served->plan->files[i - 1].kind == kinds[pass])
+                version_offer(&l->zones[zone], r, &served->plan->files[i - 1]);
+}
+
+const struct plan_file *history_form(const struct load_served *served, const char *name,
+                                     uint32_t serial)
+{
+    const struct plan_file *found = NULL;
+    for (uint32_t i = load_served_first(served, name); i; i = served->next[i - 1]) {
+        const struct plan_file *f = &served->plan->files[i - 1];
+        if (f->kind == PLAN_FILE_HISTORY && f->serial == serial)
+            found = f;
+    }
+    return found;
 }
 
 void history_load(struct loaded *l, const struct load_request *r, const struct load_served *served)
 {
-    for (uint32_t i = 0; r->served && r->data && i < l->config->zone_count; i++)
-        if (zone_is_transferred(&l->config->zones[i]))
-            versions_add(l, r, served, i);
+    for (uint32_t i = 0; r->data && i < l->config->zone_count; i++) {
+        if (!zone_is_transferred(&l->config->zones[i]))
+            continue;
+        if (r->current)
+            versions_of_current(l, r, i);
+        else
+            versions_of_plan(l, r, served, i);
+    }
 }
 
-void history_add(struct loaded *l, uint32_t zone, const struct plan_file *was)
+void history_add(struct loaded *l, uint32_t zone, const struct zone_made *made)
 {
-    if (zone_is_transferred(&l->config->zones[zone]) && !zone_is_steered(l->config, zone))
-        version_add(&l->zones[zone], was);
+    struct loaded_zone *z = &l->zones[zone];
+    if (z->form.hash) {
+        if (z->form.hash != made->form.hash)
+            version_add(z, &z->form);
+    } else if (z->file.hash != made->file.hash && zone_is_transferred(&l->config->zones[zone]) &&
+               !zone_is_steered(l->config, zone)) {
+        version_add(z, &z->file);
+    }
 }

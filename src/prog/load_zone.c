@@ -1,9 +1,11 @@
 #include "prog/load_zone.h"
 #include "base/err.h"
+#include "model/catalog_list.h"
 #include "model/zone.h"
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
 #include "prog/load_alias.h"
+#include "prog/load_form.h"
 #include "prog/load_ledger.h"
 #include "prog/load_primary.h"
 #include "prog/load_sign.h"
@@ -33,7 +35,7 @@ static int shrink_check(const struct load_request *r, const struct config_zone *
         problems,
         "%s:1:1: zone %s would lose %u of its %u names; if that is meant, say so: holdfast "
         "reload --accept-shrink %s\n",
-        z->file, z->name, lost, total, z->name);
+        z->file ? z->file : r->path, z->name, lost, total, z->name);
     return ERR_REFUSED;
 }
 
@@ -64,14 +66,18 @@ static bool zone_named(const struct load_request *r, const char *name)
 }
 
 /* Zones that would come out as they are in the store are not made again. What a signed one is made
- * from is also the time. */
+ * from is also the time, and of one with a form what the plan answers. */
 static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_made *ret)
 {
     const struct config_zone *z = &o->config->zones[o->zone];
     const struct load_request *r = o->load;
-    if (!r->ledger || !r->data || r->fresh || z->dnssec.on || zone_named(r, z->name) ||
+    if (!r->ledger || !r->data || r->fresh || !z->file || o->answers || z->dnssec.on ||
+        zone_named(r, z->name) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
+    const struct ledger_record *known = ledger_find(r->ledger, z->name);
+    if (o->was && known && known->compiled != o->was->hash)
+        return false; /* the serial went on since then */
     return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0,
                              &ret->file.hash, &ret->file.serial) &&
            load_aliases_stored(o->config, r->data, ret->file.hash, &ret->aliases);
@@ -91,6 +97,18 @@ struct making {
     bool dark; /* there is no content yet */
 };
 
+static int catalog_compile(struct making *m, struct text *problems, uint8_t **ret_data,
+                           size_t *ret_size)
+{
+    struct text text = text_init(CATALOG_TEXT_MAX);
+    catalog_text(m->order->config, m->order->zone, &text);
+    int err = zone_compile_sealed(m->zone->name, m->order->load->path, text_string(&text),
+                                  text.length, m->steered, m->steered_count, NULL, NULL,
+                                  load_sign_seal(&m->sign), NULL, problems, ret_data, ret_size);
+    text_done(&text);
+    return err;
+}
+
 static int zone_compile_source(struct making *m, struct text *problems, uint8_t **ret_data,
                                size_t *ret_size)
 {
@@ -98,54 +116,69 @@ static int zone_compile_source(struct making *m, struct text *problems, uint8_t 
     if (m->zone->primary_count)
         return primary_zone_compile(m->order->load->data, m->zone, m->steered, m->steered_count,
                                     seal, &m->note.watch, problems, ret_data, ret_size, &m->dark);
+    if (m->zone->catalog == CATALOG_GENERATE)
+        return catalog_compile(m, problems, ret_data, ret_size);
     return zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
                                      seal, &m->alias.source, &m->note.watch, problems, ret_data,
                                      ret_size);
 }
 
-static int zone_store(struct making *m, const struct zone *zone, const uint8_t *data, size_t size,
+static int zone_store(struct making *m, const uint8_t *data, const uint8_t *form,
                       struct text *problems, struct zone_made *ret)
 {
     const struct load_request *r = m->order->load;
-    uint64_t hash = zone->header->checksum;
-    int err = r->data ? store_put(r->data, PLAN_FILE_ZONE, hash, data, size) : 0;
-    if (err) {
-        text_appendf(problems, "%s: cannot store the compiled zone: %s\n", m->zone->file,
-                     err_text(err));
+    struct zone zone;
+    int err = load_store(m->order, PLAN_FILE_ZONE, data, problems, &ret->file);
+    if (!err && form)
+        err = load_store(m->order, PLAN_FILE_HISTORY, form, problems, &ret->form);
+    if (!err)
+        err = zone_open_trusted(data, ((const struct zone_header *)data)->size, &zone);
+    if (err)
         return err;
-    }
-    ret->file.hash = hash;
-    ret->file.serial = zone->header->serial;
     ret->file.state = m->dark ? PLAN_ZONE_DARK : PLAN_ZONE_CURRENT;
     ret->anew = true;
     ret->aliases.other = m->alias.source.other;
-    if (!load_aliases_read(m->order->config, zone, &ret->aliases) && r->data) {
+    if (!load_aliases_read(m->order->config, &zone, &ret->aliases) && r->data) {
         text_appendf(problems, "%s: an ALIAS record leads to no service\n", m->zone->file);
         return ERR_MISSING;
     }
     /* What another zone gave would not be seen to change. */
-    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark)
-        load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, hash,
+    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file)
+        load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, ret->file.hash,
                        ret->file.serial);
-    load_sign_keep(&m->sign, zone, m->wall, &ret->keys);
+    load_sign_keep(&m->sign, &zone, m->wall, &ret->keys);
     return 0;
+}
+
+/* Serial and form, now that the zone can be compared with the one before. */
+static int zone_settle(struct making *m, uint8_t *data, struct text *problems, uint8_t **ret_form)
+{
+    struct settling s = {.order = m->order,
+                         .sign = m->sign.ring ? &m->sign.sign : NULL,
+                         .old = m->sign.has_old ? &m->sign.old : NULL,
+                         .wall = m->wall};
+    return load_settle(&s, data, problems, ret_form);
 }
 
 static int zone_make(struct making *m, struct text *problems, struct zone_made *ret)
 {
     const struct zone_order *o = m->order;
-    uint8_t *data = NULL;
+    uint8_t *data = NULL, *form = NULL;
     size_t size;
     struct zone zone;
-    int err = load_sign_open(o->load, o->config, o->zone, o->previous, m->wall, problems, &m->sign);
+    int err = load_sign_open(o->load, o->config, o->zone, o->was ? o->was->hash : 0, m->wall,
+                             problems, &m->sign);
     if (!err)
         err = zone_compile_source(m, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
     if (!err && !m->zone->primary_count) /* a transfer was asked about when it came */
         err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
+    if (!err && o->load->data && !m->zone->primary_count) /* the serial is the primaries' to give */
+        err = zone_settle(m, data, problems, &form);
     if (!err)
-        err = zone_store(m, &zone, data, size, problems, ret);
+        err = zone_store(m, data, form, problems, ret);
+    free(form);
     free(data);
     return err;
 }
@@ -157,7 +190,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
     struct making m = {
         .order = o, .zone = &o->config->zones[o->zone], .wall = clock_wall() / USEC_PER_SEC};
     m.steered = steered_names(&a, o->config, o->zone, &m.steered_count);
-    m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
+    if (m.zone->file)
+        m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
     if (m.zone->primary_count && o->load->data)
         m.inputs += primary_has_journal(o->load->data, m.zone);
     *ret = (struct zone_made){.file = {.kind = PLAN_FILE_ZONE}, .keys = {.renew_at = KEY_NEVER}};

@@ -6,13 +6,17 @@
 struct zone_order {
     const struct load_request *load;
     const struct config *config;
-    const struct loaded_zone *zones; /* of the configuration; file.hash 0 = not made yet */
-    uint32_t zone;                   /* index in the configuration */
-    uint64_t previous;               /* the compiled file that is to be replaced; 0 = none */
+    const struct loaded_zone *zones;   /* of the configuration; file.hash 0 = not made yet */
+    uint32_t zone;                     /* index in the configuration */
+    const struct plan_file *was;       /* what is to be replaced; NULL = nothing */
+    const struct plan_file *was_form;  /* and its form; NULL = none */
+    const struct form_answer *answers; /* of its steered names; NULL where it has no form */
+    uint32_t answer_count;
 };
 
 struct zone_made {
     struct plan_file file;
+    struct plan_file form;         /* hash 0: none */
     struct loaded_keys keys;       /* its ring is counted for the caller */
     struct loaded_aliases aliases; /* the caller's */
     bool anew;                     /* compiled; else it was in the store already */

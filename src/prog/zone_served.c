@@ -6,8 +6,10 @@
 #include "model/zone.h"
 #include "model/zone_compile_io.h"
 #include "model/zone_dump.h"
+#include "model/zone_serial.h"
 #include "prog/load.h"
 #include "prog/order.h"
+#include "wire/serial.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -157,6 +159,18 @@ static int zones_diff(const struct zone *old, const struct zone *next)
     return changes ? DIFFERENT : SAME;
 }
 
+/* The serial that the zone would have is not the text's where the one in service is newer: what
+ * differs by that alone is no difference. */
+static int serial_take(uint8_t *bytes, size_t size, const struct zone *served, struct zone *ret)
+{
+    uint32_t serial = served->header->serial;
+    int err = zone_open(bytes, size, ret);
+    if (!err && !(ret->header->flags & ZONE_SIGNED) && serial != ret->header->serial &&
+        !serial_newer(ret->header->serial, serial))
+        err = zone_serial_set(bytes, serial, NULL);
+    return err;
+}
+
 static int file_diff(const char *path, const char *name, const struct zone *old)
 {
     struct zone next;
@@ -164,7 +178,7 @@ static int file_diff(const char *path, const char *name, const struct zone *old)
     size_t size;
     int err = file_compile(path, name, old, &bytes, &size);
     if (!err)
-        err = zone_open(bytes, size, &next);
+        err = serial_take(bytes, size, old, &next);
     int status = err ? TROUBLE : zones_diff(old, &next);
     free(bytes);
     return status;
