@@ -15,11 +15,23 @@ must_check int snapshot_store_path(path_buffer ret, const char *data, enum plan_
 extern const char
     *const snapshot_suffix[PLAN_FILE_KINDS]; /* ".zone"; a zone's history are zones too */
 
-/* Is it the name of a file of the store, and of which? */
-bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash);
-
 /* A file of the store as one word. Where two fall together a clean-up keeps one too many. */
 const_function uint64_t snapshot_file_key(enum plan_file_kind kind, uint64_t hash);
+
+/* What is in the store. */
+struct store_name {
+    uint64_t key; /* snapshot_file_key() */
+    uint64_t hash;
+    enum plan_file_kind kind;
+};
+struct store_listing {
+    struct store_name *items; /* sorted by key; free() */
+    size_t count, capacity;
+    bool leftovers; /* there are files that a writer left half written */
+};
+/* A negated errno; -ENOENT where there is no store. */
+must_check int snapshot_store_list(const char *data, struct store_listing *ret);
+bool snapshot_store_has(const struct store_listing *l, enum plan_file_kind kind, uint64_t hash);
 
 struct generations {
     uint64_t *items; /* highest first; free() */
@@ -31,10 +43,12 @@ must_check int snapshot_generations(const char *data, struct generations *ret);
 
 /* Reads and checks one plan of the folder as a reader does. *ret_path is set when the result is not
  * -ENAMETOOLONG, *ret_where (a sentence in per-thread storage) on failure. */
-must_check int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,
+must_check int snapshot_read(const char *data, uint64_t generation,
+                             const struct store_listing *listing, path_buffer ret_path,
                              struct mapped *ret_file, struct plan *ret_plan,
                              const char **ret_where);
 
-/* Are all files of the plan in the store? ERR_MISSING with *ret_where set, or a negated errno. */
+/* Are all files of the plan in the store? ERR_MISSING with *ret_where set, or a negated errno.
+ * `listing`: of the store as it is; NULL: it is looked at. */
 must_check int snapshot_files_present(const char *data, const struct plan *plan,
-                                      const char **ret_where);
+                                      const struct store_listing *listing, const char **ret_where);

@@ -53,7 +53,8 @@ static uint64_t plan_name_parse(const char *name)
                                                                                     : 0;
 }
 
-bool snapshot_store_name(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash)
+/* Is it the name of a file of the store, and of which? */
+static bool store_name_parse(const char *name, enum plan_file_kind *ret_kind, uint64_t *ret_hash)
 {
     uint64_t hash = 0;
     for (unsigned i = 0; i < HASH_DIGITS; i++) {
@@ -88,6 +89,48 @@ uint64_t snapshot_file_key(enum plan_file_kind kind, uint64_t hash)
     if (kind == PLAN_FILE_HISTORY) /* the same file */
         kind = PLAN_FILE_ZONE;
     return hash_mix(hash + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static int listing_add(void *context, const char *name)
+{
+    struct store_listing *l = context;
+    enum plan_file_kind kind;
+    uint64_t hash;
+    l->leftovers |= !strncmp(name, DISK_ASIDE_PREFIX, strlen(DISK_ASIDE_PREFIX));
+    if (!store_name_parse(name, &kind, &hash))
+        return 0;
+    l->items = mem_grow(l->items, l->count, &l->capacity, sizeof *l->items);
+    l->items[l->count++] = (struct store_name){snapshot_file_key(kind, hash), hash, kind};
+    return 0;
+}
+
+static int store_name_compare(const void *a, const void *b)
+{
+    uint64_t x = ((const struct store_name *)a)->key, y = ((const struct store_name *)b)->key;
+    return x < y ? -1 : x > y;
+}
+
+int snapshot_store_list(const char *data, struct store_listing *ret)
+{
+    path_buffer folder;
+    struct store_listing l = {0};
+    int r = snapshot_path(folder, "%s/store", data);
+    if (!r)
+        r = disk_list(folder, listing_add, &l);
+    if (r < 0) {
+        free(l.items);
+        return r;
+    }
+    if (l.count)
+        qsort(l.items, l.count, sizeof *l.items, store_name_compare);
+    *ret = l;
+    return 0;
+}
+
+bool snapshot_store_has(const struct store_listing *l, enum plan_file_kind kind, uint64_t hash)
+{
+    struct store_name name = {.key = snapshot_file_key(kind, hash)};
+    return l->count && bsearch(&name, l->items, l->count, sizeof name, store_name_compare);
 }
 
 static int generation_compare(const void *a, const void *b)

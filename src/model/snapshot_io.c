@@ -107,76 +107,43 @@ static int copy_file(const char *path, struct mapped *ret)
 
 /* ---- are its files there? ---- */
 
-/* Above so many files the folder is listed once, instead of asking for each of them. */
-enum { ASKED_FOR_MAX = 64 };
-
-struct listing {
-    uint64_t *keys; /* sorted */
-    size_t count, capacity;
-};
-
-static int listing_add(void *context, const char *name)
-{
-    struct listing *l = context;
-    enum plan_file_kind kind;
-    uint64_t hash;
-    if (!snapshot_store_name(name, &kind, &hash))
-        return 0;
-    l->keys = mem_grow(l->keys, l->count, &l->capacity, sizeof *l->keys);
-    l->keys[l->count++] = snapshot_file_key(kind, hash);
-    return 0;
-}
-
-static int key_compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static int listing_make(const char *data, struct listing *ret)
-{
-    path_buffer folder;
-    int r = snapshot_path(folder, "%s/store", data);
-    *ret = (struct listing){0};
-    if (!r)
-        r = disk_list(folder, listing_add, ret);
-    if (!r && ret->count)
-        qsort(ret->keys, ret->count, sizeof *ret->keys, key_compare);
-    return r;
-}
-
-static int file_present(const char *data, const struct plan_file *f, const struct listing *l)
+static int file_present(const char *data, const struct plan_file *f, const struct store_listing *l)
 {
     path_buffer path;
-    if (l->keys) {
-        uint64_t key = snapshot_file_key(f->kind, f->hash);
-        return bsearch(&key, l->keys, l->count, sizeof key, key_compare) ? 0 : ERR_MISSING;
-    }
+    if (l)
+        return snapshot_store_has(l, f->kind, f->hash) ? 0 : ERR_MISSING;
     int r = snapshot_store_path(path, data, f->kind, f->hash);
     return r < 0 || access(path, R_OK) == 0 ? r : errno == ENOENT ? ERR_MISSING : -errno;
 }
 
-int snapshot_files_present(const char *data, const struct plan *plan, const char **ret_where)
+int snapshot_files_present(const char *data, const struct plan *plan,
+                           const struct store_listing *listing, const char **ret_where)
 {
+    /* Above so many files the folder is listed once, instead of asking for each of them. */
+    enum { ASKED_FOR_MAX = 64 };
     static _Thread_local char sentence[256];
-    sentence[0] = 0;
-    struct listing l = {0};
-    int r = plan->file_count > ASKED_FOR_MAX ? listing_make(data, &l) : 0;
+    struct store_listing own = {0};
+    int r = 0;
+    snprintf(sentence, sizeof sentence, "the store cannot be read");
+    *ret_where = sentence;
+    if (!listing && plan->file_count > ASKED_FOR_MAX) {
+        r = snapshot_store_list(data, &own);
+        listing = &own;
+    }
     for (uint32_t i = 0; i < plan->file_count && !r; i++) {
-        r = file_present(data, &plan->files[i], &l);
+        r = file_present(data, &plan->files[i], listing);
         if (r < 0)
             snprintf(sentence, sizeof sentence, "file %u (%s, %016llx%s) is not in the store", i,
                      plan_text(plan, plan->files[i].name), (unsigned long long)plan->files[i].hash,
                      snapshot_suffix[plan->files[i].kind]);
     }
-    free(l.keys);
-    if (r < 0)
-        *ret_where = *sentence ? sentence : "the store cannot be read";
+    free(own.items);
     return r;
 }
 
-int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,
-                  struct mapped *ret_file, struct plan *ret_plan, const char **ret_where)
+int snapshot_read(const char *data, uint64_t generation, const struct store_listing *listing,
+                  path_buffer ret_path, struct mapped *ret_file, struct plan *ret_plan,
+                  const char **ret_where)
 {
     struct mapped file;
     struct plan plan;
@@ -192,7 +159,7 @@ int snapshot_read(const char *data, uint64_t generation, path_buffer ret_path,
         *ret_where = "the file is named by another generation than it holds";
     }
     if (!r)
-        r = snapshot_files_present(data, &plan, ret_where);
+        r = snapshot_files_present(data, &plan, listing, ret_where);
     if (r < 0) {
         mapped_close(&file);
         return r;
@@ -217,7 +184,7 @@ static int load_once(const char *data, uint64_t above, uint64_t below, struct ma
         const char *where;
         if (g.items[i] >= below)
             continue;
-        int err = snapshot_read(data, g.items[i], path, ret_file, ret_plan, &where);
+        int err = snapshot_read(data, g.items[i], NULL, path, ret_file, ret_plan, &where);
         if (!err) {
             invariant(ret_plan->generation > above && ret_plan->generation < below);
             r = 0;

@@ -206,6 +206,7 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
 
 struct cleanup {
     const char *data;
+    const struct store_listing *listing;
     struct map reached; /* files that the kept plans reach */
     bool keep_all;      /* a plan that stays could not be read */
 };
@@ -224,7 +225,7 @@ static bool cleanup_reach(struct cleanup *c, uint64_t generation)
     struct mapped file;
     struct plan plan;
     const char *where;
-    int r = snapshot_read(c->data, generation, path, &file, &plan, &where);
+    int r = snapshot_read(c->data, generation, c->listing, path, &file, &plan, &where);
     if (r < 0) {
         cleanup_keep_all(c, path, r, where);
         return false;
@@ -271,18 +272,13 @@ static int leftover_remove(void *context, const char *name)
     return r < 0 ? r : disk_remove(path);
 }
 
-static int cleanup_file(void *context, const char *name)
+static int cleanup_file(const struct cleanup *c, const struct store_name *name)
 {
-    struct cleanup *c = context;
-    enum plan_file_kind kind;
-    uint64_t hash;
     path_buffer path;
-    if (!snapshot_store_name(name, &kind, &hash))
+    uint64_t pin = pin_key(c->data, name->kind, name->hash);
+    if (map_get(&c->reached, &name->key, sizeof name->key) || map_get(&pins, &pin, sizeof pin))
         return 0;
-    uint64_t key = snapshot_file_key(kind, hash), pin = pin_key(c->data, kind, hash);
-    if (map_get(&c->reached, &key, sizeof key) || map_get(&pins, &pin, sizeof pin))
-        return 0;
-    int r = snapshot_store_path(path, c->data, kind, hash);
+    int r = snapshot_store_path(path, c->data, name->kind, name->hash);
     return r < 0 ? r : disk_remove(path);
 }
 
@@ -291,16 +287,21 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
 {
     path_buffer folder;
     int r = snapshot_path(folder, "%s/store", c->data);
-    if (!r)
+    if (!r && c->listing->leftovers)
         r = disk_list(folder, leftover_remove, folder);
     if (r < 0 || c->keep_all)
         return r;
-    return fsync(folder_fd) < 0 ? -errno : disk_list(folder, cleanup_file, c);
+    if (fsync(folder_fd) < 0)
+        r = -errno;
+    for (size_t i = 0; i < c->listing->count && !r; i++)
+        r = cleanup_file(c, &c->listing->items[i]);
+    return r;
 }
 
-static void cleanup_run(const char *data, int folder_fd)
+/* listing: nobody but who holds the publisher's lock changes the store. */
+static void cleanup_run(const char *data, const struct store_listing *listing, int folder_fd)
 {
-    struct cleanup c = {.data = data, .reached = map_init()};
+    struct cleanup c = {.data = data, .listing = listing, .reached = map_init()};
     path_buffer folder;
     int r = snapshot_path(folder, "%s/plan", data);
     if (!r)
@@ -318,7 +319,8 @@ static void cleanup_run(const char *data, int folder_fd)
 /* ---- publish ---- */
 
 /* As its readers will, at the moment it gets its name. */
-static int publish_check(const char *data, const struct plan *plan, const void *bytes, size_t size)
+static int publish_check(const char *data, const struct plan *plan,
+                         const struct store_listing *listing, const void *bytes, size_t size)
 {
     uint64_t highest;
     struct plan decoded;
@@ -329,7 +331,7 @@ static int publish_check(const char *data, const struct plan *plan, const void *
     if (plan->generation <= highest)
         return ERR_OLDER;
     r = snapshot_decode(bytes, size, &decoded, NULL);
-    return r < 0 ? r : snapshot_files_present(data, plan, &where);
+    return r < 0 ? r : snapshot_files_present(data, plan, listing, &where);
 }
 
 static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
@@ -355,7 +357,10 @@ int snapshot_publish(const char *data, const struct plan *plan)
     int fd, r = publisher_enter(data, &fd);
     if (r < 0)
         return r;
-    r = publish_check(data, plan, bytes, size);
+    struct store_listing listing = {0};
+    r = snapshot_store_list(data, &listing);
+    if (!r)
+        r = publish_check(data, plan, &listing, bytes, size);
     if (!r)
         r = store_sync_locked(data);
     if (!r)
@@ -363,8 +368,9 @@ int snapshot_publish(const char *data, const struct plan *plan)
     if (!r) {
         for (uint32_t i = 0; i < plan->file_count; i++)
             set_remove(&pins, pin_key(data, plan->files[i].kind, plan->files[i].hash));
-        cleanup_run(data, fd);
+        cleanup_run(data, &listing, fd);
     }
+    free(listing.items);
     publisher_leave(fd);
     return r;
 }
