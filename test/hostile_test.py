@@ -16,7 +16,7 @@ import dns.message
 import dns.query
 import pytest
 
-from node import DNS_PORT, Asker, nodes, open_path, wait_for  # noqa: F401
+from node import DNS_PORT, Asker, loopback, nodes, open_path, wait_for  # noqa: F401
 
 HOSTILE = pathlib.Path(__file__).with_name("hostile.py")
 SECONDS = 2.0
@@ -96,11 +96,12 @@ class Good:
 
     def __init__(self, node):
         self.node, self.times, self.wrong, self.again, self.peak_kib, self.peak_files = node, [], [], 0, 0, 0
-        self.pid = node.pid("dns")
+        self.pid, self.source = node.pid("dns"), loopback()
 
     def exchange(self, query, tcp, began):
         if tcp:
-            return dns.query.tcp(query, self.node.address, port=DNS_PORT, timeout=ANSWER_S)
+            # From an address of its own: what one client may hold is limited, and shared by all who come from there.
+            return dns.query.tcp(query, self.node.address, port=DNS_PORT, timeout=ANSWER_S, source=self.source)
         while True:
             try:
                 return dns.query.udp(query, self.node.address, port=DNS_PORT, timeout=TRY_S, ignore_unexpected=True)
