@@ -83,7 +83,7 @@ int command_call(const char *data, const char *request, usec_t timeout, char **r
     int fd, n = snprintf(path, sizeof path, "%s/run/control.sock", data);
     if (n < 0 || (size_t)n >= sizeof path)
         return -ENAMETOOLONG;
-    int err = net_unix_connect(path, &fd);
+    int err = net_unix_connect(path, SOCK_STREAM, &fd);
     if (err)
         return err;
     err = request_send(fd, request, deadline);

@@ -291,7 +291,7 @@ int command_server_new(uv_loop_t *loop, const char *data, command_handler *handl
 {
     char path[PATH_MAX];
     int fd, err = socket_path(data, path);
-    err = err ? err : net_unix_listen(path, SOCKET_MODE, &fd);
+    err = err ? err : net_unix_listen(path, SOCK_STREAM, SOCKET_MODE, &fd);
     if (err)
         return err;
     signal(SIGPIPE, SIG_IGN); /* libuv writes to clients that may be gone: an error, not an end */

@@ -105,7 +105,7 @@ static int dial(const struct rig *rig)
     char path[100];
     int fd;
     snprintf(path, sizeof path, "%s/run/control.sock", rig->data);
-    ck_assert_int_eq(net_unix_connect(path, &fd), 0);
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &fd), 0);
     struct timeval patience = {.tv_sec = 20};
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     return fd;

@@ -36,7 +36,8 @@ enum {
     CONFIG_HEADERS_MAX = 32, /* of one check */
     CONFIG_LABEL_MAX = 63,   /* node, endpoint, region... */
     CONFIG_PATH_MAX = 4096,
-    CONFIG_BODY_MAX = 5120, /* text looked for; as far as Route 53 searches */
+    CONFIG_UPDATE_STARS_MAX = 2, /* of one name in a rule */
+    CONFIG_BODY_MAX = 5120,      /* text looked for; as far as Route 53 searches */
 };
 #define CONFIG_CAPACITY_MAX INT64_C(1000000000000) /* requests per second */
 
@@ -152,6 +153,35 @@ enum config_catalog {
     CATALOG_GENERATE, /* the zone is one, made of the zones that name it */
 };
 
+enum update_name_kind {
+    UPDATE_NAME_PATTERN,
+    UPDATE_NAME_SELF,       /* the key's name */
+    UPDATE_NAME_BELOW_SELF, /* below it */
+};
+
+struct config_update_name {
+    enum update_name_kind kind;
+    const uint8_t *pattern; /* labels before the zone's own name, then the root label; "*" is one */
+};
+
+/* What updates signed with a key may change. */
+struct config_update_rule {
+    int key;                          /* index into keys */
+    struct config_update_name *names; /* none: every name */
+    uint32_t name_count;
+    uint16_t *types; /* none: all but those that make the zone what it is */
+    uint32_t type_count;
+    bool shrink; /* also a third of the zone at once (L3) */
+};
+
+/* Who may change a zone with DNS UPDATE. */
+struct config_update {
+    struct ip_prefix *allow; /* none: from anywhere */
+    uint32_t allow_count;
+    struct config_update_rule *rules; /* none: nobody */
+    uint32_t rule_count;
+};
+
 struct config_zone {
     const char *name; /* lower case, no trailing dot, presentation form; "." for the root */
     const char *file; /* path, made absolute against the configuration file's folder; NULL: the zone
@@ -170,6 +200,7 @@ struct config_zone {
     bool accept_shrink;   /* a transfer may take a third of it away (L3) */
     uint64_t records_max; /* of one transfer */
     uint64_t bytes_max;
+    struct config_update update;
     struct config_place place;
 };
 

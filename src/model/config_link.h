@@ -29,6 +29,9 @@ int key_refer(struct linking *l, const char *name, struct config_place place);
 void link_primaries(struct linking *l, const struct draft_zone *draft, struct config_zone *ret);
 /* After the zones are filled in. */
 void link_catalogs(struct linking *l);
+/* zone: its name, or NULL where that could not be read. */
+void link_update(struct linking *l, const struct draft_update *draft, const char *zone,
+                 struct config_update *ret);
 void link_checks(struct linking *l);
 /* References, names and what a policy asks of its endpoints. */
 void link_services(struct linking *l);

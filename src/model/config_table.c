@@ -147,6 +147,8 @@ static const struct key zone_keys[] = {
      .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
     {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,
      .standard = "{}", .help = "who may have it whole, and who is told of changes"},
+    {"update", &type_mapping, AT(draft_zone, update), .detail = &shape_update,
+     .help = "who may change it with DNS UPDATE (RFC 2136); nobody where this is not said"},
 };
 
 static const struct shape shape_zone = {
@@ -416,6 +418,6 @@ const struct shape *const config_shapes[] = {
     &shape_node,   &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
     &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
     &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
-    &shape_dnssec, &shape_transfer, &shape_tsig,     &shape_chaos,     &shape_cookies,
-    &shape_rrl,    &shape_tls,      &shape_proxy};
+    &shape_dnssec, &shape_transfer, &shape_update,   &shape_rule,      &shape_tsig,
+    &shape_chaos,  &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -41,6 +41,23 @@ struct draft_primary {
 };
 
 enum { EXPIRE_RFC, EXPIRE_KEEP };
+struct draft_pattern {
+    struct draft head;
+    const char *text;
+};
+
+struct draft_rule {
+    struct draft head;
+    const char *key;
+    struct list names; /* struct draft_pattern */
+    struct list types; /* uint16_t */
+    bool shrink;
+};
+
+struct draft_update {
+    struct list allow; /* struct draft_prefix */
+    struct list rules; /* struct draft_rule */
+};
 
 struct draft_zone {
     struct draft head;
@@ -52,6 +69,7 @@ struct draft_zone {
     int expire, catalog;   /* choices */
     bool accept_shrink;
     unsigned records_max, bytes_max;
+    struct draft_update update;
 };
 
 struct draft_collection {
@@ -179,8 +197,8 @@ struct draft_root {
 };
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
-    shape_dnssec, shape_transfer, shape_tsig, shape_chaos, shape_cookies, shape_rrl, shape_tcp,
-    shape_tls, shape_proxy;
+    shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
+    shape_rrl, shape_tcp, shape_tls, shape_proxy;
 extern const struct names_of tsigs;
 extern const struct list_of primaries;
 /* Every shape but the root, for the schema's definitions. */

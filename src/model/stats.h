@@ -122,6 +122,14 @@
       "Configuration reloads.")                                                            \
     X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,     \
       "Configuration reloads.")                                                            \
+    X(CONTROL_UPDATES, "holdfast_updates_total", "result=\"applied\"", counter,            \
+      "DNS UPDATE messages.")                                                              \
+    X(CONTROL_UPDATES_IDLE, "holdfast_updates_total", "result=\"unchanged\"", counter,     \
+      "DNS UPDATE messages.")                                                              \
+    X(CONTROL_UPDATES_REFUSED, "holdfast_updates_total", "result=\"refused\"", counter,    \
+      "DNS UPDATE messages.")                                                              \
+    X(CONTROL_UPDATES_FAILED, "holdfast_updates_total", "result=\"failed\"", counter,      \
+      "DNS UPDATE messages.")                                                              \
     X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.") \
     X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                           \
       "Latest lateness of the control loop.")

@@ -55,6 +55,60 @@ static int file_include(void *context, const char *path, const char **ret_data, 
     return 0;
 }
 
+/* The parser has one context for both. */
+struct file_parse {
+    struct file_reader *reader;
+    zonefile_record *record;
+    void *context;
+};
+
+static const char *parse_record(void *context, const uint8_t *owner, uint16_t type, uint16_t class,
+                                uint32_t ttl, const uint8_t *rdata, uint16_t rdata_length,
+                                uint32_t line)
+{
+    struct file_parse *p = context;
+    return p->record(p->context, owner, type, class, ttl, rdata, rdata_length, line);
+}
+
+static int parse_include(void *context, const char *path, const char **ret_data, size_t *ret_length)
+{
+    struct file_parse *p = context;
+    return file_include(p->reader, path, ret_data, ret_length);
+}
+
+static void texts_free(struct file_reader *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        free(r->texts[i]);
+    free(r->texts);
+}
+
+int zone_file_parse(const char *origin_text, const char *path, zonefile_record *record,
+                    void *context, const struct zone_watch *watch, struct text *problems)
+{
+    struct file_reader r = {.path = path, .watch = watch};
+    uint8_t origin[DNAME_MAX];
+    char *data;
+    size_t length;
+    if (dname_parse(origin_text, strlen(origin_text), NULL, origin) < 0)
+        return ERR_INVALID;
+    int err = file_read(&r, path, &data, &length);
+    if (err < 0) {
+        text_appendf(problems, "%s:1:1: cannot be read: %s\n", path, err_text(err));
+        return err;
+    }
+    struct file_parse parse = {&r, record, context};
+    struct zonefile z = {.path = path,
+                         .origin = origin,
+                         .record = parse_record,
+                         .include = parse_include,
+                         .context = &parse};
+    err = zonefile_parse(&z, data, length, problems);
+    texts_free(&r);
+    free(data);
+    return err;
+}
+
 int zone_compile_file_watched(const char *origin_text, const char *path,
                               const uint8_t *const *steered_names, unsigned steered_count,
                               const struct zone_seal *seal, struct zone_alias_source *aliases,
@@ -72,9 +126,7 @@ int zone_compile_file_watched(const char *origin_text, const char *path,
     }
     err = zone_compile_sealed(origin_text, path, data, length, steered_names, steered_count,
                               file_include, &r, seal, aliases, problems, ret_data, ret_size);
-    for (size_t i = 0; i < r.count; i++)
-        free(r.texts[i]);
-    free(r.texts);
+    texts_free(&r);
     free(data);
     return err;
 }

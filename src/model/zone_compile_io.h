@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "model/zone.h"
 #include "seam/disk.h"
+#include "wire/zonefile.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,13 @@ enum { ZONE_FILE_MAX = 1 << 30 }; /* bytes of one master file */
 must_check int zone_compile_file(const char *origin_text, const char *path,
                                  const uint8_t *const *steered_names, unsigned steered_count,
                                  struct text *problems, uint8_t **ret_data, size_t *ret_size);
+
+/* Gives each record of a master file, and of what it includes, to `record` (wire/zonefile.h).
+ * Errors and problems as zone_compile_file. */
+struct zone_watch;
+must_check int zone_file_parse(const char *origin_text, const char *path, zonefile_record *record,
+                               void *context, const struct zone_watch *watch,
+                               struct text *problems);
 
 /* Who wants to know what a zone was made from. */
 struct zone_watch {

@@ -268,11 +268,6 @@ const struct held_content *zone_held_content(const struct zone_held *h)
     return h->content;
 }
 
-uint64_t zone_held_source(const struct zone_held *h)
-{
-    return h->base.source;
-}
-
 /* ---- changing ---- */
 
 int zone_held_append(struct zone_held *h, const struct held_change *change)

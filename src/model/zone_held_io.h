@@ -39,7 +39,6 @@ must_check int zone_held_open(const char *data, const char *zone, struct text *p
                               struct zone_held **ret);
 void zone_held_close(struct zone_held *h);
 const struct held_content *zone_held_content(const struct zone_held *h);
-uint64_t zone_held_source(const struct zone_held *h);
 
 /* Changes the content and keeps the change for the next commit. As held_change_apply; nothing is on
  * the disk yet. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
 #include "prog/problems.h"
@@ -193,6 +194,7 @@ static int control_start(struct control *c)
     err = err ? err : observer_new(&c->loop, sample_take, c, entropy_u64(), &c->observer);
     err = err ? err : loaded_start(c);
     err = err ? err : control_listen(c);
+    err = err ? err : control_relay_open(c);
     return err ? err : handles_open(c);
 }
 

@@ -79,6 +79,7 @@ struct reload_order {
 struct reload {
     uv_work_t work;
     bool running, again;
+    bool loaded; /* the worker is done; what it made waits for updates that use the old one */
     struct reload_order order;
     struct loaded *next;  /* everything; or, where the configuration is the one in use: NULL, and */
     struct remade *zones; /* those that were named, order.zone_count of them; owned */
@@ -152,6 +153,8 @@ void control_reload(struct control *c, struct reload_order order,
                     struct command_reply_to *reply_to);
 /* The worker's part of a reload that waited for zones under way. */
 void control_reload_begin(struct control *c);
+/* Takes what was loaded into use, once nobody needs what it replaces. */
+void control_reload_end(struct control *c);
 /* control_zone.c: the content of this zone is no longer what it was compiled from: it is made anew
  * and published, soon. Where it is refused it goes on as it was, and the log says why. */
 void control_zone_changed(struct control *c, uint32_t zone);

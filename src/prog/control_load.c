@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/intent.h"
 #include "prog/control.h"
+#include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
 #include "prog/problems.h"
@@ -258,12 +259,12 @@ static void order_done(struct reload_order *o)
     *o = (struct reload_order){0};
 }
 
-static void reload_done(uv_work_t *work, int status)
+void control_reload_end(struct control *c)
 {
-    struct reload *r = work->data;
-    struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
-    invariant(status == 0);
-    r->running = false;
+    struct reload *r = &c->reload;
+    if (!r->loaded || control_relay_works())
+        return;
+    r->loaded = r->running = false;
     stats_add(c->stats.threads, r->err ? CONTROL_RELOADS_FAILED : CONTROL_RELOADS, 1);
     problems_log("reload.problem", &r->problems);
     if (r->err) {
@@ -284,6 +285,15 @@ static void reload_done(uv_work_t *work, int status)
         control_reload(c, (struct reload_order){0}, NULL);
     }
     control_zones_go(c);
+}
+
+static void reload_done(uv_work_t *work, int status)
+{
+    struct reload *r = work->data;
+    struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
+    invariant(status == 0);
+    r->loaded = true;
+    control_reload_end(c);
 }
 
 void control_reload_begin(struct control *c)

@@ -6,6 +6,7 @@
 #include "model/zone_compile_io.h"
 #include "prog/load_alias.h"
 #include "prog/load_form.h"
+#include "prog/load_held.h"
 #include "prog/load_ledger.h"
 #include "prog/load_primary.h"
 #include "prog/load_sign.h"
@@ -39,24 +40,6 @@ static int shrink_check(const struct load_request *r, const struct config_zone *
     return ERR_REFUSED;
 }
 
-/* The names of this zone that are answered from the plan, in wire form. */
-static const uint8_t **steered_names(struct arena *a, const struct config *c, uint32_t zone,
-                                     unsigned *ret_count)
-{
-    unsigned count = 0;
-    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
-        count++;
-    const uint8_t **names = arena_new(a, count + 1, sizeof *names);
-    count = 0;
-    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone) {
-        uint8_t *name = arena_new(a, DNAME_MAX, 1);
-        if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
-            names[count++] = name;
-    }
-    *ret_count = count;
-    return names;
-}
-
 static bool zone_named(const struct load_request *r, const char *name)
 {
     for (unsigned i = 0; i < r->only_count; i++)
@@ -72,7 +55,7 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
     const struct config_zone *z = &o->config->zones[o->zone];
     const struct load_request *r = o->load;
     if (!r->ledger || !r->data || r->fresh || !z->file || o->answers || z->dnssec.on ||
-        zone_named(r, z->name) ||
+        zone_named(r, z->name) || load_held_is(r, z) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     const struct ledger_record *known = ledger_find(r->ledger, z->name);
@@ -91,6 +74,7 @@ struct making {
     unsigned steered_count;
     uint64_t inputs;
     int64_t wall; /* seconds since 1970 */
+    bool held;    /* from what the node keeps, not from the text */
     struct load_note note;
     struct load_sign sign;
     struct load_alias alias;
@@ -118,6 +102,10 @@ static int zone_compile_source(struct making *m, struct text *problems, uint8_t 
                                     seal, &m->note.watch, problems, ret_data, ret_size, &m->dark);
     if (m->zone->catalog == CATALOG_GENERATE)
         return catalog_compile(m, problems, ret_data, ret_size);
+    if (m->held)
+        return load_held_compile(m->order->load, m->zone, m->steered, m->steered_count, seal,
+                                 &m->alias.source, problems, ret_data, ret_size);
+    load_held_unused(m->order->load, m->zone, problems);
     return zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
                                      seal, &m->alias.source, &m->note.watch, problems, ret_data,
                                      ret_size);
@@ -143,7 +131,8 @@ static int zone_store(struct making *m, const uint8_t *data, const uint8_t *form
         return ERR_MISSING;
     }
     /* What another zone gave would not be seen to change. */
-    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file)
+    if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file &&
+        !m->held)
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, ret->file.hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, &zone, m->wall, &ret->keys);
@@ -172,7 +161,8 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
         err = zone_compile_source(m, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
-    if (!err && !m->zone->primary_count) /* a transfer was asked about when it came */
+    /* A transfer was asked about when it came, each update when it was made. */
+    if (!err && !m->zone->primary_count && !m->held)
         err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
     if (!err && o->load->data && !m->zone->primary_count) /* the serial is the primaries' to give */
         err = zone_settle(m, data, problems, &form);
@@ -189,7 +179,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
     struct arena a = arena_init();
     struct making m = {
         .order = o, .zone = &o->config->zones[o->zone], .wall = clock_wall() / USEC_PER_SEC};
-    m.steered = steered_names(&a, o->config, o->zone, &m.steered_count);
+    m.steered = load_steered_names(&a, o->config, o->zone, &m.steered_count);
+    m.held = load_held_is(o->load, m.zone);
     if (m.zone->file)
         m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
     if (m.zone->primary_count && o->load->data)

@@ -163,14 +163,14 @@ static int unix_address(const char *path, struct sockaddr_un *ret)
 }
 
 /* Removes a socket that nobody listens on. */
-static int unix_remove_stale(const struct sockaddr_un *address)
+static int unix_remove_stale(const struct sockaddr_un *address, int type)
 {
     struct stat st;
     if (lstat(address->sun_path, &st))
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(st.st_mode))
         return -EADDRINUSE;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     int err = connect(fd, (const struct sockaddr *)address, sizeof *address) ? errno : 0;
@@ -180,16 +180,16 @@ static int unix_remove_stale(const struct sockaddr_un *address)
     return unlink(address->sun_path) ? -errno : 0;
 }
 
-int net_unix_listen(const char *path, mode_t mode, int *ret_fd)
+int net_unix_listen(const char *path, int type, mode_t mode, int *ret_fd)
 {
     enum { BACKLOG = 64 };
     struct sockaddr_un address;
     int err = unix_address(path, &address);
     if (!err)
-        err = unix_remove_stale(&address);
+        err = unix_remove_stale(&address, type);
     if (err)
         return err;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     /* The socket's own mode goes to the file that bind makes: it is never wider than asked. */
@@ -203,13 +203,13 @@ int net_unix_listen(const char *path, mode_t mode, int *ret_fd)
     return 0;
 }
 
-int net_unix_connect(const char *path, int *ret_fd)
+int net_unix_connect(const char *path, int type, int *ret_fd)
 {
     struct sockaddr_un address;
     int err = unix_address(path, &address);
     if (err)
         return err;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     /* The send timeout also bounds connect(), which waits while the listener's queue is full. */

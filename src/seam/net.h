@@ -17,12 +17,13 @@ must_check int net_udp_open(const struct ip *ip, uint16_t port, bool reuseport, 
 must_check int net_tcp_listen(const struct ip *ip, uint16_t port, bool reuseport, int backlog,
                               int *ret_fd);
 
-/* Listens on a path. A socket that nobody listens on any more is replaced; -EADDRINUSE where
- * somebody does or where the path is something else. */
-must_check int net_unix_listen(const char *path, mode_t mode, int *ret_fd);
+/* Listens on a path; type: SOCK_STREAM or SOCK_SEQPACKET. A socket that nobody listens on any more
+ * is replaced; -EADDRINUSE where somebody does or where the path is something else. */
+must_check int net_unix_listen(const char *path, int type, mode_t mode, int *ret_fd);
 
-/* Waits at most 5 s for a listener that is busy (-EAGAIN). */
-must_check int net_unix_connect(const char *path, int *ret_fd);
+/* Waits at most 5 s for a listener that is busy (-EAGAIN); not at all with SOCK_NONBLOCK in type.
+ */
+must_check int net_unix_connect(const char *path, int type, int *ret_fd);
 
 must_check int net_nonblocking(int fd, bool on);
 

@@ -147,21 +147,23 @@ START_TEST(test_unix)
     snprintf(path, sizeof path, "%s/socket", folder);
     snprintf(other, sizeof other, "%s/file", folder);
     int first, second = -1, client = -1;
-    ck_assert_int_eq(net_unix_connect(path, &client), -ENOENT);
-    ck_assert_int_eq(net_unix_listen(path, 0660, &first), 0);
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &client), -ENOENT);
+    ck_assert_int_eq(net_unix_listen(path, SOCK_STREAM, 0660, &first), 0);
     struct stat st;
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 0777, 0660);
-    ck_assert_int_eq(net_unix_connect(path, &client), 0);
-    ck_assert_int_eq(net_unix_listen(path, 0660, &second), -EADDRINUSE); /* somebody is there */
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &client), 0);
+    ck_assert_int_eq(net_unix_listen(path, SOCK_STREAM, 0660, &second),
+                     -EADDRINUSE); /* somebody is there */
     close(client);
     close(first); /* a crash leaves the name behind */
-    ck_assert_int_eq(net_unix_connect(path, &client), -ECONNREFUSED);
-    ck_assert_int_eq(net_unix_listen(path, 0600, &second), 0);
-    ck_assert_int_eq(net_unix_connect(path, &client), 0);
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &client), -ECONNREFUSED);
+    ck_assert_int_eq(net_unix_listen(path, SOCK_STREAM, 0600, &second), 0);
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &client), 0);
     int file = open(other, O_CREAT | O_WRONLY, 0600);
     int refused = -1;
-    ck_assert_int_eq(net_unix_listen(other, 0600, &refused), -EADDRINUSE); /* not ours to remove */
+    ck_assert_int_eq(net_unix_listen(other, SOCK_STREAM, 0600, &refused),
+                     -EADDRINUSE); /* not ours to remove */
     ck_assert_int_eq(access(other, F_OK), 0);
     close(file);
     close(client);
@@ -176,9 +178,9 @@ START_TEST(test_unix_path_limits)
     int fd = -1;
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = '\0';
-    ck_assert_int_eq(net_unix_listen(path, 0600, &fd), -ENAMETOOLONG);
-    ck_assert_int_eq(net_unix_connect(path, &fd), -ENAMETOOLONG);
-    ck_assert_int_eq(net_unix_connect("", &fd), -ENAMETOOLONG);
+    ck_assert_int_eq(net_unix_listen(path, SOCK_STREAM, 0600, &fd), -ENAMETOOLONG);
+    ck_assert_int_eq(net_unix_connect(path, SOCK_STREAM, &fd), -ENAMETOOLONG);
+    ck_assert_int_eq(net_unix_connect("", SOCK_STREAM, &fd), -ENAMETOOLONG);
     ck_assert_int_eq(fd, -1);
 }
 END_TEST

@@ -29,7 +29,8 @@ enum dns_type {
     DNS_CAA = 257,
     DNS_ALIAS = 65401, /* of private use, the number that PowerDNS took; never on the wire */
 };
-enum dns_class { DNS_IN = 1, DNS_CH = 3, DNS_CLASS_ANY = 255 };
+enum dns_class { DNS_IN = 1, DNS_CH = 3, DNS_CLASS_NONE = 254, DNS_CLASS_ANY = 255 };
+enum dns_opcode { DNS_QUERY = 0, DNS_NOTIFY = 4, DNS_UPDATE = 5 };
 enum dns_rcode {
     DNS_NOERROR = 0,
     DNS_FORMERR = 1,
@@ -38,6 +39,9 @@ enum dns_rcode {
     DNS_NOTIMP = 4,
     DNS_REFUSED = 5,
     DNS_YXDOMAIN = 6,
+    DNS_YXRRSET = 7, /* 6 to 10: RFC 2136 2.2 */
+    DNS_NXRRSET = 8,
+    DNS_NOTZONE = 10,
     DNS_BADVERS = 16,
     DNS_BADCOOKIE = 23,
 };

@@ -221,7 +221,9 @@ void query_parse(struct query *q, const struct query_context *ctx)
         return;
     }
     if (unlikely(q->wire[2] & (DNS_OPCODE_MASK >> 8))) {
-        query_fail(q, QUERY_HEADER, DNS_NOTIMP);
+        unsigned opcode = q->wire[2] >> 3 & 15;
+        bool relayed = opcode == DNS_UPDATE || opcode == DNS_NOTIFY;
+        query_fail(q, relayed ? QUERY_RELAY : QUERY_HEADER, relayed ? DNS_SERVFAIL : DNS_NOTIMP);
         return;
     }
     if (unlikely(load_u16(q->wire + 4) != 1 || !question_parse(q))) {

@@ -436,7 +436,7 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         stats_add(ctx->stats, DNS_DROPPED, 1);
         return 0;
     }
-    if (unlikely(q->course == QUERY_HEADER)) {
+    if (unlikely(q->course == QUERY_HEADER || q->course == QUERY_RELAY)) {
         memcpy(response, q->wire, DNS_HEADER_SIZE);
         a.rcode = q->rcode;
         header_write(q, &a, 0);

@@ -66,6 +66,7 @@ enum query_course {
     QUERY_DROP,   /* nothing is sent */
     QUERY_HEADER, /* an error with the header only: there is no question to repeat */
     QUERY_ERROR,  /* an error with the question */
+    QUERY_RELAY,  /* for control: relay_io.h; where that cannot be, SERVFAIL */
     QUERY_KEYED,  /* signed, or for a transfer: keyed.h */
     QUERY_GO,
 };

@@ -332,8 +332,10 @@ START_TEST(test_refusals)
     expect(r, "NOTIMP qr\nqd example.com TYPE250\n", "example.com", 250);
     expect(r, "FORMERR qr\nqd example.com TYPE41\n", "example.com", DNS_OPT);
     /* opcodes: the header only */
-    expect(r, "NOTIMP qr opcode 5\n", "example.com", DNS_SOA, .flags = 5 << 11);
-    expect(r, "NOTIMP qr rd opcode 4\n", "example.com", DNS_SOA, .flags = 4 << 11 | DNS_FLAG_RD);
+    expect(r, "NOTIMP qr opcode 2\n", "example.com", DNS_SOA, .flags = 2 << 11);
+    /* those for control, where nobody passes them on */
+    expect(r, "SERVFAIL qr opcode 5\n", "example.com", DNS_SOA, .flags = 5 << 11);
+    expect(r, "SERVFAIL qr rd opcode 4\n", "example.com", DNS_SOA, .flags = 4 << 11 | DNS_FLAG_RD);
     /* a response is never answered: two servers would never stop */
     expect(r, "dropped", "example.com", DNS_SOA, .flags = DNS_FLAG_QR);
     /* AA, RA, AD, CD and Z of the query are not ours to repeat */

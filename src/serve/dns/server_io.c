@@ -42,6 +42,7 @@ struct server {
     struct census *census;      /* of clients, over TCP and TLS */
     struct tls_tickets tickets;
     struct tls_keep *tls; /* NULL: nobody is served over TLS */
+    struct relay *relay;
     int watch_fd;
     uint64_t epoch; /* of what is served: one higher with each swap */
     bool told;      /* that it is ready */
@@ -197,6 +198,7 @@ static unsigned worker_init(struct server *s, const int *fds, unsigned fd_count)
         .reclaim = &s->reclaim,
         .stop = &s->stop,
         .stale = &s->stale,
+        .relay = s->relay,
         .slot = slot,
         .fds = fds,
         .fd_count = fd_count,
@@ -324,6 +326,9 @@ static int server_open(struct server *s)
         posix_memalign((void **)&s->reclaim.slots, _Alignof(struct reclaim_slot),
                        (most + 1) * sizeof *s->reclaim.slots))
         return -ENOMEM;
+    int err = relay_new(o->data, &s->relay);
+    if (err)
+        return err;
     for (unsigned i = 0; i < o->udp_count; i++)
         s->workers[worker_init(s, &o->udp_fds[i], 1)].proxied =
             i >= o->udp_count - o->proxy_udp_count;
@@ -333,7 +338,7 @@ static int server_open(struct server *s)
     limits_init(s);
     tcp_workers_init(s);
     s->reclaim.slot_count = s->worker_count;
-    int err = plans_open(&s->plans, o->data, s->stats);
+    err = plans_open(&s->plans, o->data, s->stats);
     return err ? err : snapshot_watch_open(o->data, &s->watch_fd);
 }
 
@@ -341,6 +346,7 @@ static void server_close(struct server *s)
 {
     for (unsigned i = s->started; i < s->worker_count; i++) /* those that ran closed theirs */
         xdp_socket_close(s->workers[i].xdp);
+    relay_free(s->relay); /* descriptors of sockets and tickets of streams outlive their workers */
     if (s->watch_fd >= 0)
         close(s->watch_fd);
     plans_free(s->current);

@@ -83,6 +83,19 @@ static bool transfer_pump(void *worker, struct stream *s)
 
 /* ---- queries ---- */
 
+/* UPDATE and NOTIFY: answered when control answers, perhaps behind other queries (RFC
+ * 7766 6.2.1.1). */
+static bool message_relay(struct tcp_worker *t, struct stream *s, const struct bytes *message)
+{
+    struct stream_ticket ticket = stream_owe(s);
+    if (!ticket.mailbox)
+        return false;
+    if (relay_stream(t->w->relay, message, &s->client, ticket))
+        return true;
+    stream_ticket_drop(ticket);
+    return false;
+}
+
 enum outcome { ANSWERED, SILENT, LATER };
 
 /* LATER: nothing was done; it is for when the transfer that is on its way has ended. */
@@ -93,6 +106,8 @@ static enum outcome query_run(struct tcp_worker *t, struct stream *s, const stru
     struct query q;
     query_prepare(&q, &t->w->ctx, served, wire->data, wire->length, &client);
     query_locate(&q);
+    if (unlikely(q.course == QUERY_RELAY) && message_relay(t, s, wire))
+        return SILENT;
     if (likely(!keyed_is_transfer(&q)))
         *ret_length = query_finish(&q, &t->w->ctx, response, DNS_MESSAGE_MAX);
     else if (s->own)

@@ -132,12 +132,27 @@ static void batch_prepare(struct udp_batch *b, const struct worker *w, const str
         query_reach(&b->jobs[i]);
 }
 
+/* UPDATE and NOTIFY: the answer leaves as ours would, when control gives it. */
+static bool message_relay(struct udp_batch *b, const struct worker *w, unsigned i)
+{
+    const struct query *q = &b->jobs[i];
+    struct msghdr *m = &b->received[i].msg_hdr;
+    struct ip client = {.family = q->client->family};
+    const struct bytes message = {q->wire, q->length};
+    memcpy(client.bytes, q->client->address, ip_size(&client));
+    if (b->any_address)
+        control_turn(m);
+    return relay_datagram(w->relay, &message, &client, w->fds[0], m);
+}
+
 /* Returns how many responses there are. */
 static unsigned batch_finish(struct udp_batch *b, struct worker *w, unsigned count)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < count; i++) {
         uint8_t *to = b->responses + n * b->response_stride;
+        if (unlikely(b->jobs[i].course == QUERY_RELAY) && message_relay(b, w, i))
+            continue;
         size_t length = query_finish(&b->jobs[i], &w->ctx, to, b->response_size);
         struct msghdr *from = &b->received[i].msg_hdr;
         if (length) {

@@ -5,6 +5,7 @@
 #include "seam/clock.h"
 #include "serve/dns/census.h"
 #include "serve/dns/query.h"
+#include "serve/dns/relay_io.h"
 #include "serve/dns/server_io.h"
 #include "serve/dns/tls_keep_io.h"
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct worker {
     struct tls_keep *tls;        /* TLS: what it shows */
     bool proxied;                /* UDP, TCP: a header says who asks */
     struct xdp_socket *xdp;      /* XDP: its queue */
+    struct relay *relay;         /* of the process; NULL = none */
     struct query_context ctx;
     pthread_t thread;
 } cache_aligned;

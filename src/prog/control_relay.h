@@ -1,0 +1,18 @@
+/* Messages that name servers pass on: UPDATE and NOTIFY arrive at a socket in DATA/run, a worker
+ * verifies them and does the updates, answers go back the same way. One batch at a time; what comes
+ * meanwhile is the next batch, so many updates share one sync of the disk. */
+#pragma once
+
+#include "prog/update_work.h"
+
+struct control;
+
+enum {
+    RELAY_LINKS_MAX = 16,    /* name servers at once: the one, and another while it is replaced */
+    RELAY_WAITING_MAX = 512, /* messages that wait for a worker; more are answered SERVFAIL */
+};
+
+/* Opens the socket. */
+must_check int control_relay_open(struct control *c);
+/* A worker uses the configuration: a reload that has ended waits until it is done. */
+bool control_relay_works(void);

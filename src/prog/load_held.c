@@ -1,0 +1,169 @@
+#include "prog/load_held.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "model/zone_compile_io.h"
+#include "model/zone_folder.h"
+#include "wire/dname.h"
+#include <stdlib.h>
+#include <string.h>
+
+const uint8_t **load_steered_names(struct arena *a, const struct config *c, uint32_t zone,
+                                   unsigned *ret_count)
+{
+    unsigned count = 0;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone)
+        count++;
+    const uint8_t **names = arena_new(a, count + 1, sizeof *names);
+    count = 0;
+    for (int i = c->zones[zone].first_service; i != CONFIG_NONE; i = c->services[i].next_in_zone) {
+        uint8_t *name = arena_new(a, DNAME_MAX, 1);
+        if (dname_parse(c->services[i].name, strlen(c->services[i].name), NULL, name) > 0)
+            names[count++] = name;
+    }
+    *ret_count = count;
+    return names;
+}
+
+/* ---- the text ---- */
+
+struct text_reader {
+    uint64_t source;
+    struct held_list records;
+    uint8_t origin[DNAME_MAX];
+    size_t origin_length;
+};
+
+static void text_read(void *context, const char *path, const struct disk_identity *identity,
+                      int64_t read_ns, const char *data, size_t length)
+{
+    struct text_reader *t = context;
+    (void)path, (void)identity, (void)read_ns;
+    t->source = hash64_seeded(data, length, t->source);
+}
+
+static const char *text_record(void *context, const uint8_t *owner, uint16_t type, uint16_t class,
+                               uint32_t ttl, const uint8_t *rdata, uint16_t rdata_length,
+                               uint32_t line)
+{
+    struct text_reader *t = context;
+    (void)class, (void)line;
+    if (!dname_below(owner, dname_length(owner), t->origin, t->origin_length))
+        return "this name is outside the zone";
+    if (held_list_add(&t->records, owner, type, ttl, rdata, rdata_length))
+        return "the zone has too many records";
+    return NULL;
+}
+
+int load_text_read(const struct config_zone *z, struct text *problems, struct held_list *ret,
+                   uint64_t *ret_source)
+{
+    struct text_reader t = {0};
+    struct zone_watch watch = {text_read, &t};
+    int length = dname_parse(z->name, strlen(z->name), NULL, t.origin);
+    t.origin_length = length > 0 ? (size_t)length : 0;
+    int err = zone_file_parse(z->name, z->file, text_record, &t, &watch, problems);
+    if (err) {
+        held_list_done(&t.records);
+        return err;
+    }
+    *ret = t.records;
+    *ret_source = t.source ? t.source : 1; /* 0 says: from no text */
+    return 0;
+}
+
+/* The text is not what the content began with: somebody edits it and wonders. */
+static void text_compare(const struct config_zone *z, uint64_t source, const char *folder,
+                         struct text *problems)
+{
+    struct text said = text_init(problems->max);
+    struct held_list records;
+    uint64_t now;
+    if (!source || load_text_read(z, &said, &records, &now)) {
+        text_done(&said);
+        return; /* nothing is made from it: its own mistakes wait until it is imported */
+    }
+    text_done(&said);
+    held_list_done(&records);
+    if (now != source)
+        text_appendf(problems,
+                     "%s: was changed and is not read, since updates have changed zone %s too. See "
+                     "what differs: holdfast zone diff %s %s. To go on from this text, without "
+                     "what updates did: remove %s, then holdfast zone reload %s\n",
+                     z->file, z->name, z->file, z->name, folder, z->name);
+}
+
+/* ---- content ---- */
+
+bool load_held_is(const struct load_request *r, const struct config_zone *z)
+{
+    return r->data && z->update.rule_count && !z->primary_count &&
+           zone_held_exists(r->data, z->name);
+}
+
+void load_held_unused(const struct load_request *r, const struct config_zone *z,
+                      struct text *problems)
+{
+    char folder[PATH_MAX];
+    if (!r->data || z->update.rule_count || !zone_held_exists(r->data, z->name) ||
+        zone_folder(r->data, "zones", z->name, folder))
+        return;
+    text_appendf(problems,
+                 "%s: is what zone %s is made from: what updates made of it lies in %s and is no "
+                 "longer used, since the zone has no key update any more; remove that folder, or "
+                 "say update again\n",
+                 z->file, z->name, folder);
+}
+
+static int content_build(const struct held_content *c, const uint8_t *const *steered,
+                         unsigned steered_count, const struct zone_seal *seal,
+                         struct zone_alias_source *aliases, const char *path, struct text *problems,
+                         uint8_t **ret_data, size_t *ret_size)
+{
+    struct zone_builder *b = zone_builder_new(c->origin);
+    int err = 0;
+    zone_builder_seal(b, seal);
+    if (aliases)
+        zone_builder_aliases(b, aliases);
+    for (unsigned i = 0; i < steered_count && !err; i++)
+        err = zone_builder_steer(b, steered[i]);
+    if (!err)
+        err = held_content_feed(c, b);
+    if (err)
+        text_appendf(problems, "%s:1:1: does not fit the zone: %s\n", path, err_text(err));
+    else
+        err = zone_builder_finish(b, path, problems, ret_data, ret_size);
+    zone_builder_free(b);
+    return err;
+}
+
+int load_held_compile(const struct load_request *r, const struct config_zone *z,
+                      const uint8_t *const *steered, unsigned steered_count,
+                      const struct zone_seal *seal, struct zone_alias_source *aliases,
+                      struct text *problems, uint8_t **ret_data, size_t *ret_size)
+{
+    struct held_content *c;
+    uint64_t source;
+    char folder[PATH_MAX];
+    int err = zone_folder(r->data, "zones", z->name, folder);
+    err = err ? err : zone_held_read(r->data, z->name, problems, &c, &source);
+    if (err)
+        return err;
+    err = content_build(c, steered, steered_count, seal, aliases, folder, problems, ret_data,
+                        ret_size);
+    held_content_free(c);
+    if (!err)
+        text_compare(z, source, folder, problems);
+    return err;
+}
+
+int load_held_check(const struct held_content *c, const uint8_t *const *steered,
+                    unsigned steered_count, const char *path, struct text *problems)
+{
+    uint8_t *data;
+    size_t size;
+    int err = content_build(c, steered, steered_count, NULL, NULL, path, problems, &data, &size);
+    if (!err)
+        free(data);
+    return err;
+}

@@ -1,0 +1,33 @@
+/* Zones whose records the node itself keeps (model/zone_held_io.h): what they are made from, and
+ * how they begin. */
+#pragma once
+
+#include "model/zone_held_io.h"
+#include "prog/load.h"
+
+/* Is what the node keeps of this zone what it is to be made from? */
+bool load_held_is(const struct load_request *r, const struct config_zone *z);
+
+/* Compiles what is kept, sealed where `seal` is not NULL. A text that says something else by now is
+ * told in `problems`, also on success. As zone_compile. */
+must_check int load_held_compile(const struct load_request *r, const struct config_zone *z,
+                                 const uint8_t *const *steered, unsigned steered_count,
+                                 const struct zone_seal *seal, struct zone_alias_source *aliases,
+                                 struct text *problems, uint8_t **ret_data, size_t *ret_size);
+/* Tells of content that is kept and no longer used, because the configuration lets nobody change
+ * the zone any more. */
+void load_held_unused(const struct load_request *r, const struct config_zone *z,
+                      struct text *problems);
+
+/* Compiles content alone, not sealed, to see whether it can be served: 0, or an error with at least
+ * one line in `problems`. path: for messages. */
+must_check int load_held_check(const struct held_content *c, const uint8_t *const *steered,
+                               unsigned steered_count, const char *path, struct text *problems);
+
+/* The records of the zone's text, and the hash of that text and all it includes. */
+must_check int load_text_read(const struct config_zone *z, struct text *problems,
+                              struct held_list *ret, uint64_t *ret_source);
+
+/* The names of this zone that are answered from the plan, in wire form. */
+const uint8_t **load_steered_names(struct arena *a, const struct config *c, uint32_t zone,
+                                   unsigned *ret_count);
