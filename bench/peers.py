@@ -227,6 +227,7 @@ def nsd(zone, text, others=None, tls=""):
   xfrdfile: "{folder}/xfrd.state"
   zonelistfile: "{folder}/zone.list"
   verbosity: 0
+  rrl-ratelimit: 0
 {over}remote-control:
   control-enable: no
 zone:

@@ -5,6 +5,7 @@ ldns-verify-zone and dnspython check the zones as they are."""
 import re
 import shutil
 import subprocess
+import time
 
 import dns.dnssec
 import dns.flags
@@ -433,8 +434,12 @@ def test_lost_keys_never_unsign(chain):
     chain.stop()
     chain.start()
     assert signatures_of(chain, "nsec.test", "www.nsec.test", "A") == before
+    assert wait_for(lambda: chain.metric("holdfast_dnssec_zones_stuck") == 1), chain.log()
+    assert chain.metric("holdfast_dnssec_zones") == len(SIGNED)
+    assert chain.metric("holdfast_dnssec_signatures_end_timestamp_seconds") > time.time() + 5 * 86400
     shutil.move(str(chain.folder / "keys.away"), str(chain.data / "keys" / "nsec.test"))
     assert reload_of(chain).returncode == 0
+    assert wait_for(lambda: chain.metric("holdfast_dnssec_zones_stuck") == 0), chain.log()
 
 
 def test_unsigned_by_mistake(chain):

@@ -98,41 +98,50 @@
       "Plan files that the reader's own check refused.")                                  \
     X(ZONES_SERVED, "holdfast_zones", "", gauge, "Zones in service.")
 
-#define STATS_CONTROL(X)                                                                   \
-    X(CONTROL_PROBES, "holdfast_probes_total", "", counter, "Probes ended.")               \
-    X(CONTROL_PROBES_FAILED, "holdfast_probes_failed_total", "", counter,                  \
-      "Probes ended without success.")                                                     \
-    X(CONTROL_PROBES_LATE, "holdfast_probes_late_total", "", counter,                      \
-      "Probes whose result was frozen: the prober was late.")                              \
-    X(CONTROL_STEPS, "holdfast_plan_steps_total", "", counter, "Plan steps computed.")     \
-    X(CONTROL_STEP_US, "holdfast_plan_step_seconds", "", gauge_us,                         \
-      "Time the newest plan step took.")                                                   \
-    X(CONTROL_PUBLISHED, "holdfast_plan_published_total", "", counter, "Plans published.") \
-    X(CONTROL_PUBLISH_FAILED, "holdfast_plan_publish_failed_total", "", counter,           \
-      "Publications that failed (disk full, ...).")                                        \
-    X(CONTROL_FETCHED, "holdfast_zone_fetches_total", "result=\"taken\"", counter,         \
-      "Transfers of zones from their primaries.")                                          \
-    X(CONTROL_FETCH_FAILED, "holdfast_zone_fetches_total", "result=\"failed\"", counter,   \
-      "Transfers of zones from their primaries.")                                          \
-    X(CONTROL_ZONES_SECONDARY, "holdfast_zones_secondary", "", gauge,                      \
-      "Zones that come from other name servers.")                                          \
-    X(CONTROL_ZONES_EXPIRED, "holdfast_zones_expired", "", gauge,                          \
-      "Of those, the ones that no primary confirmed in time.")                             \
-    X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter,                 \
-      "Configuration reloads.")                                                            \
-    X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,     \
-      "Configuration reloads.")                                                            \
-    X(CONTROL_UPDATES, "holdfast_updates_total", "result=\"applied\"", counter,            \
-      "DNS UPDATE messages.")                                                              \
-    X(CONTROL_UPDATES_IDLE, "holdfast_updates_total", "result=\"unchanged\"", counter,     \
-      "DNS UPDATE messages.")                                                              \
-    X(CONTROL_UPDATES_REFUSED, "holdfast_updates_total", "result=\"refused\"", counter,    \
-      "DNS UPDATE messages.")                                                              \
-    X(CONTROL_UPDATES_FAILED, "holdfast_updates_total", "result=\"failed\"", counter,      \
-      "DNS UPDATE messages.")                                                              \
-    X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.") \
-    X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                           \
-      "Latest lateness of the control loop.")
+#define STATS_CONTROL(X)                                                                        \
+    X(CONTROL_PROBES, "holdfast_probes_total", "", counter, "Probes ended.")                    \
+    X(CONTROL_PROBES_FAILED, "holdfast_probes_failed_total", "", counter,                       \
+      "Probes ended without success.")                                                          \
+    X(CONTROL_PROBES_LATE, "holdfast_probes_late_total", "", counter,                           \
+      "Probes whose result was frozen: the prober was late.")                                   \
+    X(CONTROL_STEPS, "holdfast_plan_steps_total", "", counter, "Plan steps computed.")          \
+    X(CONTROL_STEP_US, "holdfast_plan_step_seconds", "", gauge_us,                              \
+      "Time the newest plan step took.")                                                        \
+    X(CONTROL_PUBLISHED, "holdfast_plan_published_total", "", counter, "Plans published.")      \
+    X(CONTROL_PUBLISH_FAILED, "holdfast_plan_publish_failed_total", "", counter,                \
+      "Publications that failed (disk full, ...).")                                             \
+    X(CONTROL_FETCHED, "holdfast_zone_fetches_total", "result=\"taken\"", counter,              \
+      "Transfers of zones from their primaries.")                                               \
+    X(CONTROL_FETCH_FAILED, "holdfast_zone_fetches_total", "result=\"failed\"", counter,        \
+      "Transfers of zones from their primaries.")                                               \
+    X(CONTROL_ZONES_SECONDARY, "holdfast_zones_secondary", "", gauge,                           \
+      "Zones that come from other name servers.")                                               \
+    X(CONTROL_ZONES_EXPIRED, "holdfast_zones_expired", "", gauge,                               \
+      "Of those, the ones that no primary confirmed in time.")                                  \
+    X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter,                      \
+      "Configuration reloads.")                                                                 \
+    X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,          \
+      "Configuration reloads.")                                                                 \
+    X(CONTROL_UPDATES, "holdfast_updates_total", "result=\"applied\"", counter,                 \
+      "DNS UPDATE messages.")                                                                   \
+    X(CONTROL_UPDATES_IDLE, "holdfast_updates_total", "result=\"unchanged\"", counter,          \
+      "DNS UPDATE messages.")                                                                   \
+    X(CONTROL_UPDATES_REFUSED, "holdfast_updates_total", "result=\"refused\"", counter,         \
+      "DNS UPDATE messages.")                                                                   \
+    X(CONTROL_UPDATES_FAILED, "holdfast_updates_total", "result=\"failed\"", counter,           \
+      "DNS UPDATE messages.")                                                                   \
+    X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.")      \
+    X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                                \
+      "Latest lateness of the control loop.")                                                   \
+    X(CONTROL_SIGNED, "holdfast_dnssec_zones", "", gauge, "Zones that are signed here.")        \
+    X(CONTROL_SIGNED_STUCK, "holdfast_dnssec_zones_stuck", "", gauge,                           \
+      "Signed zones that cannot be signed anew and go on as they were.")                        \
+    X(CONTROL_SIGNATURES_END, "holdfast_dnssec_signatures_end_timestamp_seconds", "", gauge_us, \
+      "When the first signature made here ends; 0: there is none.")                             \
+    X(CONTROL_KEYS_NEXT, "holdfast_dnssec_next_event_timestamp_seconds", "", gauge_us,          \
+      "When the next key takes a step by itself; 0: none does.")                                \
+    X(CONTROL_PARENT_PENDING, "holdfast_dnssec_parent_pending", "", gauge,                      \
+      "Zones whose parent is to be given a DS, or to remove one.")
 
 #define STATS_TELL(X)                                                                        \
     X(TELL_REQUESTS, "holdfast_http_requests_total", "", counter, "HTTP requests answered.") \

@@ -189,7 +189,10 @@ void control_publish(struct control *c, usec_t now);
 bool control_publish_stale(const struct control *c);
 /* control_look.c: is what was published still there? On a beat, in a worker thread. */
 void control_look(struct control *c, usec_t now);
-/* control_dnssec.c: an order about keys; replies, maybe after a reload. */
+/* control_dnssec.c: counts signed zones and their keys for the metrics, and says loudly where
+ * signatures are about to end. After each change of what is loaded. */
+void control_dnssec_look(struct control *c);
+/* An order about keys; replies, maybe after a reload. */
 void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
                     struct command_reply_to *to);
 /* control_order.c: the operators' socket. */

@@ -130,6 +130,7 @@ void control_take(struct control *c, struct loaded *next)
     control_zones_take(c, old ? old->config : NULL);
     control_secondary_take(c, old ? old->config : NULL);
     load_commit(next);
+    control_dnssec_look(c);
     load_free(old); /* after the observer let go of its checks */
 }
 

@@ -98,10 +98,12 @@ static void zone_refused(struct control *c, struct remade *z)
               {"reason", LOG_S(err_text(z->err))},
               {"consequence", LOG_S("it goes on as it was served before")});
     control_zone_drop(z);
-    if (z->form)
+    if (z->form) {
         c->loaded->zones[z->zone].form_due = clock_now() + FORM_RETRY_S * USEC_PER_SEC;
-    else if (keys->ring)
+    } else if (keys->ring || keys->signatures_end) {
         keys->renew_at = clock_wall() / USEC_PER_SEC + REMAKE_RETRY_S;
+        keys->kept = true;
+    }
 }
 
 /* A form that took long to make is made less often. */
@@ -152,6 +154,7 @@ unsigned control_zones_made(struct control *c, struct remade *zones, unsigned co
     load_list(c->loaded);
     if (others)
         copies_remake(c);
+    control_dnssec_look(c);
     return others;
 }
 

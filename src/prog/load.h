@@ -23,6 +23,7 @@ struct loaded_keys {
     struct dnssec_keyring *ring; /* counted; NULL = the zone is not signed */
     uint32_t ttl_max;            /* seconds: the longest in the zone file */
     int64_t renew_at;            /* seconds since 1970: load again then; KEY_NEVER */
+    uint32_t signatures_end;     /* seconds since 1970: when the first ends; 0 = not signed here */
     bool
         kept; /* the zone goes on as it was (keep_old): keys take no step, but sign steered names */
 };

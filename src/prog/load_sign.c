@@ -1,4 +1,5 @@
 #include "prog/load_sign.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/memory.h"
 #include "model/zone_sign_io.h"
@@ -131,8 +132,47 @@ void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
         return;
     ret->ring = dnssec_keyring_ref(s->ring);
     ret->ttl_max = ttl_longest(zone);
+    ret->signatures_end = s->sign.expires;
     ret->renew_at = KEY_NEVER;
     load_sign_sooner(&s->sign, wall, ret);
     if (s->ring->next_event < ret->renew_at)
         ret->renew_at = s->ring->next_event;
+}
+
+static void end_note(const struct zone *z, uint32_t records, uint32_t *end)
+{
+    enum { RRSIG_EXPIRATION = 8 };
+    struct zone_record r;
+    bool more = zone_records_signature_first(z, records, &r);
+    for (; more; more = zone_record_next(&r)) {
+        struct reader expiration = reader_init(r.rdata + RRSIG_EXPIRATION, sizeof(uint32_t));
+        uint32_t at = reader_u32(&expiration);
+        if (!*end || (int32_t)(at - *end) < 0)
+            *end = at;
+    }
+}
+
+/* When the first signature of the zone ends; NSEC3 records and those of steered names are as old as
+ * the sets. */
+static uint32_t signatures_end(const struct zone *z)
+{
+    uint32_t end = 0;
+    const struct zone_node *n = zone_node_at(z, z->header->apex);
+    for (; n; n = zone_node_next(z, n))
+        for (unsigned i = 0; i < n->set_count; i++)
+            end_note(z, n->sets[i].records, &end);
+    return end;
+}
+
+void load_sign_stuck(struct load_sign *s, int64_t wall, struct loaded_keys *ret)
+{
+    enum { AGAIN_S = 3600 };
+    bool was_signed =
+        s->has_old && (s->old.header->flags & (ZONE_SIGNED | ZONE_GIVEN)) == ZONE_SIGNED;
+    if (!s->ring && !was_signed)
+        return;
+    *ret = (struct loaded_keys){.ring = dnssec_keyring_ref(s->ring),
+                                .renew_at = wall + AGAIN_S,
+                                .signatures_end = was_signed ? signatures_end(&s->old) : 0,
+                                .kept = true};
 }

@@ -34,3 +34,6 @@ void load_sign_sooner(const struct zone_sign *sign, int64_t wall, struct loaded_
 /* After the zone was compiled: what is to be kept until it is in service. */
 void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
                     struct loaded_keys *ret);
+/* Where it could not be made and goes on as it was: what it is signed with, if it is, and when to
+ * try again. */
+void load_sign_stuck(struct load_sign *s, int64_t wall, struct loaded_keys *ret);

@@ -175,7 +175,6 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
 
 int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret)
 {
-    enum { AGAIN_S = 3600 };
     struct arena a = arena_init();
     struct making m = {
         .order = o, .zone = &o->config->zones[o->zone], .wall = clock_wall() / USEC_PER_SEC};
@@ -192,10 +191,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
         load_alias_open(&m.alias, o);
         err = zone_make(&m, problems, ret);
         load_alias_done(&m.alias);
-        if (err && err != -EAGAIN && o->load->keep_old && m.sign.ring)
-            ret->keys = (struct loaded_keys){.ring = dnssec_keyring_ref(m.sign.ring),
-                                             .renew_at = m.wall + AGAIN_S,
-                                             .kept = true};
+        if (err && err != -EAGAIN && o->load->keep_old)
+            load_sign_stuck(&m.sign, m.wall, &ret->keys);
         load_sign_done(&m.sign);
         load_note_done(&m.note);
     }
