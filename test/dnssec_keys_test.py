@@ -202,6 +202,41 @@ def test_csk_roll(node):
     caches.pass_time(30 * DAY, 4 * DAY)  # signatures are renewed by themselves
 
 
+def test_algorithm_roll(node):
+    """Another algorithm in the configuration is a rollover: both sign all the while, and the parent comes between."""
+    made, clock = node(f"{{{POLICY}}}")
+    caches = Caches(made, clock)
+    caches.pass_time(ZONE_TTL + PROPAGATION + 60, 400)
+    ds, _ = parent_take(caches, made)
+    caches.ds = {ds}
+    assert dnssec(made, "ds-seen", "example.com").returncode == 0
+    caches.pass_time(DS_TTL + 600, 2 * HOUR)
+    first, = stages(made)
+
+    made.config_path.write_text(made.config_path.read_text().replace("{lifetime", "{algorithm: ed25519, lifetime"))
+    assert made.cli("reload", "--data", str(made.data)).returncode == 0
+    second, = set(stages(made)) - {first}
+    assert wait_for(lambda: len(ask(made, "static.example.com", "A").answer[1]) == 2), made.log()
+    caches.look()
+    out = dnssec(made, "ds-seen", "example.com")
+    assert out.returncode == 1 and "too early" in out.stderr, out
+    assert {r.key_tag for r in ask(made, "example.com", "CDS").answer[0]} == {first}
+    caches.pass_time(ZONE_TTL + PROPAGATION + 60, 200)
+    new, text = parent_take(caches, made)
+    assert (new.key_tag, new.algorithm) == (second, 15) and "leave the one that it has" in text
+    caches.ds = {ds, new}
+    assert dnssec(made, "ds-seen", "example.com").returncode == 0
+    caches.pass_time(DS_TTL + 600, HOUR)
+    assert stages(made) == {first: ("csk", "retired", "unwanted"), second: ("csk", "active", "seen")}
+    assert {r.algorithm for r in ask(made, "static.example.com", "A").answer[1]} == {13, 15}
+    assert {r.algorithm for r in ask(made, "api.example.com", "A").answer[1]} == {15}, "steered names have one"
+    caches.ds = {new}
+    assert dnssec(made, "ds-gone", "example.com").returncode == 0
+    caches.pass_time(DS_TTL + 600, HOUR)
+    assert stages(made) == {second: ("csk", "active", "seen")}
+    assert {r.algorithm for r in ask(made, "static.example.com", "A").answer[1]} == {15}
+
+
 def test_zsk_rolls_by_itself(node):
     made, clock = node(f"{{keys: split, zsk_lifetime: 10d, {POLICY}}}")
     caches = Caches(made, clock)

@@ -212,6 +212,21 @@ static void ring_list(struct dnssec_keyring *r, unsigned list,
     *ret_count = count;
 }
 
+/* The active one first: it signs steered names too. */
+static void zone_signers_list(struct dnssec_keyring *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < r->state.count; i++)
+        if (key_signs_zone(&r->state.keys[i]))
+            r->lists[2][count++] = r->pairs[i];
+    for (unsigned i = 0; i < r->state.count; i++)
+        if (!key_signs_zone(&r->state.keys[i]) &&
+            key_state_signs_zone(&r->state, &r->state.keys[i]))
+            r->lists[2][count++] = r->pairs[i];
+    r->keys.zone_signers = r->lists[2];
+    r->keys.zone_signer_count = count;
+}
+
 static bool key_is_published(const struct key_record *k)
 {
     return k->stage != KEY_MADE;
@@ -222,7 +237,7 @@ static void ring_fill(struct dnssec_keyring *r, const struct config_dnssec *d)
     struct dnssec_zone_keys *k = &r->keys;
     ring_list(r, 0, key_is_published, &k->published, &k->published_count);
     ring_list(r, 1, key_signs_keys, &k->key_signers, &k->key_signer_count);
-    ring_list(r, 2, key_signs_zone, &k->zone_signers, &k->zone_signer_count);
+    zone_signers_list(r);
     ring_list(r, 3, key_delegated, &k->delegated, &k->delegated_count);
     k->delete_delegation = r->state.unsign;
     k->nsec3 = d->nsec3;
@@ -232,7 +247,7 @@ static void ring_fill(struct dnssec_keyring *r, const struct config_dnssec *d)
     k->refresh = (uint32_t)(d->refresh / USEC_PER_SEC);
     k->jitter = k->lifetime / JITTER_PART;
     invariant(k->lifetime > k->refresh + k->jitter);
-    invariant(k->zone_signer_count == 1 && k->key_signer_count >= 1); /* L3: never unsigned */
+    invariant(k->zone_signer_count >= 1 && k->key_signer_count >= 1); /* L3: never unsigned */
     invariant(k->published_count >= k->key_signer_count);
 }
 
@@ -290,8 +305,6 @@ static struct dnssec_keyring *ring_new(const struct dnssec_keys_request *q, cons
     r->policy = key_policy_of(&q->zone->dnssec);
     r->made = q->wall;
     r->folder = mem_string(folder);
-    if (s->count) /* an algorithm is not changed by editing a line: see doc/dnssec.md */
-        r->policy.algorithm = s->keys[0].algorithm;
     return r;
 }
 
@@ -309,12 +322,19 @@ static void differences_tell(const struct dnssec_keys_request *q, const struct k
             "%s: zone %s goes on being signed, since the parent may have a DS for it; have it "
             "removed with: holdfast dnssec unsign %s\n",
             q->zone->file, q->zone->name, q->zone->name);
-    else if (split != d->split || s->keys[0].algorithm != d->algorithm)
-        text_appendf(problems,
-                     "%s: zone %s keeps the layout and the algorithm of its keys, %s with %s; the "
-                     "configuration's hold for new zones\n",
-                     q->zone->file, q->zone->name, split ? "split" : "csk",
-                     dnssec_algorithm_name(s->keys[0].algorithm));
+    else if (split != d->split)
+        text_appendf(
+            problems,
+            "%s: zone %s keeps the layout of its keys, %s; the configuration's holds for new "
+            "zones\n",
+            q->zone->file, q->zone->name, split ? "split" : "csk");
+    else if (s->keys[0].algorithm != d->algorithm)
+        text_appendf(
+            problems,
+            "%s: the keys of zone %s are on their way from %s to %s; what the parent has to "
+            "do is said by: holdfast dnssec status %s\n",
+            q->zone->file, q->zone->name, dnssec_algorithm_name(s->keys[0].algorithm),
+            dnssec_algorithm_name(d->algorithm), q->zone->name);
 }
 
 /* Nothing is on disk yet. */

@@ -52,6 +52,17 @@ bool key_signs_zone(const struct key_record *k)
     return k->use != KEY_KSK && k->stage == KEY_ACTIVE;
 }
 
+/* RFC 4035 2.2: each algorithm of the keys has its signatures. */
+bool key_state_signs_zone(const struct key_state *s, const struct key_record *k)
+{
+    if (k->use == KEY_KSK || k->stage == KEY_MADE || k->stage == KEY_ACTIVE)
+        return key_signs_zone(k);
+    for (unsigned i = 0; i < s->count; i++)
+        if (key_signs_zone(&s->keys[i]) && s->keys[i].algorithm == k->algorithm)
+            return false;
+    return true;
+}
+
 bool key_delegated(const struct key_record *k)
 {
     return key_signs_keys(k) && (k->ds == DS_WANTED || k->ds == DS_SEEN);
@@ -93,12 +104,31 @@ static int64_t ds_known_after(const struct key_policy *p)
 /* ---- what is due when ---- */
 
 /* KEY_NEVER: it waits for the operator. */
-static int64_t takeover_time(const struct key_record *k, const struct key_policy *p)
+static int64_t ds_time(const struct key_state *s, const struct key_record *k,
+                       const struct key_policy *p)
+{
+    return k->published + signatures_gone_after(s, p);
+}
+
+/* Of a DS that is hidden still: when it may be asked for. */
+static int64_t takeover_time(const struct key_state *s, const struct key_record *k,
+                             const struct key_policy *p)
 {
     int64_t at = k->published + keys_known_after(p);
     if (!key_is_sep(k))
         return at;
+    if (k->ds == DS_HIDDEN)
+        return ds_time(s, k, p);
     return k->ds == DS_SEEN ? larger(at, k->ds_since + ds_known_after(p)) : KEY_NEVER;
+}
+
+/* The ZSK of an algorithm that is given up is of use until its KSK is gone. */
+static bool ksk_is_there(const struct key_state *s, uint8_t algorithm)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->keys[i].use == KEY_KSK && s->keys[i].algorithm == algorithm)
+            return true;
+    return false;
 }
 
 static int64_t removal_time(const struct key_state *s, const struct key_record *k,
@@ -106,14 +136,8 @@ static int64_t removal_time(const struct key_state *s, const struct key_record *
 {
     int64_t at = k->retired + signatures_gone_after(s, p);
     if (!key_is_sep(k))
-        return at;
+        return key_state_signs_zone(s, k) && ksk_is_there(s, k->algorithm) ? KEY_NEVER : at;
     return k->ds == DS_GONE ? larger(at, k->ds_since + ds_known_after(p)) : KEY_NEVER;
-}
-
-static int64_t ds_time(const struct key_state *s, const struct key_record *k,
-                       const struct key_policy *p)
-{
-    return k->published + signatures_gone_after(s, p);
 }
 
 /* The successor of a ZSK is made early enough to take over when its time is up. */
@@ -130,7 +154,7 @@ int64_t key_event_time(const struct key_state *s, const struct key_record *k,
     case KEY_MADE:
         return 0;
     case KEY_PUBLISHED:
-        return takeover_time(k, p);
+        return takeover_time(s, k, p);
     case KEY_ACTIVE:
         if (key_is_sep(k))
             return k->ds == DS_HIDDEN ? ds_time(s, k, p) : KEY_NEVER;
@@ -152,12 +176,25 @@ static bool use_present(const struct key_state *s, enum key_use use)
     return false;
 }
 
+/* The algorithm changes for all uses at once, and while no other change is under way. */
+static bool algorithm_due(const struct key_state *s, const struct key_policy *p)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct key_record *k = &s->keys[i];
+        if (k->stage != KEY_ACTIVE && (k->stage != KEY_MADE || k->algorithm != p->algorithm))
+            return false;
+    }
+    return !s->unsign;
+}
+
 static bool roll_due(const struct key_state *s, const struct key_policy *p, enum key_use use,
                      int64_t now)
 {
     const struct key_record *active = key_at(s, use, KEY_ACTIVE);
     if (!active || key_at(s, use, KEY_MADE) || key_at(s, use, KEY_PUBLISHED))
         return false;
+    if (active->algorithm != p->algorithm)
+        return algorithm_due(s, p);
     if (s->roll & 1u << use)
         return true;
     /* Not while the one before is still on its way out: two at a time are enough. */
@@ -203,11 +240,12 @@ static void key_ds_set(struct key_record *k, enum ds_stage ds, int64_t now)
 
 static void key_serve(struct key_state *s, struct key_record *k, int64_t now)
 {
-    bool first = !key_at(s, (enum key_use)k->use, KEY_ACTIVE);
+    const struct key_record *active = key_at(s, (enum key_use)k->use, KEY_ACTIVE);
+    bool first = !active;
     k->published = now;
     k->stage = first ? KEY_ACTIVE : KEY_PUBLISHED;
     k->activated = first ? now : 0;
-    if (!first && key_is_sep(k))
+    if (!first && key_is_sep(k) && active->algorithm == k->algorithm)
         key_ds_set(k, DS_WANTED, now);
 }
 
@@ -252,6 +290,8 @@ static bool key_move(struct key_state *s, const struct key_policy *p, int64_t no
             continue;
         if (k->stage == KEY_MADE) {
             key_serve(s, k, now);
+        } else if (k->stage == KEY_PUBLISHED && key_is_sep(k) && k->ds == DS_HIDDEN) {
+            key_ds_set(k, DS_WANTED, now);
         } else if (k->stage == KEY_PUBLISHED) {
             key_take_over(s, k, now);
         } else if (k->stage == KEY_RETIRED) {
@@ -333,10 +373,10 @@ int key_state_ds_seen(struct key_state *s, const struct key_policy *p, int64_t n
         struct key_record *k = &s->keys[i];
         if (!key_is_sep(k) || k->stage == KEY_MADE || (k->ds != DS_WANTED && k->ds != DS_HIDDEN))
             continue;
-        if (k->stage == KEY_ACTIVE && k->ds == DS_HIDDEN && now < ds_time(s, k, p)) {
+        if (k->ds == DS_HIDDEN && now < ds_time(s, k, p)) {
             text_appendf(out,
-                         "it is too early for the DS of key %u: caches may hold unsigned answers "
-                         "until %s",
+                         "it is too early for the DS of key %u: caches may hold answers without "
+                         "its signatures until %s",
                          k->tag, key_time_format(ds_time(s, k, p), when));
             return ERR_REFUSED;
         }

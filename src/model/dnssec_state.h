@@ -12,13 +12,23 @@
  *     retired --its signatures and its DS gone from caches--> removed
  *     the first key of a zone: made --served--> active
  *
+ *   An algorithm changes (the policy's is another than that of the keys): all uses are rolled at
+ * once, as above, but keys of both algorithms sign everything all the while, and the DS of the new
+ * one is wanted only when no cache has anything without its signatures: made --served--> published,
+ * DS hidden --signatures known everywhere--> DS wanted -> as above A retired ZSK goes with the KSK
+ * of its algorithm. This is RFC 6781 4.1.4 but for two steps that put signatures before their
+ * DNSKEY, and keep them behind it: they serve validators that insist on every algorithm of the
+ * DNSKEY set, which RFC 6840 5.11 forbids. Those that insist on every algorithm of the DS set are
+ * served.
+ *
  *   DS of a KSK or CSK at the parent; CDS and CDNSKEY (RFC 7344) name those wanted or seen
  *     hidden --signatures known everywhere--> wanted --operator--> seen
  *     wanted, seen --the successor is active, or the zone is to go unsigned--> unwanted
  *     unwanted --operator--> gone
  *
  * Invariants: 1. once a key was made, exactly one zone-signing and one key-signing key is active
- * after every step; 2. a key signs zone data only after every cache that has a DNSKEY set has it;
+ * after every step; 2. a key signs zone data alone only after every cache that has a DNSKEY set has
+ * it;
  * 3. a key leaves the DNSKEY set only after no cache can have a signature or a DS that needs it. */
 #pragma once
 
@@ -95,7 +105,8 @@ void key_state_ttl(struct key_state *s, int64_t ttl_max, int64_t now);
 
 /* Does a key sign the DNSKEY, CDS and CDNSKEY sets; all else; is its DS asked for (CDS)? */
 bool key_signs_keys(const struct key_record *k);
-bool key_signs_zone(const struct key_record *k);
+bool key_signs_zone(const struct key_record *k); /* alone, but while the algorithm changes: */
+bool key_state_signs_zone(const struct key_state *s, const struct key_record *k);
 bool key_delegated(const struct key_record *k);
 pure_function bool key_is_sep(const struct key_record *k);
 

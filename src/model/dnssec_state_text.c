@@ -100,7 +100,8 @@ static bool next_tell(const struct telling *t, const struct key_record *k)
         text_appendf(t->out, "- Key %u takes over once its DS was seen and caches know it.\n",
                      k->tag);
     } else if (k->stage == KEY_RETIRED && at == KEY_NEVER) {
-        text_appendf(t->out, "- Key %u stays in the zone until its DS is gone.\n", k->tag);
+        text_appendf(t->out, "- Key %u stays in the zone until %s.\n", k->tag,
+                     key_is_sep(k) ? "its DS is gone" : "the KSK of its algorithm leaves");
     } else if (at == KEY_NEVER || k->stage == KEY_MADE) {
         return false;
     } else {
@@ -110,9 +111,10 @@ static bool next_tell(const struct telling *t, const struct key_record *k)
             [KEY_ACTIVE] = "",
             [KEY_RETIRED] = "leaves the zone",
         };
-        const char *verb = k->stage != KEY_ACTIVE ? what[k->stage]
-                           : key_is_sep(k)        ? "may be given to the parent as a DS"
-                                                  : "gets a successor";
+        bool hidden = key_is_sep(k) && k->ds == DS_HIDDEN && k->stage != KEY_RETIRED;
+        const char *verb = hidden                   ? "may be given to the parent as a DS"
+                           : k->stage != KEY_ACTIVE ? what[k->stage]
+                                                    : "gets a successor";
         text_appendf(t->out, "- Key %u %s: %s\n", k->tag, verb, key_time_format(at, when));
     }
     return true;
