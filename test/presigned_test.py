@@ -127,7 +127,8 @@ def test_transfers_give_back_what_came(served, signed):
 def test_wrong_but_on_the_air(served, signed):
     """L3: without one signature, and with a gap in the chain, all else stays valid, and the log says what is wrong."""
     zone = "nsec.test"
-    lines = re.sub(r"\n\t+(\d+\t)?RRSIG\tTXT [^)]*\)", "", signed[zone], count=1)
+    # The signer's file is in no order.
+    lines = re.sub(r"(\ntxt\.nsec\.test\.\t[^\n]*)\n\t+(\d+\t)?RRSIG\tTXT [^)]*\)", r"\1", signed[zone])
     assert lines != signed[zone]
     (served.folder / f"{zone}.zone").write_text(lines.replace(" 3600 ; refresh", " 3601 ; refresh"))
     done = reload_of(served)
