@@ -97,15 +97,23 @@ void extra_suppose(struct query *q, const struct query_context *ctx)
         extra_explain(q, EDE_NOT_SUPPORTED);
 }
 
+size_t extra_explanation(const struct query *q)
+{
+    return q->edns.extras & EXTRA_EDE ? OPTION_HEAD + EDE_SIZE : 0;
+}
+
 /* What health has decided is old; what a zone holds is as good as ever, unless the zone is past its
  * time. Of ANY one set is given (RFC 8482). */
-void extra_decide(struct query *q, const struct answer *a)
+void extra_decide(struct query *q, struct answer *a)
 {
+    size_t size = extra_explanation(q);
     bool past = q->zone && q->zone->state == PLAN_ZONE_STALE;
     bool so = q->ede == EDE_STALE           ? a->steered || past
               : q->ede == EDE_NOT_SUPPORTED ? a->answers > 0
                                             : true;
-    if (!so)
+    if (so && size <= a->limit - a->position)
+        a->limit -= size;
+    else
         q->edns.extras &= (uint8_t)~EXTRA_EDE;
 }
 
@@ -119,8 +127,7 @@ size_t extra_size(const struct query *q, const struct query_context *ctx)
         size += OPTION_HEAD + ctx->policy->nsid_length;
     if (extras & EXTRA_COOKIE)
         size += OPTION_HEAD + COOKIE_SIZE;
-    if (extras & EXTRA_EDE)
-        size += OPTION_HEAD + EDE_SIZE;
+    size += extra_explanation(q);
     if (extras & EXTRA_KEEPALIVE)
         size += OPTION_HEAD + KEEPALIVE_SIZE;
     if (extras & EXTRA_PADDING)

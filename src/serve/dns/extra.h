@@ -37,10 +37,12 @@ static inline void extra_explain(struct query *q, enum extended_error why)
 /* Is the client's cookie to be answered with BADCOOKIE? Notes whether it is good. */
 bool extra_cookie_bad(struct query *q, const struct query_context *ctx);
 
-/* What is explained where it turns out to be so: room for it is kept in any answer. */
+/* What is explained where it turns out to be so. */
 void extra_suppose(struct query *q, const struct query_context *ctx);
-/* It has turned out: the answer is all but written. */
-void extra_decide(struct query *q, const struct answer *a);
+/* Bytes that the explanation wants. No answer is cut for them: they are not kept free. */
+size_t extra_explanation(const struct query *q);
+/* The answer is all but written: it is explained where it turned out so, and there is room. */
+void extra_decide(struct query *q, struct answer *a);
 
 /* Bytes of all of them in the OPT record, and the writing of them. padding: bytes more than that.
  */

@@ -447,7 +447,7 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         return keyed_answer(q, ctx, response, response_size);
     memcpy(response, q->wire, q->question_end); /* the name as it was asked: 0x20 */
     a.position = q->question_end;
-    a.limit = size_limit(q, ctx, response_size) - opt_size(q, ctx);
+    a.limit = size_limit(q, ctx, response_size) - opt_size(q, ctx) + extra_explanation(q);
     if (unlikely(q->edns.extras & EXTRA_COOKIE) && extra_cookie_bad(q, ctx))
         a.rcode = DNS_BADCOOKIE;
     else if (likely(q->course == QUERY_GO))
