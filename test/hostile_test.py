@@ -139,6 +139,8 @@ def test_good_queries_go_on(nodes, kinds):  # noqa: F811
     pid = node.pid("dns")
     good = Good(node)
     good.run(0.3)
+    # The socket to control is opened with the first UPDATE or NOTIFY, and stays.
+    node.dig("example.com", "SOA", "+opcode=NOTIFY")
     before, files = resident_kib(pid), descriptors(pid)
     with harm(node, *kinds) as done:
         good.run(SECONDS + 0.3)

@@ -45,6 +45,13 @@ int change_send(const struct change_options *o, json_t *request)
     return order_send(data, request, ORDER_WAIT_S);
 }
 
+int change_remove(const struct change_options *o, const char *kind, const char *name)
+{
+    json_t *edits = json_array();
+    change_add(edits, kind, name, NULL);
+    return change_send(o, change_request(edits));
+}
+
 json_t *change_objects(const struct change_options *o, const char *kind)
 {
     char data[PATH_MAX];

@@ -24,6 +24,8 @@ int change_send(const struct change_options *o, json_t *request);
 json_t *change_request(json_t *edits);
 /* Adds an edit; value NULL removes. Steals the value. */
 void change_add(json_t *edits, const char *kind, const char *name, json_t *value);
+/* Removes one object; the exit status. */
+int change_remove(const struct change_options *o, const char *kind, const char *name);
 /* The objects of one kind in the node's intent, json_decref; NULL: why was printed. */
 json_t *change_objects(const struct change_options *o, const char *kind);
 /* One of them by name, or NULL. Borrowed. */

@@ -144,10 +144,7 @@ int cmd_control(int argc, char **argv)
         return control_add(&o, words.list[1], gates);
     if (words.count == 2 && !strcmp(verb, "gates"))
         return control_gates(&o, words.list[1], gates);
-    if (words.count == 2 && !strcmp(verb, "remove")) {
-        json_t *edits = json_array();
-        change_add(edits, "control", words.list[1], NULL);
-        return change_send(&o, change_request(edits));
-    }
+    if (words.count == 2 && !strcmp(verb, "remove"))
+        return change_remove(&o, "control", words.list[1]);
     return options_wrong(usage, "say what is to be done, and with which control");
 }

@@ -116,8 +116,10 @@ int cmd_rule(int argc, char **argv)
         return rule_list(&o);
     if (words.count != 2 || (!adds && strcmp(verb, "remove")))
         return options_wrong(usage, "say what is to be done, and with which rule");
-    json_t *value = adds ? rule_value(&r) : NULL;
-    if (adds && !value)
+    if (!adds)
+        return change_remove(&o, "rule", words.list[1]);
+    json_t *value = rule_value(&r);
+    if (!value)
         return options_wrong(usage, "a rule wants --assert, or --gate and --targets, and one of "
                                     "--atleast N, --all and --any");
     json_t *edits = json_array();

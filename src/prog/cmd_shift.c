@@ -75,10 +75,7 @@ int cmd_shift(int argc, char **argv)
         return shift_list(&o);
     if (words.count == 2 && !strcmp(verb, "away"))
         return shift_away(&o, words.list[1], duration);
-    if (words.count == 2 && !strcmp(verb, "end")) {
-        json_t *edits = json_array();
-        change_add(edits, "shift", words.list[1], NULL);
-        return change_send(&o, change_request(edits));
-    }
+    if (words.count == 2 && !strcmp(verb, "end"))
+        return change_remove(&o, "shift", words.list[1]);
     return options_wrong(usage, "say what is to be done, and with what");
 }

@@ -139,6 +139,10 @@ static void role_kill(struct story *s, const char *role)
     promise(s, role_pid(s, role) != pid, "it was restarted after %.3f s",
             (double)(clock_now() - began) / USEC_PER_SEC);
     sleep_ms(CALM_MS);
+    /* The client waits a second for the one that died with the process. */
+    while (atomic_load(&c->answered) <= answered + SOME_ANSWERS &&
+           clock_now() - began < RESTART_MAX_MS * USEC_PER_MSEC)
+        sleep_ms(5);
     uint64_t lost_now = atomic_load(&c->lost) - lost;
     promise(s, atomic_load(&c->answered) > answered + SOME_ANSWERS && lost_now <= 1,
             "answers went on; lost: %llu (at most the one in the hands of the killed process)",

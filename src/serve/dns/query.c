@@ -51,6 +51,7 @@ void query_prepare(struct query *q, const struct query_context *ctx, const struc
     q->wire = wire;
     q->length = length;
     q->client = client;
+    q->zone = NULL;
     query_parse(q, ctx);
     if (likely(q->course == QUERY_GO))
         zone_prepare(q);

@@ -262,7 +262,8 @@ static void tcp_workers_init(struct server *s)
         s->census = census_new(2 * l->clients + o->tls.clients, l->clients_each, l->client_v4,
                                l->client_v6, entropy_u64());
     streams_init(s, o->tcp_fds, plain, l, NULL, false);
-    streams_init(s, o->tcp_fds + plain, o->proxy_tcp_count, l, NULL, true);
+    if (o->proxy_tcp_count)
+        streams_init(s, o->tcp_fds + plain, o->proxy_tcp_count, l, NULL, true);
     if (!o->tls_count)
         return;
     if (o->ticket_secret)
