@@ -99,13 +99,13 @@ class Good:
         self.pid, self.source = node.pid("dns"), loopback()
 
     def exchange(self, query, tcp, began):
-        if tcp:
-            # From an address of its own: what one client may hold is limited, and shared by all who come from there.
-            return dns.query.tcp(query, self.node.address, port=DNS_PORT, timeout=ANSWER_S, source=self.source)
         while True:
             try:
+                if tcp:
+                    # From an address of its own: what one client may hold is limited, and shared by all who come from there.
+                    return dns.query.tcp(query, self.node.address, port=DNS_PORT, timeout=ANSWER_S, source=self.source)
                 return dns.query.udp(query, self.node.address, port=DNS_PORT, timeout=TRY_S, ignore_unexpected=True)
-            except dns.exception.Timeout:
+            except (dns.exception.Timeout, ConnectionResetError):  # a full server closes who has not asked yet
                 if time.monotonic() - began > ANSWER_S:
                     raise
                 self.again += 1

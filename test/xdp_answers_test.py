@@ -182,8 +182,9 @@ class Packets:
                 data = back[family].recv(65535)
                 found[int.from_bytes(data[:2], "big")] = data
 
-    def exchange(self, family, batch):
-        """batch: functions from (frames, number) to frames. Returns [(answer over raw packets, over the plain cable)]."""
+    def exchange(self, family, batch, patience=0):
+        """batch: functions from (frames, number) to frames. Returns [(answer over raw packets, over the plain cable)].
+        patience: how long to wait behind the fences for what is not answered."""
         numbers, fences = [self.next() for _ in batch], [self.next(), self.next()]
         answers = []
         for cable, (out, _, f) in enumerate(self.cables):
@@ -201,16 +202,16 @@ class Packets:
             assert set(fences) <= set(answers[cable]), "the fence is not answered"
         for cable, found in enumerate(answers):  # on a busy machine a packet may be overtaken by the fence
             self.reads(cable, family, set(answers[1 - cable]), found, 1)
+            self.reads(cable, family, set(numbers), found, patience)
         return [tuple(found.get(n) for found in answers) for n in numbers]
 
     def settled(self, family, make, answers, good):
         """Answers, asked for again where they are not `good`: on a busy machine a packet may be lost, and what control is asked
         for (UPDATE, NOTIFY) may take longer than the fences. What stays different after some tries is."""
-        for pause in (0.1, 0.5, 1):
+        for patience in (0.1, 0.5, 2):
             if good(*answers):
                 break
-            time.sleep(pause)
-            answers = self.exchange(family, [make])[0]
+            answers = self.exchange(family, [make], patience)[0]
         return answers
 
 
