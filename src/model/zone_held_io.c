@@ -104,7 +104,9 @@ static int files_open(struct files *f, struct text *problems)
     return 0;
 }
 
-#define REMEDY "restore the folder from a backup, or give the zone anew (holdfast zone import)"
+#define REMEDY                                                                                     \
+    "restore the folder from a backup, or remove it: then the zone begins again from its file or " \
+    "primaries"
 
 static int base_read(const struct files *f, struct text *problems, struct held_base *ret_base,
                      struct held_content **ret)
