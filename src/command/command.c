@@ -231,14 +231,6 @@ static void op_reload(const struct command_input *input, const json_t *request,
     ret->effect = COMMAND_RELOAD;
 }
 
-static bool zone_configured(const struct config *c, const char *name)
-{
-    for (uint32_t i = 0; i < c->zone_count; i++)
-        if (!strcmp(c->zones[i].name, name))
-            return true;
-    return false;
-}
-
 /* The index of a word, or -1. */
 static int word_find(const char *word, const char *const *words, size_t count)
 {
@@ -259,7 +251,7 @@ static char *zone_take(const struct command_input *input, const char *zone,
         return NULL;
     }
     dname_format(wire, text);
-    if (!zone_configured(input->intent->config, text)) {
+    if (config_zone_find(input->intent->config, text) == CONFIG_NONE) {
         command_say(ret, ERR_MISSING, "the configuration has no zone %s", text);
         return NULL;
     }

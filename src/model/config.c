@@ -103,3 +103,11 @@ void config_free(struct config *config)
     arena_done(&arena);
     free(config);
 }
+
+int config_zone_find(const struct config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->zone_count; i++)
+        if (!strcmp(config->zones[i].name, name))
+            return (int)i;
+    return CONFIG_NONE;
+}

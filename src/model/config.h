@@ -360,6 +360,9 @@ must_check int config_parse(const char *path, const char *data, size_t length,
                             struct text *problems, struct config **ret_config);
 void config_free(struct config *config);
 
+/* Index of the zone of this name (as struct config_zone has it), or CONFIG_NONE. */
+pure_function int config_zone_find(const struct config *config, const char *name);
+
 /* The JSON Schema (draft 2020-12) of the file for editors, made from the parser's own tables. */
 void config_schema(struct text *out);
 

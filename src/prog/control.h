@@ -158,8 +158,6 @@ void control_reload_end(struct control *c);
 /* control_zone.c: the content of this zone is no longer what it was compiled from: it is made anew
  * and published, soon. Where it is refused it goes on as it was, and the log says why. */
 void control_zone_changed(struct control *c, uint32_t zone);
-/* The zone's number in the configuration. */
-bool control_zone_find(const struct config *c, const char *name, uint32_t *ret);
 /* For a worker: makes zones of the configuration that is in use; the first error. */
 int control_zones_make(struct control *c, const struct load_request *request, struct remade *zones,
                        unsigned count, struct text *problems);

@@ -7,18 +7,12 @@
 #include "seam/clock.h"
 #include <string.h>
 
-static const struct config_zone *zone_find(const struct config *c, const char *name)
-{
-    for (uint32_t i = 0; i < c->zone_count; i++)
-        if (!strcmp(c->zones[i].name, name))
-            return &c->zones[i];
-    return NULL;
-}
-
 void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
                     struct command_reply_to *to)
 {
-    const struct config_zone *zone = zone_find(c->loaded->config, wish->zone);
+    const struct config *config = c->loaded->config;
+    int index = config_zone_find(config, wish->zone);
+    const struct config_zone *zone = index == CONFIG_NONE ? NULL : &config->zones[index];
     struct text out = text_init(COMMAND_REPLY_MAX / 2);
     if (!zone || (wish->dnssec != DNSSEC_STATUS && c->reload.running)) {
         control_reply(to, zone ? ERR_CONFLICT : ERR_MISSING,

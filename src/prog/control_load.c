@@ -142,9 +142,12 @@ static bool reload_is_partial(const struct control *c, const struct load_request
     const struct config *config = c->loaded->config;
     char *bytes;
     size_t length;
-    for (unsigned i = 0; i < request->only_count; i++)
-        if (!control_zone_find(config, request->only[i], &zones[i].zone))
+    for (unsigned i = 0; i < request->only_count; i++) {
+        int zone = config_zone_find(config, request->only[i]);
+        if (zone == CONFIG_NONE)
             return false;
+        zones[i].zone = (uint32_t)zone;
+    }
     if (disk_read(request->path, CONFIG_FILE_MAX, &bytes, &length))
         return false;
     bool same = hash64(bytes, length) == config->fingerprint;

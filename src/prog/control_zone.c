@@ -235,29 +235,22 @@ void control_zones_published(struct control *c)
     control_zones_go(c);
 }
 
-bool control_zone_find(const struct config *c, const char *name, uint32_t *ret)
-{
-    for (uint32_t i = 0; i < c->zone_count; i++)
-        if (!strcmp(c->zones[i].name, name)) {
-            *ret = i;
-            return true;
-        }
-    return false;
-}
-
 void control_zones_take(struct control *c, const struct config *old)
 {
     struct remake *r = &c->remake;
     const struct config *config = c->loaded->config;
     uint8_t *wanted = mem_new(config->zone_count + (size_t)1, sizeof *wanted);
-    uint32_t count = 0, zone;
+    uint32_t count = 0;
     invariant(!r->running);
-    for (uint32_t i = 0; old && i < r->wanted_size; i++)
-        if (r->wanted[i] == REMAKE_WHOLE && /* forms are compared with the next plan anyway */
-            control_zone_find(config, old->zones[i].name, &zone)) {
-            wanted[zone] = REMAKE_WHOLE;
-            count++;
-        }
+    for (uint32_t i = 0; old && i < r->wanted_size; i++) {
+        if (r->wanted[i] != REMAKE_WHOLE) /* forms are compared with the next plan anyway */
+            continue;
+        int zone = config_zone_find(config, old->zones[i].name);
+        if (zone == CONFIG_NONE)
+            continue;
+        wanted[zone] = REMAKE_WHOLE;
+        count++;
+    }
     free(r->wanted);
     r->wanted = wanted;
     r->wanted_size = config->zone_count;

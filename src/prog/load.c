@@ -75,10 +75,8 @@ const struct loaded_zone *load_zone_find(const struct loaded *l, uint32_t hint, 
 {
     if (hint < l->config->zone_count && !strcmp(l->config->zones[hint].name, name))
         return &l->zones[hint];
-    for (uint32_t i = 0; i < l->config->zone_count; i++)
-        if (!strcmp(l->config->zones[i].name, name))
-            return &l->zones[i];
-    return NULL;
+    int index = config_zone_find(l->config, name);
+    return index == CONFIG_NONE ? NULL : &l->zones[index];
 }
 
 /* What this zone was until now; NULL = nothing. What is in use may be newer than any plan that is

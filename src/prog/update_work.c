@@ -64,13 +64,12 @@ void relayed_address(struct relayed *r, const struct loaded *l)
     if (err || class != DNS_IN)
         return;
     dname_format(name, text);
-    for (uint32_t i = 0; i < l->config->zone_count; i++)
-        if (!strcmp(l->config->zones[i].name, text)) {
-            r->zone = i;
-            r->served = l->zones[i].file.serial;
-            r->rcode = DNS_NOERROR;
-            return;
-        }
+    int zone = config_zone_find(l->config, text);
+    if (zone == CONFIG_NONE)
+        return;
+    r->zone = (uint32_t)zone;
+    r->served = l->zones[zone].file.serial;
+    r->rcode = DNS_NOERROR;
 }
 
 /* ---- who ---- */
