@@ -96,7 +96,7 @@ int stage_configure(struct stage *s, const char *yaml)
 {
     struct text problems = text_init(STAGE_TRACE_MAX);
     struct config *next;
-    int err = config_parse("story.yaml", yaml, strlen(yaml), &problems, &next);
+    int err = config_parse("story.yaml", yaml, strlen(yaml), NULL, &problems, &next);
     if (err) {
         stage_say(s, "reload", "refused: %.*s", (int)strcspn(text_string(&problems), "\n"),
                   text_string(&problems));

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text problems = text_init(10000);
     struct command_result result;
     if (!config)
-        invariant(config_parse("x", file, sizeof file - 1, &problems, &config) == 0);
+        invariant(config_parse("x", file, sizeof file - 1, NULL, &problems, &config) == 0);
     struct intent intent = {.config = config};
     command_run(&(struct command_input){.line = (const char *)data,
                                         .length = size,

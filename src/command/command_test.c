@@ -22,7 +22,7 @@ static void run_bytes(const char *line, size_t length)
 {
     if (!config) {
         struct text problems = text_init(10000);
-        ck_assert_int_eq(config_parse("x", file, sizeof file - 1, &problems, &config), 0);
+        ck_assert_int_eq(config_parse("x", file, sizeof file - 1, NULL, &problems, &config), 0);
         intent.config = config;
     }
     command_result_done(&result);

@@ -7,7 +7,7 @@ static struct config *config_of(const char *text)
 {
     struct text problems = text_init(10000);
     struct config *c = NULL;
-    int err = config_parse("/x.yaml", text, strlen(text), &problems, &c);
+    int err = config_parse("/x.yaml", text, strlen(text), NULL, &problems, &c);
     ck_assert_msg(!err, "%s", text_string(&problems));
     return c;
 }

@@ -20,7 +20,7 @@ START_TEST(test_catalog)
     uint8_t *data;
     size_t size;
     struct zone z;
-    int err = config_parse("c", text, strlen(text), &problems, &c);
+    int err = config_parse("c", text, strlen(text), NULL, &problems, &c);
     ck_assert_str_eq(text_string(&problems), "");
     ck_assert_int_eq(err, 0);
     ck_assert_int_eq(c->zones[0].serial, SERIAL_UNIXTIME);

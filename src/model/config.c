@@ -1,7 +1,6 @@
 #include "model/config.h"
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/invariant.h"
 #include "model/config_link.h"
 #include <stdlib.h>
@@ -46,7 +45,8 @@ static void root_link(struct reading *r, struct draft_root *root, struct config 
     map_done(&l.services);
 }
 
-static int root_read(struct reading *r, const char *data, size_t length, struct config *config)
+static int root_read(struct reading *r, const char *data, size_t length,
+                     const struct config_parts *parts, struct config *config)
 {
     struct draft_root root = {0};
     if (length > CONFIG_FILE_MAX) {
@@ -54,7 +54,7 @@ static int root_read(struct reading *r, const char *data, size_t length, struct 
                     "the file is larger than %d MiB; make it smaller", CONFIG_FILE_MAX >> 20);
         return ERR_LIMIT;
     }
-    int err = tree_parse(data, length, r->scratch, r->problems, &r->root);
+    int err = tree_parse(data, length, 0, r->scratch, r->problems, &r->root);
     if (err < 0)
         return err;
     if (r->root->kind != TREE_MAPPING) {
@@ -62,27 +62,30 @@ static int root_read(struct reading *r, const char *data, size_t length, struct 
                     "the file is not a mapping; it wants keys such as node, zones and services");
         return ERR_INVALID;
     }
+    if (parts && parts->count)
+        r->root = parts_merge(r, r->root, parts);
     shape_read(r, r->root, &shape_root, &root);
     root_link(r, &root, config);
     return r->problems->total ? ERR_INVALID : 0;
 }
 
-int config_parse(const char *path, const char *data, size_t length, struct text *problems,
+int config_parse(const char *path, const char *data, size_t length,
+                 const struct config_parts *parts, struct text *problems,
                  struct config **ret_config)
 {
     struct config *config = mem_new(1, sizeof *config);
     struct arena scratch = arena_init();
-    struct problems found = problems_init(path);
+    struct problems found = problems_init(path, parts);
     const char *slash = strrchr(path, '/');
     size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
     config->arena = arena_init();
     config->path = arena_string(&config->arena, path, strlen(path));
-    config->fingerprint = hash64(data, length);
+    config->fingerprint = config_fingerprint(data, length, parts);
     struct reading r = {.keep = &config->arena,
                         .scratch = &scratch,
                         .problems = &found,
                         .folder = arena_string(&scratch, path, folder)};
-    int err = root_read(&r, data, length, config);
+    int err = root_read(&r, data, length, parts, config);
     invariant(!err == !found.total);
     problems_write(&found, problems);
     problems_done(&found);

@@ -41,9 +41,10 @@ enum {
 };
 #define CONFIG_CAPACITY_MAX INT64_C(1000000000000) /* requests per second */
 
-/* Where in the file something was said; line 0 = nowhere (a default). Both count from 1. */
+/* Where something was said; line 0 = nowhere (a default). Lines and columns count from 1. */
 struct config_place {
     uint32_t line, column;
+    uint32_t part; /* 0: in the file; else in this part, counted from 1 */
 };
 
 struct config_listen {
@@ -198,6 +199,8 @@ struct config_zone {
     bool catalog_consume; /* it lists zones that come from the same primaries (RFC 9432) */
     bool expire_keep;     /* served on past its time (L1); else SERVFAIL, as the RFC has it */
     bool accept_shrink;   /* a transfer may take a third of it away (L3) */
+    bool shared;          /* a part (struct config_part); where it has no primaries its records are
+                             shared, too, and who loads it sets `file` */
     uint64_t records_max; /* of one transfer */
     uint64_t bytes_max;
     struct config_update update;
@@ -349,15 +352,35 @@ struct config {
     uint32_t latency_count;
     enum { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON } log_format;
     int log_level;        /* enum log_level */
-    uint64_t fingerprint; /* hash64 of the file's bytes: tells one configuration from another */
+    uint64_t fingerprint; /* config_fingerprint() */
+};
+
+/* One zone, check or service that does not stand in the file: nodes share it (model/intent.h). */
+enum config_part_kind { PART_ZONE, PART_CHECK, PART_SERVICE };
+enum { PART_KINDS = 3 };
+const_function const char *part_kind_name(enum config_part_kind kind); /* "zone" */
+struct config_part {
+    enum config_part_kind kind;
+    const char *name; /* of the zone, the check or the service */
+    const char
+        *value; /* what the file would say of it but for the name: a mapping in YAML or JSON */
+};
+struct config_parts {
+    const struct config_part *list;
+    uint32_t count;
 };
 
 /* Parses and checks the text of a file named `path` (for messages and relative paths; the file is
- * not opened). Problems go to `problems`, one a line, "path:line:column: what is wrong; what would
- * be right\n", sorted by place. Returns 0 and *ret_config (free with config_free), or ERR_SYNTAX /
- * ERR_INVALID with at least one problem written. */
+ * not opened), together with what is shared; `parts` may be NULL. Problems of a part are told as
+ * "shared service api.example.com:1:20: ...". What is said here of the problems holds for both.
+ * Problems go to `problems`, one a line, "path:line:column: what is wrong; what would be right\n",
+ * sorted by place. Returns 0 and *ret_config (free with config_free), or ERR_SYNTAX / ERR_INVALID
+ * with at least one problem written. */
 must_check int config_parse(const char *path, const char *data, size_t length,
-                            struct text *problems, struct config **ret_config);
+                            const struct config_parts *parts, struct text *problems,
+                            struct config **ret_config);
+/* Tells one configuration from another: of the file's bytes and the parts. */
+uint64_t config_fingerprint(const char *data, size_t length, const struct config_parts *parts);
 void config_free(struct config *config);
 
 /* Index of the zone of this name (as struct config_zone has it), or CONFIG_NONE. */

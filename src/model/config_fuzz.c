@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text problems = text_init(1 << 20);
     struct config *config = NULL;
-    int err = config_parse("fuzz.yaml", (const char *)data, size, &problems, &config);
+    int err = config_parse("fuzz.yaml", (const char *)data, size, NULL, &problems, &config);
     invariant(!err == (config != NULL) && !err == (problems.length == 0));
     if (config) {
         invariant(config->node_name && config->site && config->network && config->data);

@@ -14,6 +14,10 @@ struct linking {
 /* The place of a key's value, or of the whole where the key is not said. */
 struct config_place place_under(const struct draft *draft, const char *key);
 
+/* The root of the file with what is shared in it; faults of a part are problems of that part. */
+const struct tree *parts_merge(struct reading *r, const struct tree *root,
+                               const struct config_parts *parts);
+
 /* Fills in the config and adds problems. */
 void link_networks(struct linking *l);
 void link_streams(struct linking *l);

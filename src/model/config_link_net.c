@@ -72,8 +72,8 @@ static void zones_fill(struct linking *l)
             map_put(&seen, drafts[i].name, strlen(drafts[i].name), (void *)&drafts[i]);
         if (first)
             problem_add(l->reading->problems, place_under(&drafts[i].head, "name"),
-                        "the zone %s was named before, in line %u; keep one of them",
-                        drafts[i].name, place_under(&first->head, "name").line);
+                        "the zone %s was named before, in %s; keep one of them", drafts[i].name,
+                        place_words(l->reading->problems, place_under(&first->head, "name")).text);
     }
     map_done(&seen);
 }

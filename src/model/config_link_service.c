@@ -309,8 +309,9 @@ void link_services(struct linking *l)
             map_get(&l->services, s->service.name, strlen(s->service.name));
         if (first)
             problem_add(l->reading->problems, place_under(&s->head, "name"),
-                        "the service %s was named before, in line %u; put its endpoints together",
-                        s->service.name, first->head.node->place.line);
+                        "the service %s was named before, in %s; put its endpoints together",
+                        s->service.name,
+                        place_words(l->reading->problems, first->head.node->place).text);
         else
             map_put(&l->services, s->service.name, strlen(s->service.name), s);
     }

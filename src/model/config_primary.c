@@ -128,7 +128,8 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     ret->accept_shrink = d->accept_shrink;
     ret->records_max = d->records_max;
     ret->bytes_max = d->bytes_max;
-    if (d->head.good && d->catalog != CATALOG_GENERATE && !d->file == !count)
+    ret->shared = d->head.node->place.part;
+    if (d->head.good && d->catalog != CATALOG_GENERATE && !ret->shared && !d->file == !count)
         problem_add(l->reading->problems, d->head.node->place,
                     count
                         ? "the zone %s has a file and primaries; it can only come from one of them"

@@ -1,5 +1,6 @@
 #include "model/config_problem.h"
 
+#include "base/invariant.h"
 #include "base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +8,9 @@
 
 enum { PROBLEMS_ROOM = 2 * CONFIG_PROBLEMS_MAX, SENTENCE_MAX = 600 };
 
-struct problems problems_init(const char *path)
+struct problems problems_init(const char *path, const struct config_parts *parts)
 {
-    return (struct problems){.path = path};
+    return (struct problems){.path = path, .parts = parts};
 }
 
 void problems_done(struct problems *p)
@@ -17,12 +18,14 @@ void problems_done(struct problems *p)
     for (size_t i = 0; i < p->count; i++)
         free(p->items[i].sentence);
     free(p->items);
-    *p = problems_init(p->path);
+    *p = problems_init(p->path, p->parts);
 }
 
 static int problem_compare(const void *a, const void *b)
 {
     const struct problem *x = a, *y = b;
+    if (x->place.part != y->place.part)
+        return x->place.part < y->place.part ? -1 : 1;
     if (x->place.line != y->place.line)
         return x->place.line < y->place.line ? -1 : 1;
     if (x->place.column != y->place.column)
@@ -64,13 +67,42 @@ void problem_add(struct problems *p, struct config_place place, const char *form
     p->total++;
 }
 
+/* NULL: the place is in the file. */
+static const struct config_part *part_of(const struct problems *p, struct config_place place)
+{
+    if (!place.part)
+        return NULL;
+    invariant(p->parts && place.part <= p->parts->count);
+    return &p->parts->list[place.part - 1];
+}
+
+struct place_words place_words(const struct problems *p, struct config_place place)
+{
+    const struct config_part *part = part_of(p, place);
+    struct place_words w;
+    if (part)
+        snprintf(w.text, sizeof w.text, "the shared %s %.255s", part_kind_name(part->kind),
+                 part->name);
+    else
+        snprintf(w.text, sizeof w.text, "line %u", place.line);
+    return w;
+}
+
+static void problem_write(const struct problems *p, const struct problem *b, struct text *out)
+{
+    const struct config_part *part = part_of(p, b->place);
+    if (part)
+        text_appendf(out, "shared %s %s", part_kind_name(part->kind), part->name);
+    else
+        text_append(out, p->path);
+    text_appendf(out, ":%u:%u: %s\n", b->place.line, b->place.column, b->sentence);
+}
+
 void problems_write(struct problems *p, struct text *out)
 {
     problems_settle(p);
-    for (size_t i = 0; i < p->count; i++) {
-        const struct problem *b = &p->items[i];
-        text_appendf(out, "%s:%u:%u: %s\n", p->path, b->place.line, b->place.column, b->sentence);
-    }
+    for (size_t i = 0; i < p->count; i++)
+        problem_write(p, &p->items[i], out);
     uint64_t rest = p->total - p->count;
     if (rest)
         text_appendf(out, "%s: %llu more problem%s not shown; these are the first %d\n", p->path,

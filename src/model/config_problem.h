@@ -15,17 +15,23 @@ struct problem {
 /* Keeps the first CONFIG_PROBLEMS_MAX by place, whatever the order in which they are found, so that
  * a file of nothing but mistakes costs no more memory than one with a hundred. */
 struct problems {
-    const char *path; /* borrowed */
+    const char *path;                 /* borrowed */
+    const struct config_parts *parts; /* borrowed: the names of other places; or NULL */
     struct problem *items;
     size_t count;
     uint64_t total; /* found, those that are not kept included */
 };
 
-struct problems problems_init(const char *path);
+struct problems problems_init(const char *path, const struct config_parts *parts);
 void problems_done(struct problems *p);
 /* "what is wrong; what would be right", without a newline. */
 void problem_add(struct problems *p, struct config_place place, const char *format, ...)
     printf_like(3, 4);
+/* "line 12", or "the shared service api.example.com": for sentences about another place. */
+struct place_words {
+    char text[300];
+};
+struct place_words place_words(const struct problems *p, struct config_place place);
 /* One line each, then how many more there are. */
 void problems_write(struct problems *p, struct text *out);
 /* Few enough so far that working out a suggestion is worth it. */

@@ -18,7 +18,7 @@ static struct config *parse(const char *path, const char *text, size_t length)
 {
     struct text problems = text_init(PROBLEMS_MAX);
     struct config *config = NULL;
-    int err = config_parse(path, text, length, &problems, &config);
+    int err = config_parse(path, text, length, NULL, &problems, &config);
     ck_assert_msg(err == 0, "%s", text_string(&problems));
     ck_assert_str_eq(text_string(&problems), "");
     ck_assert_ptr_nonnull(config);
@@ -36,7 +36,7 @@ static void refuse(const char *text, size_t length, const char *expected)
 {
     struct text problems = text_init(PROBLEMS_MAX);
     struct config *config = (void *)1;
-    int err = config_parse("x.yaml", text, length, &problems, &config);
+    int err = config_parse("x.yaml", text, length, NULL, &problems, &config);
     ck_assert_int_lt(err, 0);
     ck_assert_ptr_eq(config, (void *)1);
     if (expected)
@@ -106,8 +106,8 @@ START_TEST(test_bad_files)
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         char *data = file_read(path, &length);
         ck_assert_ptr_nonnull(data);
-        ck_assert_msg(config_parse(e->d_name, data, length, &problems, &config) < 0, "%s is taken",
-                      path);
+        ck_assert_msg(config_parse(e->d_name, data, length, NULL, &problems, &config) < 0,
+                      "%s is taken", path);
         snprintf(path, sizeof path, "%s/%.*s.problems", folder, (int)strlen(e->d_name) - 5,
                  e->d_name);
         equals_file(path, text_string(&problems));
@@ -476,7 +476,7 @@ START_TEST(test_damage)
             char was = data[i];
             if (kind)
                 data[i] = kind == 1 ? ':' : (char)(was ^ 0x40);
-            int err = config_parse("x", data, kind ? length : i, &problems, &config);
+            int err = config_parse("x", data, kind ? length : i, NULL, &problems, &config);
             ck_assert(!err == (problems.length == 0) && !err == (config != NULL));
             data[i] = was;
             config_free(config);
@@ -498,7 +498,8 @@ START_TEST(test_problem_limit)
             &file,
             "  - {name: s%u.example.com, endpoints: [{name: x, address: 192.0.2.1, check: c%u}]}\n",
             i, i);
-    ck_assert_int_eq(config_parse("x", file.data, file.length, &problems, &config), ERR_INVALID);
+    ck_assert_int_eq(config_parse("x", file.data, file.length, NULL, &problems, &config),
+                     ERR_INVALID);
     unsigned lines = 0;
     for (const char *c = problems.data; *c; c++)
         lines += *c == '\n';

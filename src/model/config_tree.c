@@ -23,11 +23,12 @@ struct builder {
     const struct tree *root;
     bool failed;
     bool placeless;
+    uint32_t part; /* that the places are in */
 };
 
-static struct config_place place_of(const yaml_mark_t *mark)
+static struct config_place place_of(const struct builder *b, const yaml_mark_t *mark)
 {
-    return (struct config_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
+    return (struct config_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1, b->part};
 }
 
 static bool is_plain_number(const char *s, size_t length, bool *ret_decimal)
@@ -127,7 +128,7 @@ static struct tree *node_new(struct builder *b, enum tree_kind kind, const yaml_
     struct tree *node = arena_new(b->arena, 1, sizeof *node);
     node->kind = kind;
     if (!b->placeless)
-        node->place = place_of(&event->start_mark);
+        node->place = place_of(b, &event->start_mark);
     node->weight = 1;
     if (tag)
         problem_add(b->problems, node->place,
@@ -155,7 +156,7 @@ static void scalar_add(struct builder *b, const yaml_event_t *event)
 static void alias_add(struct builder *b, const yaml_event_t *event)
 {
     const char *name = (const char *)event->data.alias.anchor;
-    struct config_place place = place_of(&event->start_mark);
+    struct config_place place = place_of(b, &event->start_mark);
     const struct tree *node = map_get(&b->anchors, name, strlen(name));
     if (node && !node->open) {
         child_add(b, node);
@@ -315,7 +316,7 @@ static void event_take(struct builder *b, const yaml_event_t *event)
         break;
     case YAML_DOCUMENT_START_EVENT:
         if (b->root)
-            give_up(b, place_of(&event->start_mark),
+            give_up(b, place_of(b, &event->start_mark),
                     "a second document starts here; a configuration is one YAML document");
         break;
     default:
@@ -325,15 +326,15 @@ static void event_take(struct builder *b, const yaml_event_t *event)
 
 /* libyaml marks a place in its own sentences, but for bytes that are not text it gives an offset
  * only. */
-static struct config_place syntax_place(const yaml_parser_t *parser, const char *data,
-                                        size_t length)
+static struct config_place syntax_place(const struct builder *b, const yaml_parser_t *parser,
+                                        const char *data, size_t length)
 {
     if (parser->error != YAML_READER_ERROR)
-        return place_of(&parser->problem_mark);
-    struct config_place place = {1, 1};
+        return place_of(b, &parser->problem_mark);
+    struct config_place place = {1, 1, b->part};
     for (size_t i = 0; i < parser->problem_offset && i < length; i++) {
         if (data[i] == '\n')
-            place = (struct config_place){place.line + 1, 1};
+            place = (struct config_place){place.line + 1, 1, b->part};
         else if (((unsigned char)data[i] & 0xc0) != 0x80)
             place.column++;
     }
@@ -343,7 +344,7 @@ static struct config_place syntax_place(const yaml_parser_t *parser, const char 
 static void syntax_problem(struct builder *b, const yaml_parser_t *parser, const char *data,
                            size_t length)
 {
-    struct config_place place = syntax_place(parser, data, length);
+    struct config_place place = syntax_place(b, parser, data, length);
     size_t at = parser->problem_mark.index;
     b->failed = true;
     if (parser->error == YAML_READER_ERROR)
@@ -363,7 +364,8 @@ static void events_read(struct builder *b, const char *data, size_t length)
     yaml_parser_t parser;
     bool end = false;
     if (!yaml_parser_initialize(&parser)) {
-        give_up(b, (struct config_place){1, 1}, "there is no memory to read the file; free some");
+        give_up(b, (struct config_place){1, 1, b->part},
+                "there is no memory to read the file; free some");
         return;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)data, length);
@@ -380,16 +382,16 @@ static void events_read(struct builder *b, const char *data, size_t length)
     yaml_parser_delete(&parser);
 }
 
-int tree_parse(const char *data, size_t length, struct arena *arena, struct problems *problems,
-               const struct tree **ret)
+int tree_parse(const char *data, size_t length, uint32_t part, struct arena *arena,
+               struct problems *problems, const struct tree **ret)
 {
-    struct builder b = {.arena = arena, .problems = problems, .anchors = map_init()};
+    struct builder b = {.arena = arena, .problems = problems, .anchors = map_init(), .part = part};
     events_read(&b, data, length);
     map_done(&b.anchors);
     while (b.depth) /* only after a failure */
         free(b.frames[--b.depth].children);
     if (!b.failed && !b.root)
-        give_up(&b, (struct config_place){1, 1},
+        give_up(&b, (struct config_place){1, 1, part},
                 "the file is empty; start with examples/minimal.yaml");
     if (b.failed)
         return ERR_SYNTAX;
@@ -399,7 +401,7 @@ int tree_parse(const char *data, size_t length, struct arena *arena, struct prob
 
 const struct tree *tree_parse_default(const char *text, struct arena *arena)
 {
-    struct problems problems = problems_init("default");
+    struct problems problems = problems_init("default", NULL);
     struct builder b = {
         .arena = arena, .problems = &problems, .anchors = map_init(), .placeless = true};
     events_read(&b, text, strlen(text));

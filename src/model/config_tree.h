@@ -44,10 +44,10 @@ pure_function enum scalar_kind tree_scalar_kind(const struct tree *node);
 /* The value under a key, or NULL. */
 pure_function const struct tree *tree_get(const struct tree *mapping, const char *key);
 
-/* The whole text as a tree in `arena`; 0, or ERR_SYNTAX with at least one problem where the text is
- * not YAML, has no value at all, or breaks a limit. Smaller faults (a key twice) are added to
- * `problems`, and the tree is given without them. */
-must_check int tree_parse(const char *data, size_t length, struct arena *arena,
+/* The whole text as a tree in `arena`, its places in this part (0: the file); 0, or ERR_SYNTAX with
+ * at least one problem where the text is not YAML, has no value at all, or breaks a limit. Smaller
+ * faults (a key twice) are added to `problems`, and the tree is given without them. */
+must_check int tree_parse(const char *data, size_t length, uint32_t part, struct arena *arena,
                           struct problems *problems, const struct tree **ret);
 
 /* A default of the tables, in YAML; its places are all nowhere (line 0). */

@@ -23,7 +23,7 @@ static struct config *config_make(void)
 {
     struct text problems = text_init(10000);
     struct config *config;
-    ck_assert_msg(config_parse("x", text, sizeof text - 1, &problems, &config) == 0, "%s",
+    ck_assert_msg(config_parse("x", text, sizeof text - 1, NULL, &problems, &config) == 0, "%s",
                   text_string(&problems));
     text_done(&problems);
     return config;

@@ -23,7 +23,7 @@ static int config_read(const char *path, struct text *problems, struct config **
         text_appendf(problems, "%s: cannot read the configuration: %s\n", path, err_text(err));
         return err;
     }
-    err = config_parse(path, data, length, problems, ret);
+    err = config_parse(path, data, length, NULL, problems, ret);
     free(data);
     return err;
 }
