@@ -1,0 +1,99 @@
+/* What one vantage tells the others, once a second: all that it sees, whole (L6).
+ *
+ * A table has one slot for each target that the vantage's own configuration has, so its size is
+ * settled by the configuration and never by what happens: calm and crisis cost the same. It goes
+ * out in parts, each a message of its own that says everything needed to use it, so that a lost one
+ * costs one second of what it carried and nothing else.
+ *
+ *   "HFST" | version u8 | health u8 | entries u16 | slots u32 | first u32 | vantage u64 | boot u64
+ *   | sequence u64 | config u64 | made i64 | wall i64 | node, site, network 64 bytes each
+ *   | entries, 48 bytes each | XXH3 of all before u64
+ *
+ * All big-endian. Entries are named by what is probed (target_identity), not by their place: nodes
+ * need not have the same configuration at the same moment.
+ *
+ * Times are ages against `made`, which is the sender's monotonic clock: a receiver compares `made`
+ * of one message with that of another and never with its own clock (model/vantage.h). */
+#pragma once
+
+#include "base/attr.h"
+#include "base/time.h"
+#include "model/target.h"
+#include <stdint.h>
+
+enum {
+    SAMPLE_TABLE_VERSION = 1,
+    SAMPLE_PART_ENTRIES = 128, /* of every part but the last */
+    SAMPLE_HEAD_SIZE = 256,
+    SAMPLE_ENTRY_SIZE = 48,
+    SAMPLE_PART_SIZE_MAX = SAMPLE_HEAD_SIZE + SAMPLE_PART_ENTRIES * SAMPLE_ENTRY_SIZE + 8,
+    SAMPLE_SLOTS_MAX = 1 << 20,
+    SAMPLE_NAME_SIZE = 64, /* a label of 63 and its end */
+    SAMPLE_EVERY_MS = 1000,
+};
+
+/* What a vantage says of itself. */
+enum vantage_health {
+    VANTAGE_LATE = 1,       /* its prober is behind: what it says now is not to be used (L4) */
+    VANTAGE_REFERENCES = 2, /* most of its reference targets fail (L8) */
+    VANTAGE_BLIND = 4,      /* nearly all that it looks at fails, and it has no references (L8) */
+};
+enum { VANTAGE_HEALTHS = 7 }; /* all of them */
+
+enum sample_entry_flag {
+    SAMPLE_PAUSED = 1, /* not probed, on purpose */
+};
+enum { SAMPLE_ENTRY_FLAGS = 1 };
+
+#define SAMPLE_AGE_NONE UINT32_MAX /* never */
+
+struct sample_entry {
+    uint64_t identity;       /* target_identity(); 0 = an empty slot */
+    uint8_t state;           /* enum verdict_state: its own judgement */
+    uint8_t reason;          /* enum reason of the newest sample; its phase is reason_phase() */
+    uint8_t down_reason;     /* enum reason that brought it down; REASON_OK while up */
+    uint8_t flags;           /* enum sample_entry_flag */
+    uint16_t run;            /* samples in a row like the newest one; saturating */
+    uint16_t status;         /* of the newest sample */
+    uint32_t since_ms;       /* age of the state; saturating below SAMPLE_AGE_NONE */
+    uint32_t sampled_ms;     /* age of the newest sample; SAMPLE_AGE_NONE: none yet */
+    uint32_t tries;          /* samples that counted since the vantage started; wraps */
+    uint32_t failures;       /* of them; wraps */
+    uint32_t p50_us, p99_us; /* latency of the last minute; 0 = not known */
+    uint32_t usual_us;       /* what p99_us is at this hour as a rule; 0 = not known */
+    uint32_t connect_us;     /* damped connect time; 0 = not known */
+};
+
+struct sample_head {
+    uint64_t vantage;  /* number of the node; 0 is nobody's */
+    uint64_t boot;     /* of the sender's process: other numbers, other clocks and counters */
+    uint64_t sequence; /* of the table; rises */
+    uint64_t config;   /* fingerprint of its configuration */
+    usec_t made;       /* the sender's monotonic clock */
+    int64_t wall;      /* the sender's wall clock, microseconds since 1970: shown, never reckoned
+                          with */
+    uint32_t slots;    /* of the whole table */
+    uint8_t health;    /* enum vantage_health */
+    char node[SAMPLE_NAME_SIZE], site[SAMPLE_NAME_SIZE], network[SAMPLE_NAME_SIZE];
+};
+
+struct sample_part {
+    struct sample_head head;
+    uint32_t first; /* slot of the first entry */
+    uint32_t count;
+    struct sample_entry entries[SAMPLE_PART_ENTRIES];
+};
+
+/* What a target is called among nodes: a hash of service, endpoint, address, family and the name of
+ * its check; never 0. */
+uint64_t target_identity(const struct config *config, const struct target *target);
+
+/* Messages that a table of so many slots (at most SAMPLE_SLOTS_MAX) makes; at least one. */
+const_function uint32_t sample_parts(uint32_t slots);
+/* Writes message `part` of the table; `entries` holds the whole table, head->slots of them. The
+ * size, which depends on slots and part alone. */
+size_t sample_part_encode(const struct sample_head *head, const struct sample_entry *entries,
+                          uint32_t part, uint8_t buffer[static SAMPLE_PART_SIZE_MAX]);
+/* ERR_TRUNCATED, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_BOUNDS (counts and places that do not
+ * fit), ERR_INVALID (values that no vantage says). */
+must_check int sample_part_decode(const uint8_t *data, size_t size, struct sample_part *ret);
