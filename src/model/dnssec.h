@@ -85,8 +85,7 @@ struct dnssec_zone_keys {
     unsigned published_count;
     struct dnssec_key *const *key_signers; /* sign the DNSKEY, CDS and CDNSKEY sets */
     unsigned key_signer_count;
-    struct dnssec_key *const
-        *zone_signers; /* sign every other set; the first also the steered ones */
+    struct dnssec_key *const *zone_signers; /* sign every other set, those of steered names too */
     unsigned zone_signer_count;
     struct dnssec_key *const *delegated; /* CDS and CDNSKEY are published for these; none: no CDS */
     unsigned delegated_count;

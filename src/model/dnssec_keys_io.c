@@ -212,7 +212,7 @@ static void ring_list(struct dnssec_keyring *r, unsigned list,
     *ret_count = count;
 }
 
-/* The active one first: it signs steered names too. */
+/* The active one first: where an answer has to be short of signatures, it is not of the best. */
 static void zone_signers_list(struct dnssec_keyring *r)
 {
     unsigned count = 0;

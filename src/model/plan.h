@@ -149,8 +149,9 @@ struct plan_address {
 };
 
 /* What a name server adds for DO (RFC 4035) to an answer that ends at a choice: every answer that
- * it can give has its signature here, made ahead of time. Those of one service stand together, by
- * rising choice. */
+ * it can give has its signatures here, made ahead of time, one by each key that signs the zone: two
+ * while its algorithm changes. Those of one service stand together, by rising choice; those of a
+ * choice in the order of the keys. */
 struct plan_signature {
     uint32_t service;
     uint32_t choice; /* CHOICE_ADDRESSES or CHOICE_CNAME */
@@ -158,7 +159,7 @@ struct plan_signature {
     uint16_t length;
     uint16_t windows; /* plan_windows() of the choice: one for each start of the addresses sent */
 };
-enum { PLAN_WINDOWS_MAX = UINT16_MAX };
+enum { PLAN_WINDOWS_MAX = UINT16_MAX, PLAN_SIGNERS_MAX = 8 /* of one answer */ };
 
 /* Files that the plan reaches, named by the hash of their content; they live and die with it. */
 enum plan_file_kind {
@@ -229,10 +230,10 @@ static inline uint32_t plan_windows(const struct plan_choice *c)
     return c->kind == CHOICE_ADDRESSES && c->pick < c->count ? c->count : 1;
 }
 
-/* RRSIG rdata of the answer of this service that ends at `choice` and begins at address `start` of
- * it; NULL where there is none. Its original TTL is the service's ttl_max. */
-static inline const uint8_t *plan_signature(const struct plan *p, uint32_t service, uint32_t choice,
-                                            uint32_t start, uint16_t *ret_length)
+/* The first of the signatures of this service's answers that end at `choice`, *ret_count of them,
+ * one a key; NULL where there is none. Their original TTL is the service's ttl_max. */
+static inline const struct plan_signature *plan_signatures(const struct plan *p, uint32_t service,
+                                                           uint32_t choice, uint32_t *ret_count)
 {
     uint32_t low = p->services[service].signature_first;
     uint32_t high = low + p->services[service].signature_count, end = high;
@@ -244,8 +245,16 @@ static inline const uint8_t *plan_signature(const struct plan *p, uint32_t servi
             high = middle;
     }
     if (low == end || p->signatures[low].choice != choice)
-        return 0;
-    const struct plan_signature *s = &p->signatures[low];
-    *ret_length = s->length;
+        return NULL;
+    for (high = low + 1; high < end && p->signatures[high].choice == choice; high++)
+        ;
+    *ret_count = high - low;
+    return &p->signatures[low];
+}
+
+/* RRSIG rdata, s->length bytes, for the answer that begins at address `start` of its choice. */
+static inline const uint8_t *plan_signature_rdata(const struct plan *p,
+                                                  const struct plan_signature *s, uint32_t start)
+{
     return p->signed_bytes + s->offset + (size_t)(start < s->windows ? start : 0) * s->length;
 }

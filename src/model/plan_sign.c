@@ -44,7 +44,7 @@ struct signing {
     struct plan_signer *s;
     const struct plan *plan;
     const struct dnssec_zone_keys *keys; /* of this service's zone, with the time set to now */
-    const struct dnssec_key *key;
+    const struct dnssec_key *key;        /* at work: each of the zone's signers in turn */
     uint8_t zone[DNAME_MAX];
     const uint8_t *owner;
     uint32_t ttl;
@@ -244,6 +244,7 @@ static void times_note(const struct signing *g, const struct entry *e)
         g->out->since = e->inception;
 }
 
+/* One key's signatures of a choice. */
 static int leaf_sign(struct signing *g, uint32_t service, uint32_t choice)
 {
     struct plan_signer *s = g->s;
@@ -275,6 +276,17 @@ static int leaf_sign(struct signing *g, uint32_t service, uint32_t choice)
     return 0;
 }
 
+/* RFC 4035 2.2: by each key that signs the rest of the zone. */
+static int leaf_sign_all(struct signing *g, uint32_t service, uint32_t choice)
+{
+    int err = 0;
+    for (unsigned i = 0; i < g->keys->zone_signer_count && !err; i++) {
+        g->key = g->keys->zone_signers[i];
+        err = leaf_sign(g, service, choice);
+    }
+    return err;
+}
+
 /* ---- the plan ---- */
 
 static int service_sign(struct signing *g, uint32_t index)
@@ -295,9 +307,9 @@ static int service_sign(struct signing *g, uint32_t index)
     if (s->leaf_count)
         qsort(s->leaves, s->leaf_count, sizeof *s->leaves, leaf_compare);
     service->signature_first = (uint32_t)s->signature_count;
-    service->signature_count = (uint32_t)s->leaf_count;
     for (size_t i = 0; i < s->leaf_count && !err; i++)
-        err = leaf_sign(g, index, s->leaves[i]);
+        err = leaf_sign_all(g, index, s->leaves[i]);
+    service->signature_count = (uint32_t)s->signature_count - service->signature_first;
     return err;
 }
 
@@ -320,8 +332,8 @@ static int services_sign(struct signing *g, const struct dnssec_zone_keys *const
             current = *keys[zone];
             current.now = (uint32_t)now;
             g->keys = &current;
-            invariant(current.zone_signer_count > 0);
-            g->key = current.zone_signers[0];
+            invariant(current.zone_signer_count > 0 &&
+                      current.zone_signer_count <= PLAN_SIGNERS_MAX);
         }
         err = service_sign(g, i);
     }

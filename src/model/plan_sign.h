@@ -1,5 +1,6 @@
-/* Signing steered names ahead of time: every answer that a plan can give gets its RRSIG before the
- * plan is published, so that no signature is ever made for a query.
+/* Signing steered names ahead of time: every answer that a plan can give gets its RRSIGs before the
+ * plan is published, one by each key that signs the zone (RFC 4035 2.2), so that no signature is
+ * ever made for a query.
  *
  * Signatures are kept by content from one plan to the next: a plan whose answers are those of the
  * one before, or of one some minutes ago, signs nothing. The original TTL (RFC 4034 3.1.4) is the

@@ -8,16 +8,15 @@
 
 enum { NOW = 1767225600, DAY = 86400 };
 
-static struct dnssec_key *pair;
-static struct dnssec_key *pairs[1];
+static struct dnssec_key *pairs[2];
 static struct dnssec_zone_keys zone_keys;
 static const struct dnssec_zone_keys *keys[2];
 
 static void begin(void)
 {
     ck_assert_int_eq(
-        dnssec_key_generate(DNSSEC_ECDSAP256SHA256, DNSSEC_FLAG_ZONE | DNSSEC_FLAG_SEP, &pair), 0);
-    pairs[0] = pair;
+        dnssec_key_generate(DNSSEC_ECDSAP256SHA256, DNSSEC_FLAG_ZONE | DNSSEC_FLAG_SEP, &pairs[0]),
+        0);
     zone_keys = (struct dnssec_zone_keys){.published = pairs,
                                           .published_count = 1,
                                           .key_signers = pairs,
@@ -37,7 +36,9 @@ static void end(struct plan_signer *s, struct maker *m)
 {
     plan_signer_free(s);
     maker_done(m);
-    dnssec_key_free(pair);
+    dnssec_key_free(pairs[0]);
+    dnssec_key_free(pairs[1]);
+    pairs[1] = NULL;
 }
 
 static struct plan_signed sign(struct plan_signer *s, const struct plan *p, int64_t now,
@@ -69,15 +70,18 @@ static struct dnssec_set answer(const struct plan *p, uint32_t service, uint32_t
     return set;
 }
 
+/* By each key that signs the zone, in their order. */
 static void holds(const struct plan *p, uint32_t service, uint32_t choice, uint32_t start)
 {
     uint8_t records[PLAN_MULTIVALUE_MAX * 18];
-    uint16_t length = 0;
+    uint32_t count = 0;
     struct dnssec_set set = answer(p, service, choice, start, records);
-    const uint8_t *rdata = plan_signature(p, service, choice, start, &length);
-    ck_assert_ptr_nonnull(rdata);
-    ck_assert_msg(dnssec_verify(pair, &set, rdata, length), "service %u choice %u start %u",
-                  service, choice, start);
+    const struct plan_signature *s = plan_signatures(p, service, choice, &count);
+    ck_assert_uint_eq(count, zone_keys.zone_signer_count);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_msg(
+            dnssec_verify(pairs[i], &set, plan_signature_rdata(p, &s[i], start), s[i].length),
+            "service %u choice %u start %u key %u", service, choice, start, i);
 }
 
 START_TEST(test_every_answer)
@@ -92,8 +96,8 @@ START_TEST(test_every_answer)
     for (uint32_t i = 0; i < p.signature_count; i++)
         holds(&p, p.signatures[i].service, p.signatures[i].choice, 0);
     ck_assert_uint_eq(p.services[SMALL_HIDDEN].signature_count, 0);
-    uint16_t length;
-    ck_assert_ptr_null(plan_signature(&p, SMALL_HIDDEN, 0, 0, &length));
+    uint32_t count;
+    ck_assert_ptr_null(plan_signatures(&p, SMALL_HIDDEN, 0, &count));
     ck_assert_int_le(out.refresh, NOW + 11 * DAY);
     ck_assert_int_gt(out.refresh, NOW + 10 * DAY - 1);
     ck_assert_int_eq(out.since, NOW - 3600);
@@ -132,7 +136,7 @@ START_TEST(test_another_key_signs_anew)
     struct plan_signer *s = plan_signer_new();
     struct plan p;
     uint32_t all = sign(s, &m.plan, NOW, &p).made;
-    dnssec_key_free(pair);
+    dnssec_key_free(pairs[0]);
     begin();
     ck_assert_uint_eq(sign(s, &m.plan, NOW, &p).made, all);
     holds(&p, SMALL_API, m.services[SMALL_API].faces[IP_V4].choice, 0);
@@ -176,6 +180,65 @@ START_TEST(test_windows)
 }
 END_TEST
 
+/* RFC 4035 2.2: while the algorithm changes, both sign each start of each answer. */
+START_TEST(test_two_algorithms)
+{
+    begin();
+    struct maker m = many_addresses(20);
+    struct plan_signer *s = plan_signer_new();
+    struct plan p, back;
+    const char *where = "";
+    size_t size;
+    uint32_t one = sign(s, &m.plan, NOW, &p).made;
+    ck_assert_int_eq(dnssec_key_generate(DNSSEC_RSASHA256, 257, &pairs[1]), 0);
+    zone_keys.zone_signer_count = 2;
+    struct plan_signed out = sign(s, &m.plan, NOW, &p);
+    ck_assert_uint_eq(out.made, one); /* the other one's are kept */
+    ck_assert_uint_eq(out.reused, one);
+    ck_assert_uint_eq(p.services[0].signature_count, 2 * 2);
+    uint8_t *file = snapshot_encode(&p, &size);
+    int err = snapshot_decode(file, size, &back, &where);
+    ck_assert_msg(err == 0, "%s", where);
+    for (uint32_t choice = 0; choice < 2; choice++)
+        for (uint32_t start = 0; start < 20; start++)
+            holds(&back, 0, choice, start);
+    free(file);
+    end(s, &m);
+}
+END_TEST
+
+/* More signatures of one answer than a message is made for. */
+START_TEST(test_too_many_signers)
+{
+    begin();
+    struct maker m = maker_small(1);
+    struct plan_signer *s = plan_signer_new();
+    struct plan_signature list[PLAN_SIGNERS_MAX + 1];
+    struct plan_service services[8];
+    struct plan p, back;
+    const char *where = "";
+    size_t size;
+    sign(s, &m.plan, NOW, &p);
+    ck_assert_uint_le(p.service_count, array_length(services));
+    memcpy(services, p.services, p.service_count * sizeof *services);
+    for (uint32_t i = 0; i < p.service_count; i++)
+        services[i].signature_count = 0;
+    for (unsigned i = 0; i < array_length(list); i++)
+        list[i] = p.signatures[0];
+    p.services = services;
+    p.signatures = list;
+    for (uint32_t count = PLAN_SIGNERS_MAX; count <= PLAN_SIGNERS_MAX + 1; count++) {
+        services[list[0].service].signature_first = 0;
+        services[list[0].service].signature_count = p.signature_count = count;
+        uint8_t *file = snapshot_encode(&p, &size);
+        int err = snapshot_decode(file, size, &back, &where);
+        ck_assert_int_eq(err, count > PLAN_SIGNERS_MAX ? ERR_BOUNDS : 0);
+        free(file);
+    }
+    end(s, &m);
+}
+END_TEST
+
 START_TEST(test_shared_leaf)
 {
     /* what a nested service answers is signed for each name that leads to it */
@@ -191,9 +254,9 @@ START_TEST(test_shared_leaf)
     sign(s, &m.plan, NOW, &p);
     holds(&p, SMALL_SPLIT, shared, 0);
     holds(&p, SMALL_NEAR, shared, 0);
-    uint16_t length;
-    ck_assert_ptr_ne(plan_signature(&p, SMALL_SPLIT, shared, 0, &length),
-                     plan_signature(&p, SMALL_NEAR, shared, 0, &length));
+    uint32_t count;
+    ck_assert_ptr_ne(plan_signatures(&p, SMALL_SPLIT, shared, &count),
+                     plan_signatures(&p, SMALL_NEAR, shared, &count));
     end(s, &m);
 }
 END_TEST
@@ -209,10 +272,11 @@ START_TEST(test_fallback_name)
     struct plan_signer *s = plan_signer_new();
     struct plan p;
     uint8_t records[DNAME_MAX + 2];
-    uint16_t length, size;
+    uint32_t count = 0;
+    uint16_t size;
     sign(s, &m.plan, NOW, &p);
-    const uint8_t *rdata = plan_signature(&p, SMALL_API, choice, 0, &length);
-    ck_assert_ptr_nonnull(rdata);
+    const struct plan_signature *made = plan_signatures(&p, SMALL_API, choice, &count);
+    ck_assert_uint_eq(count, 1);
     size = (uint16_t)dname_length((const uint8_t *)m.text + name);
     memcpy(records, &size, 2);
     memcpy(records + 2, m.text + name, size);
@@ -222,7 +286,7 @@ START_TEST(test_fallback_name)
                              .records = records,
                              .length = size + 2u,
                              .count = 1};
-    ck_assert(dnssec_verify(pair, &set, rdata, length));
+    ck_assert(dnssec_verify(pairs[0], &set, plan_signature_rdata(&p, made, 0), made->length));
     end(s, &m);
 }
 END_TEST
@@ -254,7 +318,7 @@ START_TEST(test_through_the_door)
         else if (i == 1)
             list[0].choice = 9;
         else if (i == 2)
-            list[1].choice = 0;
+            list[0].choice = 1, list[1].choice = 0;
         else if (i == 3)
             list[1].windows = 1;
         else if (i == 4)
@@ -311,5 +375,6 @@ START_TEST(test_forgets)
 END_TEST
 
 CHECK_MAIN("plan_sign", test_every_answer, test_same_answers_sign_nothing,
-           test_another_key_signs_anew, test_windows, test_shared_leaf, test_fallback_name,
-           test_through_the_door, test_thousand_services, test_forgets)
+           test_another_key_signs_anew, test_windows, test_two_algorithms, test_too_many_signers,
+           test_shared_leaf, test_fallback_name, test_through_the_door, test_thousand_services,
+           test_forgets)

@@ -66,10 +66,10 @@ static size_t signatures_walk(const struct plan *p, uint32_t service)
     size_t sum = 0;
     for (uint32_t i = 0; i < s->signature_count; i++) {
         const struct plan_signature *g = &p->signatures[s->signature_first + i];
-        uint16_t length = 0;
-        const uint8_t *rdata = plan_signature(p, service, g->choice, g->windows - 1u, &length);
-        invariant(rdata && length == g->length);
-        sum += rdata[length - 1];
+        uint32_t count = 0;
+        const struct plan_signature *first = plan_signatures(p, service, g->choice, &count);
+        invariant(first && first <= g && g < first + count && count <= PLAN_SIGNERS_MAX);
+        sum += plan_signature_rdata(p, g, g->windows - 1u)[g->length - 1];
     }
     return sum;
 }

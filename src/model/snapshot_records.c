@@ -190,8 +190,11 @@ static int signature_check(struct check *c, uint32_t service, uint32_t i)
     if (s->length < RRSIG_MIN || s->offset > p->signed_size ||
         (uint64_t)s->length * s->windows > p->signed_size - s->offset)
         return refuse(c, ERR_BOUNDS, "signature %u: its bytes do not exist", i);
-    if (i > p->services[service].signature_first && s->choice <= p->signatures[i - 1].choice)
+    if (i > p->services[service].signature_first && s->choice < p->signatures[i - 1].choice)
         return refuse(c, ERR_BOUNDS, "signature %u: out of order", i);
+    if (i >= p->services[service].signature_first + PLAN_SIGNERS_MAX &&
+        s->choice == p->signatures[i - PLAN_SIGNERS_MAX].choice)
+        return refuse(c, ERR_BOUNDS, "signature %u: choice %u has too many", i, s->choice);
     return 0;
 }
 

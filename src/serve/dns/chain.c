@@ -112,7 +112,7 @@ static uint16_t chain_signatures(struct chain *c, const struct zone_set *set)
                : 0;
 }
 
-/* The signature of what the plan picked for the node that the chain has reached. */
+/* The signatures of what the plan picked for the node that the chain has reached. */
 static uint16_t chain_signature(struct chain *c, const struct zone_node *node,
                                 const struct steer_answer *pick, uint32_t ttl)
 {

@@ -44,16 +44,18 @@ uint16_t secure_steered(const struct secure_place *p, const struct query *q,
                         const struct steer_answer *pick, uint32_t ttl, uint16_t owner,
                         const uint8_t *name, size_t length)
 {
-    struct zone_record r = {0};
-    r.rdata = served_signature(q->served, zone, node, pick, &r.length);
+    uint32_t count = 0;
+    const struct plan_signature *s = served_signatures(q->served, zone, node, pick, &count);
 
-    if (!r.rdata) {
+    if (!s)
         p->w->failed = true; /* L3: nothing rather than an answer that looks forged */
-        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct zone_record r = {.length = s[i].length};
+        r.rdata = plan_signature_rdata(&q->served->plan, &s[i], pick->start);
+        owner_write(p->w, owner, name, length);
+        record_write(p->w, DNS_RRSIG, ttl, &r);
     }
-    owner_write(p->w, owner, name, length);
-    record_write(p->w, DNS_RRSIG, ttl, &r);
-    return 1;
+    return (uint16_t)count;
 }
 
 /* A whole set with its signatures, the owner written out once. */

@@ -33,7 +33,7 @@ struct secure_place {
  * at the pointer word `owner`, or that is written out (0). */
 uint16_t secure_signatures(const struct secure_place *p, uint32_t records, uint32_t ttl,
                            uint16_t owner, const uint8_t *name, size_t length);
-/* The signature behind what was picked for a steered node of `zone`: its addresses, or the alias
+/* The signatures behind what was picked for a steered node of `zone`: its addresses, or the alias
  * that it answers with. Made ahead of time, like all others (model/plan_sign.h). */
 uint16_t secure_steered(const struct secure_place *p, const struct query *q,
                         const struct served_zone *zone, const struct zone_node *node,

@@ -3,6 +3,7 @@
 #include "base/invariant.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "model/zone_walk.h"
 #include "wire/dns.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,11 @@ struct served_file {
     struct access *access;
 };
 
+/* DNSSEC algorithms, as bits. */
+struct algorithms {
+    uint64_t words[256 / 64];
+};
+
 struct build {
     struct served *s;
     const struct plan *plan;
@@ -30,7 +36,8 @@ struct build {
         services; /* wire name -> service index + 1; made when the order of names does not do */
     uint8_t
         *heights; /* by choice: choices on the longest way down, itself included; 0 = not seen */
-    uint32_t *signed_for; /* by choice: service + 1 whose signatures were looked for last */
+    uint32_t *signed_for;     /* by choice: service + 1 whose signatures were looked for last */
+    struct algorithms wanted; /* that sign the zone at hand */
     size_t records_length, records_size;
     uint32_t guess; /* the service that the next steered name is likely to be */
 };
@@ -371,17 +378,48 @@ static int name_build(struct build *b, const struct plan_service *service,
     return present ? 0 : wrong_name(b, ERR_EMPTY_ANSWER, "it has no address of any family", name);
 }
 
-/* Every answer below the choice has its signature; each choice once for a service. */
+static void algorithm_add(struct algorithms *a, const uint8_t *rrsig)
+{
+    enum { RRSIG_ALGORITHM = 2 };
+    a->words[rrsig[RRSIG_ALGORITHM] / 64] |= (uint64_t)1 << rrsig[RRSIG_ALGORITHM] % 64;
+}
+
+/* What a zone is signed with is what its SOA is signed with. */
+static struct algorithms zone_algorithms(const struct zone *z)
+{
+    struct algorithms a = {{0}};
+    const struct zone_node *apex = zone_node_at(z, z->header->apex);
+    struct zone_record r;
+    bool more = zone_signature_first(z, zone_node_set(apex, DNS_SOA), &r);
+    for (; more; more = zone_record_next(&r))
+        algorithm_add(&a, r.rdata);
+    return a;
+}
+
+/* RFC 4035 2.2: by each algorithm. */
+static bool leaf_is_signed(const struct build *b, uint32_t service, uint32_t choice)
+{
+    struct algorithms found = {{0}};
+    uint32_t count = 0;
+    const struct plan_signature *s = plan_signatures(b->plan, service, choice, &count);
+    for (uint32_t i = 0; i < count; i++)
+        algorithm_add(&found, plan_signature_rdata(b->plan, &s[i], 0));
+    for (unsigned i = 0; i < array_length(found.words); i++)
+        if (b->wanted.words[i] & ~found.words[i])
+            return false;
+    return count > 0;
+}
+
+/* Every answer below the choice has its signatures; each choice once for a service. */
 static bool choice_is_signed(struct build *b, uint32_t service, uint32_t index)
 {
     const struct plan *p = b->plan;
     const struct plan_choice *c = &p->choices[index];
-    uint16_t length;
     if (b->signed_for[index] == service + 1)
         return true;
     b->signed_for[index] = service + 1;
     if (c->kind == CHOICE_ADDRESSES || c->kind == CHOICE_CNAME)
-        return plan_signature(p, service, index, 0, &length) != NULL;
+        return leaf_is_signed(b, service, index);
     if (c->kind == CHOICE_NODATA)
         return true;
     for (uint32_t i = 0; i < c->count; i++)
@@ -390,7 +428,7 @@ static bool choice_is_signed(struct build *b, uint32_t service, uint32_t index)
     return c->kind != CHOICE_NETWORK || choice_is_signed(b, service, c->otherwise);
 }
 
-/* L3: what was signed is never answered without its signature. */
+/* L3: what was signed is never answered without its signatures. */
 static int signatures_check(struct build *b, uint32_t service, const struct served_face *faces)
 {
     if (!b->signed_for)
@@ -408,6 +446,8 @@ static int zone_link(struct build *b, uint32_t file, struct served_zone *z,
     const struct zone_header *h = z->zone.header;
     const uint64_t *steered = (const uint64_t *)(z->zone.base + h->steered);
     z->faces = faces;
+    if (h->flags & ZONE_SIGNED)
+        b->wanted = zone_algorithms(&z->zone);
     for (uint32_t i = 0; i < h->steered_count; i++) {
         const struct zone_node *n = zone_node_at(&z->zone, steered[i]);
         invariant(n->steered == i);

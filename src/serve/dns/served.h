@@ -111,15 +111,15 @@ static inline const struct served_zone *served_zone_for(const struct served *s, 
     return z;
 }
 
-/* RRSIG rdata of what was picked for a steered node of a signed zone, addresses or the fallback
- * name; there always is one (checked when the plan was taken). Its TTL on the wire is the answer's.
- */
-static inline const uint8_t *served_signature(const struct served *s, const struct served_zone *z,
-                                              const struct zone_node *node,
-                                              const struct steer_answer *pick, uint16_t *ret_length)
+/* The signatures of what was picked for a steered node of a signed zone, addresses or the fallback
+ * name: *ret_count of them, one by each key that signs the zone; there always are (checked when the
+ * plan was taken). Their TTL on the wire is the answer's. */
+static inline const struct plan_signature *
+served_signatures(const struct served *s, const struct served_zone *z, const struct zone_node *node,
+                  const struct steer_answer *pick, uint32_t *ret_count)
 {
     uint32_t service = z->faces[(size_t)node->steered * IP_FAMILIES].service;
-    return plan_signature(&s->plan, service, pick->choice, pick->start, ret_length);
+    return plan_signatures(&s->plan, service, pick->choice, ret_count);
 }
 
 /* dname_hash() of a name that is followed by at least 8 readable zero bytes: no tail to be gathered

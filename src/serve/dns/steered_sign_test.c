@@ -8,19 +8,21 @@
 
 enum { NOW = 1700000000, DAY = 86400, RECORDS_MAX = 70, ROUNDS = 60 };
 
-static struct dnssec_key *key;
+static struct dnssec_key *pairs[2];
 static struct dnssec_zone_keys keys;
 static struct plan_signer *signer;
 
-static void keys_make(void)
+/* Two: the algorithm changes. */
+static void keys_make(unsigned count)
 {
-    ck_assert_int_eq(dnssec_key_generate(DNSSEC_ECDSAP256SHA256, 257, &key), 0);
-    keys = (struct dnssec_zone_keys){.published = &key,
-                                     .published_count = 1,
-                                     .key_signers = &key,
-                                     .key_signer_count = 1,
-                                     .zone_signers = &key,
-                                     .zone_signer_count = 1,
+    ck_assert_int_eq(dnssec_key_generate(DNSSEC_ECDSAP256SHA256, 257, &pairs[0]), 0);
+    ck_assert_int_eq(dnssec_key_generate(DNSSEC_ED25519, 257, &pairs[1]), 0);
+    keys = (struct dnssec_zone_keys){.published = pairs,
+                                     .published_count = count,
+                                     .key_signers = pairs,
+                                     .key_signer_count = count,
+                                     .zone_signers = pairs,
+                                     .zone_signer_count = count,
                                      .dnskey_ttl = 3600,
                                      .now = NOW,
                                      .lifetime = 14 * DAY,
@@ -57,10 +59,10 @@ static struct plan plan_signed_of(struct rig *r)
     return plan;
 }
 
-static struct rig *rig_signed(void)
+static struct rig *rig_signed(unsigned key_count)
 {
     struct rig *r = rig_new();
-    keys_make();
+    keys_make(key_count);
     signer = plan_signer_new();
     free(r->files[0].data);
     served_free(r->served);
@@ -79,15 +81,18 @@ static void end(struct rig *r)
 {
     rig_free(r);
     plan_signer_free(signer);
-    dnssec_key_free(key);
+    dnssec_key_free(pairs[0]);
+    dnssec_key_free(pairs[1]);
 }
 
 /* ---- what came out ---- */
 
 struct out {
-    uint8_t owner[DNAME_MAX], records[RECORDS_MAX * (DNAME_MAX + 2)], rrsig[DNSSEC_RRSIG_MAX];
+    uint8_t owner[DNAME_MAX], records[RECORDS_MAX * (DNAME_MAX + 2)];
+    uint8_t rrsig[2][DNSSEC_RRSIG_MAX];
     size_t length;
-    uint16_t count, type, rrsig_length;
+    uint16_t count, type, rrsig_length[2];
+    unsigned rrsig_count;
     uint32_t ttl, rrsig_ttl;
 };
 
@@ -108,7 +113,7 @@ static size_t name_read(const uint8_t *m, size_t at, uint8_t *ret)
     return next ? next : at + 1;
 }
 
-/* The records of one type at one owner of the answer section, and their signature. */
+/* The records of one type at one owner of the answer section, and their signatures. */
 static void answer_read(const struct rig *r, uint16_t type, const char *owner, struct out *ret)
 {
     const uint8_t *m = r->response;
@@ -132,8 +137,9 @@ static void answer_read(const struct rig *r, uint16_t type, const char *owner, s
             ret->count++;
             ret->ttl = ttl;
         } else if (mine && rtype == DNS_RRSIG && (m[at] << 8 | m[at + 1]) == type) {
-            memcpy(ret->rrsig, m + at, size);
-            ret->rrsig_length = size;
+            ck_assert_uint_lt(ret->rrsig_count, 2);
+            memcpy(ret->rrsig[ret->rrsig_count], m + at, size);
+            ret->rrsig_length[ret->rrsig_count++] = size;
             ret->rrsig_ttl = ttl;
         }
         at += size;
@@ -141,7 +147,7 @@ static void answer_read(const struct rig *r, uint16_t type, const char *owner, s
     memcpy(ret->owner, wanted, dname_length(wanted));
 }
 
-/* Asks with DO; what comes has a signature that holds, of a set with this owner. */
+/* Asks with DO; what comes has a signature by each key that holds, of a set with this owner. */
 static void holds(struct rig *r, const char *name, uint16_t type, uint16_t answered,
                   const char *owner, const char *signed_owner, unsigned count)
 {
@@ -151,7 +157,7 @@ static void holds(struct rig *r, const char *name, uint16_t type, uint16_t answe
         r, (struct ask){.name = name, .type = type, .size = 4096, .dnssec_ok = true, .tcp = true});
     answer_read(r, answered, owner, &out);
     ck_assert_msg(out.count == count, "%s", text);
-    ck_assert_msg(out.rrsig_length > 0, "%s", text);
+    ck_assert_msg(out.rrsig_count == keys.zone_signer_count, "%s", text);
     ck_assert_uint_eq(out.ttl, out.rrsig_ttl); /* RFC 4034 3 */
     ck_assert_int_gt(dname_parse(signed_owner, strlen(signed_owner), NULL, wire), 0);
     struct dnssec_set set = {.owner = wire,
@@ -160,12 +166,13 @@ static void holds(struct rig *r, const char *name, uint16_t type, uint16_t answe
                              .records = out.records,
                              .length = out.length,
                              .count = out.count};
-    ck_assert_msg(dnssec_verify(key, &set, out.rrsig, out.rrsig_length), "%s", text);
+    for (unsigned i = 0; i < out.rrsig_count; i++)
+        ck_assert_msg(dnssec_verify(pairs[i], &set, out.rrsig[i], out.rrsig_length[i]), "%s", text);
 }
 
-START_TEST(test_every_answer_is_signed)
+static void every_answer_is_signed(unsigned key_count)
 {
-    struct rig *r = rig_signed();
+    struct rig *r = rig_signed(key_count);
     struct plan plan = plan_signed_of(r);
     ck_assert_msg(build(r, &plan, &r->served) == 0, "%s", r->where);
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -183,11 +190,22 @@ START_TEST(test_every_answer_is_signed)
     }
     end(r);
 }
+
+START_TEST(test_every_answer_is_signed)
+{
+    every_answer_is_signed(1);
+}
+END_TEST
+
+START_TEST(test_every_answer_is_signed_twice)
+{
+    every_answer_is_signed(2);
+}
 END_TEST
 
 START_TEST(test_without_do_nothing_changes)
 {
-    struct rig *r = rig_signed();
+    struct rig *r = rig_signed(1);
     struct plan plan = plan_signed_of(r);
     ck_assert_msg(build(r, &plan, &r->served) == 0, "%s", r->where);
     const char *text = rig_ask(r, (struct ask){.name = "api.example.com", .type = DNS_A});
@@ -198,7 +216,7 @@ END_TEST
 
 START_TEST(test_too_large_is_truncated)
 {
-    struct rig *r = rig_signed();
+    struct rig *r = rig_signed(1);
     struct plan plan = plan_signed_of(r);
     ck_assert_msg(build(r, &plan, &r->served) == 0, "%s", r->where);
     rig_ask(r, (struct ask){
@@ -214,7 +232,7 @@ END_TEST
 /* L3: the receiver's own check, for every answer of every name. */
 START_TEST(test_a_missing_signature_is_refused)
 {
-    struct rig *r = rig_signed();
+    struct rig *r = rig_signed(1);
     struct plan whole = plan_signed_of(r);
     struct served *s = NULL;
     ck_assert_int_eq(build(r, &r->maker.plan, &s), ERR_MISSING);
@@ -236,5 +254,29 @@ START_TEST(test_a_missing_signature_is_refused)
 }
 END_TEST
 
-CHECK_MAIN("steered_sign", test_every_answer_is_signed, test_without_do_nothing_changes,
-           test_too_large_is_truncated, test_a_missing_signature_is_refused)
+/* RFC 4035 2.2: of two algorithms that sign the zone, neither may be left out of one answer. */
+START_TEST(test_a_missing_algorithm_is_refused)
+{
+    struct rig *r = rig_signed(2);
+    struct plan whole = plan_signed_of(r), one;
+    struct served *s = NULL;
+    for (uint32_t i = 0; i < whole.service_count; i++) {
+        struct plan_service services[RIG_STEERED];
+        struct plan plan = whole;
+        memcpy(services, whole.services, sizeof services);
+        plan.services = services;
+        services[i].signature_count--; /* one of the last choice's two */
+        ck_assert_int_eq(build(r, &plan, &s), ERR_MISSING);
+        ck_assert_ptr_nonnull(strstr(r->where, plan_text(&plan, services[i].name)));
+    }
+    ck_assert_int_eq(build(r, &whole, &r->served), 0);
+    keys.zone_signer_count = 1;
+    one = plan_signed_of(r);
+    ck_assert_int_eq(build(r, &one, &s), ERR_MISSING);
+    end(r);
+}
+END_TEST
+
+CHECK_MAIN("steered_sign", test_every_answer_is_signed, test_every_answer_is_signed_twice,
+           test_without_do_nothing_changes, test_too_large_is_truncated,
+           test_a_missing_signature_is_refused, test_a_missing_algorithm_is_refused)

@@ -1,0 +1,214 @@
+"""Rollovers as a validating resolver sees them that insists on every algorithm of the DS set (unbound,
+harden-algo-downgrade): it asks at random moments, so that its cache holds old and new side by side, and nothing may be
+bogus at any moment: neither what stands in the zone, nor what health decides, nor what is not there.
+
+Time is the wall clock of the processes under test, unbound's too, stepped with a preloaded library.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from dnssec_keys_test import Clock, dnssec, state
+from node import DNS_PORT, failover_config, loopback, nodes, open_path, origins, wait_for  # noqa: F401: fixtures
+
+ZONE_TTL, DNSKEY_TTL, DS_TTL = 300, 300, 900
+POLICY = "lifetime: 14d, dnskey_ttl: 5m, ds_ttl: 15m, propagation: 10s, zsk_lifetime: 1000d"
+CHILD = f"""$ORIGIN example.test.
+$TTL {ZONE_TTL}
+@ SOA ns.test. host.test. 1 3600 600 86400 60
+@ NS ns.test.
+www CNAME api
+static A 192.0.2.80
+*.wild A 192.0.2.81
+"""
+QUESTIONS = [("static", "A", 0), ("api", "A", 0), ("www", "A", 0), ("x.wild", "A", 0), ("api", "TXT", 0),
+             ("missing", "A", 3), ("api", "AAAA", 0), ("@", "SOA", 0)]
+
+
+def parent_text(address, ds):
+    lines = [f"$ORIGIN test.\n$TTL {ZONE_TTL}\n@ SOA ns host 1 3600 600 86400 60\n@ NS ns\nns A {address}\nexample NS ns"]
+    return "\n".join([*lines, *(f"example {DS_TTL} DS {d}" for d in sorted(ds))]) + "\n"
+
+
+class World:
+    """A node that serves parent and child, and a resolver that trusts the parent's key."""
+
+    def __init__(self, node, clock, folder):
+        self.node, self.clock, self.ds, self.secure, self.dice = node, clock, set(), False, random.Random(7)
+        self.address, self.log, self.asked = loopback(), folder / "unbound.log", 0
+        keys = node.dig("+short", "test", "DNSKEY").strip().splitlines()
+        (folder / "anchor").write_text("".join(f"test. IN DNSKEY {k}\n" for k in keys))
+        (folder / "unbound.conf").write_text(f"""server:
+  interface: {self.address}
+  port: {DNS_PORT}
+  access-control: 127.0.0.0/8 allow
+  do-not-query-localhost: no
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{folder}"
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  val-log-level: 2
+  module-config: "validator iterator"
+  trust-anchor-file: "{folder}/anchor"
+  local-zone: "test." nodefault
+  harden-algo-downgrade: yes
+  aggressive-nsec: no
+  val-bogus-ttl: 0
+  num-threads: 1
+remote-control:
+  control-enable: no
+stub-zone:
+  name: "test"
+  stub-addr: {node.address}@{DNS_PORT}
+stub-zone:
+  name: "example.test"
+  stub-addr: {node.address}@{DNS_PORT}
+""")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([shutil.which("unbound") or "/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")],
+                                            stdout=log, stderr=log, env={**os.environ, **clock.env})
+
+    def ask(self, name, rtype):
+        name = "example.test" if name == "@" else f"{name}.example.test"
+        query = dns.message.make_query(name, rtype, want_dnssec=True)
+        return dns.query.tcp(query, self.address, port=DNS_PORT, timeout=5)
+
+    def answers(self):
+        try:
+            return self.ask("static", "A").rcode() == 0
+        except OSError:
+            return False
+
+    def check(self, share):
+        for name, rtype, rcode in QUESTIONS:
+            if self.dice.random() > share:
+                continue
+            response = self.ask(name, rtype)
+            said = f"{name} {rtype}: {response}\n{state(self.node, 'example.test')}\n{self.log.read_text()[-3000:]}"
+            assert response.rcode() == rcode, said
+            assert response.flags & dns.flags.AD or not self.secure, said
+            self.asked += 1
+
+    def events(self):
+        return self.node.log().count("event=reload.done"), self.node.log().count("event=plan.loaded")
+
+    def settle(self, before):
+        """What is due is done within a beat or two."""
+        if wait_for(lambda: self.events()[0] > before[0], 1.3):
+            wait_for(lambda: self.events()[1] > before[1], 1)
+
+    def pass_time(self, seconds, step):
+        while seconds > 0:
+            before = self.events()
+            self.clock.step(min(step, seconds))
+            seconds -= step
+            if self.due():
+                self.settle(before)
+            self.check(0.6)
+
+    def due(self):
+        """Does a key's event lie behind the clock?"""
+        at = self.node.metric("holdfast_dnssec_next_event_timestamp_seconds")
+        return at and at <= self.clock.now() + 1
+
+    def stages(self):
+        return {k["tag"]: (k["use"], k["stage"], k["ds"], k["algorithm"]) for k in state(self.node, "example.test")["keys"]}
+
+    def parent_set(self, ds):
+        """The parent changes; caches may hold what it had."""
+        self.ds = set(ds)
+        (self.node.folder / "test.zone").write_text(parent_text(self.node.address, self.ds))
+        self.reload()
+        self.check(0.6)
+
+    def reload(self):
+        before = self.events()
+        done = self.node.cli("reload", "--data", str(self.node.data))
+        assert done.returncode == 0, done.stdout + done.stderr
+        wait_for(lambda: self.events()[1] > before[1], 2)
+
+    def duties(self):
+        """What status has the operator give to the parent, or take from it."""
+        text = dnssec(self.node, "status", "example.test").stdout
+        give = re.findall(r"- Give the parent this DS.*\n    example\.test\. IN DS (.+)\n", text)
+        take = re.findall(r"- Have the parent remove this DS.*\n    example\.test\. IN DS (.+)\n", text)
+        return {" ".join(d.split()) for d in give}, {" ".join(d.split()) for d in take}
+
+    def operate(self, hours, step):
+        """The operator does what status asks for, each time some steps later."""
+        seen = 0
+        for _ in range(int(hours * 3600 / step)):
+            self.pass_time(step, step)
+            give, take = self.duties()
+            seen += bool(give) + bool(take)
+            if seen % 3 != 2 or not (give or take):
+                continue
+            self.parent_set((self.ds | give) - take)
+            order = "ds-seen" if give else "ds-gone"
+            assert dnssec(self.node, order, "example.test").returncode == 0
+            self.check(0.6)
+            seen = 0
+        return self.stages()
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def world(nodes, origins, open_path, holdfast):  # noqa: F811
+    made = []
+
+    def make(policy):
+        clock = Clock(open_path, holdfast)
+        config = failover_config(*origins(2)).replace("example.com", "example.test").replace(
+            "file: example.test.zone}", f"file: example.test.zone, dnssec: {policy}}}\n  - {{name: test, file: test.zone, dnssec: on}}")
+        node = nodes(config, {"example.test.zone": CHILD, "test.zone": parent_text("192.0.2.53", ())}, clock.env).start()
+        assert wait_for(lambda: "RRSIG" in node.dig("+dnssec", "api.example.test", "A")), node.log()
+        folder = open_path / "unbound"
+        folder.mkdir()
+        world = World(node, clock, folder)
+        made.append(world)
+        assert wait_for(world.answers, 10), world.log.read_text()
+        world.operate(1, 450)
+        world.secure = True
+        assert world.ds and all(k[1] == "active" for k in world.stages().values()), world.stages()
+        return world
+    yield make
+    for w in made:
+        w.stop()
+
+
+def test_algorithm(world):
+    w = world(f"{{{POLICY}}}")
+    path = w.node.config_path
+    path.write_text(path.read_text().replace("{lifetime", "{algorithm: ed25519, lifetime"))
+    w.reload()
+    assert {k[3] for k in w.operate(2.5, 170).values()} == {15}
+    assert w.asked > 100
+
+
+def test_split_keys(world):
+    """Pre-publication of a ZSK, then both DS of a KSK."""
+    w = world(f"{{keys: split, {POLICY}}}")
+    first = set(w.stages())
+    assert dnssec(w.node, "roll", "example.test", "zsk").returncode == 0
+    assert len(w.operate(0.5, 140)) == 2
+    assert dnssec(w.node, "roll", "example.test", "ksk").returncode == 0
+    after = w.operate(2, 170)
+    assert not first & set(after) and sorted(k[:2] for k in after.values()) == [("ksk", "active"), ("zsk", "active")]
