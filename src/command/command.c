@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/invariant.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "wire/dname.h"
 #include <jansson.h>
@@ -33,14 +34,18 @@ void command_say(struct command_result *ret, int err, const char *format, ...)
     text_vappendf(&message, format, args);
     va_end(args);
     free(ret->reply);
-    ret->reply = command_reply_make(err, text_string(&message));
+    free(ret->message);
+    ret->err = err;
+    ret->message = mem_string(text_string(&message));
+    ret->reply = command_reply_make(err, ret->message);
     text_done(&message);
 }
 
 void command_result_done(struct command_result *result)
 {
     free(result->reply);
-    intent_done(&result->next);
+    free(result->message);
+    free(result->proposal);
     for (unsigned i = 0; i < result->accept_shrink_count; i++)
         free(result->accept_shrink[i]);
     for (unsigned i = 0; i < result->zone_count; i++)
@@ -112,31 +117,6 @@ static bool is_last(const struct intent *intent, const struct config_service *s,
     return true;
 }
 
-static void order_apply(const struct command_input *input, const struct config_service *s,
-                        const char *endpoint, enum admin_state state, const char *reason,
-                        struct command_result *ret)
-{
-    enum admin_state before = intent_admin(input->intent, s->name, endpoint);
-    struct intent_request words = {
-        .author = input->author, .reason = reason, .wall_ms = input->wall_ms};
-    struct text why = text_init(COMMAND_REQUEST_MAX);
-    struct intent next;
-    int err = intent_order(input->intent, &words, s->name, endpoint, state, &next, &why);
-    if (err) {
-        command_say(ret, err, "%s", text_string(&why));
-    } else if (next.version == input->intent->version) {
-        command_say(ret, 0, "%s/%s is %s; %s", s->name, endpoint, admin_state_name(state),
-                    state == ADMIN_AUTO ? "nothing had been ordered about it" : "it was before");
-        intent_done(&next);
-    } else {
-        ret->effect = COMMAND_ORDER;
-        ret->next = next;
-        command_say(ret, 0, "%s/%s is %s; it was %s", s->name, endpoint, admin_state_name(state),
-                    admin_state_name(before));
-    }
-    text_done(&why);
-}
-
 const char *command_text(const json_t *request, const char *key, size_t max, bool *ret_good)
 {
     const json_t *value = json_object_get(request, key);
@@ -159,7 +139,8 @@ static void op_order(const struct command_input *input, const json_t *request,
     bool good = !force || json_is_boolean(force);
     const char *name = command_text(request, "endpoint", 1023 + CONFIG_NAME_MAX, &good);
     const char *state_name = command_text(request, "state", 32, &good);
-    const char *reason = command_text(request, "reason", INTENT_TEXT_MAX, &good);
+    command_text(request, "reason", INTENT_TEXT_MAX, &good);
+    command_text(request, "token", INTENT_TOKEN_MAX, &good);
     if (!good || !name || !state_name) {
         command_say(ret, ERR_INVALID,
                     "an order wants texts \"endpoint\" and \"state\", and may have a text "
@@ -188,7 +169,9 @@ static void op_order(const struct command_input *input, const json_t *request,
             s->name, s->endpoints[endpoint].name);
         return;
     }
-    order_apply(input, s, s->endpoints[endpoint].name, state, reason, ret);
+    char full[INTENT_NAME_MAX];
+    intent_endpoint_name(s->name, s->endpoints[endpoint].name, full);
+    command_propose(input, request, full, ret);
 }
 
 /* ---- the other operations ---- */
@@ -314,11 +297,27 @@ static void op_ping(const struct command_input *input, const json_t *request,
 static const struct {
     const char *name;
     void (*run)(const struct command_input *, const json_t *, struct command_result *);
+    bool changes;
 } operations[] = {
-    {"ping", op_ping},      {"version", op_ping},       {"order", op_order},
-    {"reload", op_reload},  {"dnssec", op_dnssec},      {"change", command_change},
-    {"undo", command_undo}, {"intent", command_intent}, {"zones", op_zones},
+    {"ping", op_ping, false},     {"version", op_ping, false},
+    {"order", op_order, true},    {"change", command_change, true},
+    {"undo", command_undo, true}, {"intent", command_intent, false},
+    {"reload", op_reload, false}, {"zones", op_zones, false},
+    {"dnssec", op_dnssec, false},
 };
+
+bool command_is_change(const char *line, size_t length)
+{
+    json_t *request = length <= COMMAND_REQUEST_MAX
+                          ? json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL)
+                          : NULL;
+    const char *op = json_string_value(json_object_get(request, "op"));
+    bool changes = false;
+    for (size_t i = 0; op && i < array_length(operations); i++)
+        changes |= operations[i].changes && !strcmp(op, operations[i].name);
+    json_decref(request);
+    return changes;
+}
 
 static void request_run(const struct command_input *input, const json_t *request,
                         struct command_result *ret)
@@ -352,6 +351,6 @@ void command_run(const struct command_input *input, struct command_result *ret)
         command_say(ret, ERR_SYNTAX, "the request is not a JSON object%s%s", request ? "" : ": ",
                     request ? "" : error.text);
     json_decref(request);
-    bool known = ret->effect == COMMAND_NOTHING || ret->effect == COMMAND_ORDER;
-    invariant(known == (ret->reply != NULL));
+    invariant((ret->effect == COMMAND_NOTHING) == (ret->reply != NULL));
+    invariant((ret->effect == COMMAND_INTENT) == (ret->proposal != NULL));
 }

@@ -1,5 +1,13 @@
 /* What an operator says, and what it does to the intent. Pure: a request, the intent and the time
- * in; a reply, a new intent or the wish for a reload out.
+ * in; a reply, a proposal or the wish for a reload out.
+ *
+ * What changes the intent is done in two steps, since several nodes may have to agree on it:
+ *
+ *   request --command_run()--> proposal --command_apply()--> a new intent and a sentence
+ *
+ * The first knows the configuration of the node that was asked: short names are made full, and what
+ * would leave a service without an endpoint is refused (L3). The second knows only the intent and
+ * the time it is given, so that it gives the same on every node (model/intent.h).
  *
  * A request and a reply are each one line of JSON. Requests:
  *
@@ -7,9 +15,9 @@
  *   {"op": "intent"}
  *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...}}],
  * "overrides": ["checkout/keep-one"], "reason": "...", "token": "...", "force": false}
- *   {"op": "undo", "change": 7, "reason": "..."}
- *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "force":
- * false}
+ *   {"op": "undo", "change": 7, "reason": "...", "token": "...", "force": false}
+ *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "token":
+ * "...", "force": false}
  *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
  *   {"op": "zones", "zone": "example.com"}
  *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
@@ -28,16 +36,17 @@
 enum {
     COMMAND_REQUEST_MAX = 64 << 10, /* bytes of a line */
     COMMAND_REPLY_MAX = 4 << 20,
-    COMMAND_SHRINKS_MAX = 1000, /* zones named in one reload */
+    COMMAND_SHRINKS_MAX = 1000,                     /* zones named in one reload */
+    COMMAND_PROPOSAL_MAX = 2 * COMMAND_REQUEST_MAX, /* bytes; full names and the author are added */
+    COMMAND_SENTENCE_MAX = 16384,                   /* bytes of what command_apply() says */
 };
 
 enum command_effect {
     COMMAND_NOTHING, /* send the reply */
-    COMMAND_ORDER,  /* save `next` and take it into use, then send the reply; where that fails, send
-                       another */
-    COMMAND_RELOAD, /* load the configuration file again; what to reply is known after it */
-    COMMAND_ZONES,  /* how zones that come from elsewhere are doing: `zone`, or all of them */
-    COMMAND_DNSSEC, /* about the keys of `zone`; what to reply is known after it */
+    COMMAND_INTENT,  /* `proposal` goes through command_apply(); its outcome is the reply */
+    COMMAND_RELOAD,  /* load the configuration file again; what to reply is known after it */
+    COMMAND_ZONES,   /* how zones that come from elsewhere are doing: `zone`, or all of them */
+    COMMAND_DNSSEC,  /* about the keys of `zone`; what to reply is known after it */
 };
 
 struct command_input {
@@ -50,8 +59,10 @@ struct command_input {
 
 struct command_result {
     enum command_effect effect;
-    char *reply;          /* JSON without a newline; COMMAND_NOTHING and COMMAND_ORDER alone */
-    struct intent next;   /* COMMAND_ORDER */
+    char *reply;          /* JSON without a newline; COMMAND_NOTHING alone */
+    int err;              /* COMMAND_NOTHING: what the reply says, */
+    char *message;        /* where it is nothing but an error or a sentence; else NULL */
+    char *proposal;       /* COMMAND_INTENT: JSON, at most COMMAND_PROPOSAL_MAX bytes */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;
     char *zone; /* COMMAND_DNSSEC, COMMAND_ZONES (there NULL = all): one of the configuration's,
@@ -63,10 +74,21 @@ struct command_result {
     bool fresh; /* COMMAND_RELOAD: every zone is made anew */
 };
 
+/* Does this request change the intent, if anything? Then its operation is order, change or undo. */
+bool command_is_change(const char *line, size_t length);
+
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with
  * command_result_done, after setting to NULL or zero what was taken over. */
 void command_run(const struct command_input *input, struct command_result *ret);
 void command_result_done(struct command_result *result);
+
+/* Carries a proposal out: 0 and *ret, the intent that follows (with the version of `old` where
+ * nothing was to be changed, or where the same token was carried out before: then the sentence is
+ * the one of that time), else as intent_apply(). `sentence` says to a person what was done, or why
+ * not. Same arguments, same outcome, on every node; the configuration is only passed on. Any bytes
+ * are borne: ERR_SYNTAX, ERR_INVALID. */
+must_check int command_apply(const struct intent *old, const char *proposal, size_t length,
+                             int64_t wall_ms, struct intent *ret, struct text *sentence);
 
 /* The reply for an outcome: err 0 or negative. JSON without a newline, free(). */
 must_check char *command_reply_make(int err, const char *message) __attribute__((returns_nonnull));

@@ -2,52 +2,8 @@
 #include "command/command_parts.h"
 
 #include "base/err.h"
-#include "base/invariant.h"
-#include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { SENTENCE_MAX = 16384 };
-
-/* ---- what was done, as a sentence ---- */
-
-static const char *value_word(enum intent_kind kind, const char *value, char buffer[static 64])
-{
-    json_t *json = value ? json_loads(value, 0, NULL) : NULL;
-    const char *state = json_string_value(json_object_get(json, "state"));
-    if (!value)
-        state = kind == INTENT_ENDPOINT ? "auto" : NULL;
-    snprintf(buffer, 64, "%s", state ? state : "");
-    json_decref(json);
-    return buffer;
-}
-
-static void edited_append(const struct intent_edited *e, struct text *out)
-{
-    char now[64], was[64];
-    text_appendf(out, "%s %s ", intent_kind_name(e->kind), e->name);
-    value_word(e->kind, e->after, now);
-    value_word(e->kind, e->before, was);
-    if (!*now || (!*was && e->before))
-        text_appendf(out, "was %s", !e->before ? "made" : e->after ? "changed" : "removed");
-    else if (!strcmp(now, was))
-        text_append(out, "gates something else");
-    else
-        text_appendf(out, "is %s", now);
-    if (*was && *now && strcmp(now, was))
-        text_appendf(out, "; it was %s", was);
-}
-
-static void change_append(const struct intent_change *c, struct text *out)
-{
-    text_appendf(out, "change %llu: ", (unsigned long long)c->version);
-    for (uint32_t i = 0; i < c->edit_count; i++) {
-        text_append(out, i ? ", " : "");
-        edited_append(&c->edits[i], out);
-    }
-    for (uint32_t i = 0; i < c->overridden.count; i++)
-        text_appendf(out, "%s%s", i ? ", " : "; overridden: ", c->overridden.list[i]);
-}
 
 /* ---- the guard ---- */
 
@@ -76,138 +32,86 @@ static const struct config_service *closed_by(const struct intent *old, const st
 
 /* ---- operations ---- */
 
-static void change_run(const struct command_input *input, const struct intent_request *request,
-                       bool force, struct command_result *ret)
+static bool is_order(const json_t *request)
 {
-    struct text sentence = text_init(SENTENCE_MAX);
+    return !strcmp(json_string_value(json_object_get(request, "op")), "order");
+}
+
+/* The proposal as a text, or NULL where it is too long. */
+static char *proposal_make(const struct command_input *input, const json_t *request,
+                           const char *endpoint)
+{
+    json_t *p = json_copy((json_t *)request);
+    json_object_del(p, "force");
+    json_object_set_new(p, "author", json_string(input->author));
+    if (endpoint)
+        json_object_set_new(p, "endpoint", json_string(endpoint));
+    char *text = json_dumps(p, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(p);
+    if (text && strlen(text) <= COMMAND_PROPOSAL_MAX)
+        return text;
+    free(text);
+    return NULL;
+}
+
+void command_propose(const struct command_input *input, const json_t *request, const char *endpoint,
+                     struct command_result *ret)
+{
+    bool force = json_is_true(json_object_get(request, "force"));
+    char *proposal = proposal_make(input, request, endpoint);
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+    const struct config_service *closed = NULL;
     struct intent next;
-    int err = intent_apply(input->intent, request, &next, &sentence);
-    if (err) {
-        command_say(ret, err, "%s", text_string(&sentence));
+    if (!proposal) {
+        command_say(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_PROPOSAL_MAX);
         text_done(&sentence);
         return;
     }
-    const struct config_service *closed =
-        force ? NULL : closed_by(input->intent, &next, request->wall_ms);
+    /* What is refused here may be right for those who decide, and the other way round. */
+    int err =
+        command_apply(input->intent, proposal, strlen(proposal), input->wall_ms, &next, &sentence);
+    if (!err && !force && !is_order(request)) /* an order has a guard of its own */
+        closed = closed_by(input->intent, &next, input->wall_ms);
+    if (!err)
+        intent_done(&next);
+    text_done(&sentence);
     if (closed) {
+        free(proposal);
         command_say(ret, ERR_REFUSED,
                     "%s would have no endpoint left that is neither drained nor disabled; leave "
                     "one, or say --force",
                     closed->name);
-    } else if (next.version == input->intent->version) {
-        command_say(ret, 0, "nothing was to be changed");
-    } else {
-        change_append(next.history[next.history_count - 1], &sentence);
-        command_say(ret, 0, "%s", text_string(&sentence));
-        ret->effect = COMMAND_ORDER;
-        ret->next = next;
-        next = (struct intent){0};
+        return;
     }
-    intent_done(&next);
-    text_done(&sentence);
+    ret->effect = COMMAND_INTENT;
+    ret->proposal = proposal;
 }
 
-/* The edits of a request; their texts are freed with intent_edits_free. */
-static bool edits_read(const json_t *list, struct intent_edit **ret, unsigned *ret_count)
-{
-    size_t count = json_array_size(list), i = 0;
-    if (!count || count > INTENT_EDITS_MAX)
-        return false;
-    struct intent_edit *edits = mem_new(count, sizeof *edits);
-    for (; i < count; i++) {
-        const json_t *e = json_array_get(list, i), *value = json_object_get(e, "value");
-        const char *name = json_string_value(json_object_get(e, "name"));
-        if (!name ||
-            intent_kind_parse(json_string_value(json_object_get(e, "kind")), &edits[i].kind) < 0)
-            break;
-        edits[i].name = mem_string(name);
-        if (value && !json_is_null(value))
-            edits[i].value = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    }
-    if (i == count) {
-        *ret = edits;
-        *ret_count = (unsigned)count;
-        return true;
-    }
-    intent_edits_free(edits, (unsigned)i);
-    return false;
-}
-
-static bool overrides_read(const json_t *list, const char **names, unsigned *ret_count)
-{
-    size_t count = json_array_size(list);
-    if ((list && !json_is_array(list)) || count > INTENT_EDITS_MAX)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        names[i] = json_string_value(json_array_get(list, i));
-        if (!names[i])
-            return false;
-    }
-    *ret_count = (unsigned)count;
-    return true;
-}
-
-/* Author, reason, token and time; false where one of them is no text that fits. */
-static bool words_read(const struct command_input *input, const json_t *request,
-                       struct intent_request *ret)
+/* May have a reason and a token; false where one of them is no text that fits. */
+static bool words_are_good(const json_t *request)
 {
     bool good = true;
-    *ret = (struct intent_request){
-        .author = input->author,
-        .reason = command_text(request, "reason", INTENT_TEXT_MAX, &good),
-        .token = command_text(request, "token", INTENT_TOKEN_MAX, &good),
-        .wall_ms = input->wall_ms,
-    };
+    command_text(request, "reason", INTENT_TEXT_MAX, &good);
+    command_text(request, "token", INTENT_TOKEN_MAX, &good);
     return good;
 }
 
 void command_change(const struct command_input *input, const json_t *request,
                     struct command_result *ret)
 {
-    struct intent_request r;
-    struct intent_edit *edits;
-    const char *overrides[INTENT_EDITS_MAX];
-    unsigned count;
-    if (!words_read(input, request, &r) ||
-        !overrides_read(json_object_get(request, "overrides"), overrides, &r.override_count) ||
-        !edits_read(json_object_get(request, "edits"), &edits, &count)) {
-        command_say(ret, ERR_INVALID,
-                    "a change wants \"edits\", 1 to %d of {\"kind\", \"name\", \"value\"}, and may "
-                    "have a \"reason\", a \"token\" and \"overrides\", names of rules",
-                    INTENT_EDITS_MAX);
-        return;
-    }
-    r.edits = edits;
-    r.edit_count = count;
-    r.overrides = overrides;
-    change_run(input, &r, json_is_true(json_object_get(request, "force")), ret);
-    intent_edits_free(edits, count);
+    if (words_are_good(request) && command_change_is_good(request))
+        command_propose(input, request, NULL, ret);
+    else
+        command_say(ret, ERR_INVALID, COMMAND_CHANGE_WANTS, INTENT_EDITS_MAX);
 }
 
 void command_undo(const struct command_input *input, const json_t *request,
                   struct command_result *ret)
 {
-    const json_t *change = json_object_get(request, "change");
-    struct text why = text_init(SENTENCE_MAX);
-    struct intent_request r;
-    struct intent_edit *edits;
-    unsigned count;
-    if (!words_read(input, request, &r) || !json_is_integer(change) ||
-        json_integer_value(change) <= 0) {
-        command_say(ret, ERR_INVALID, "undo wants \"change\", the number of one");
-        return;
-    }
-    int err =
-        intent_undo(input->intent, (uint64_t)json_integer_value(change), &edits, &count, &why);
-    if (err) {
-        command_say(ret, err, "%s", text_string(&why));
-    } else {
-        r.edits = edits;
-        r.edit_count = count;
-        change_run(input, &r, json_is_true(json_object_get(request, "force")), ret);
-        intent_edits_free(edits, count);
-    }
-    text_done(&why);
+    if (words_are_good(request) && command_undo_number(request))
+        command_propose(input, request, NULL, ret);
+    else
+        command_say(ret, ERR_INVALID, COMMAND_UNDO_WANTS);
 }
 
 void command_intent(const struct command_input *input, const json_t *request,

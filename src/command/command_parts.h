@@ -10,6 +10,12 @@ void command_say(struct command_result *ret, int err, const char *format, ...) p
  * of 1..max bytes. */
 const char *command_text(const json_t *request, const char *key, size_t max, bool *ret_good);
 
+/* The request is good so far: it becomes a proposal, unless it would leave a service without an
+ * open endpoint and is not forced (L3). `endpoint`: the full name that replaces the one in the
+ * request, or NULL. */
+void command_propose(const struct command_input *input, const json_t *request, const char *endpoint,
+                     struct command_result *ret);
+
 /* The operations about the intent as a whole (command_change.c). */
 void command_change(const struct command_input *input, const json_t *request,
                     struct command_result *ret);
@@ -17,3 +23,13 @@ void command_undo(const struct command_input *input, const json_t *request,
                   struct command_result *ret);
 void command_intent(const struct command_input *input, const json_t *request,
                     struct command_result *ret);
+
+/* What is said of a change or an undo that does not make sense; the first with INTENT_EDITS_MAX. */
+#define COMMAND_CHANGE_WANTS                                                                \
+    "a change wants \"edits\", 1 to %d of {\"kind\", \"name\", \"value\"}, and may have a " \
+    "\"reason\", a \"token\" and \"overrides\", names of rules"
+#define COMMAND_UNDO_WANTS "undo wants \"change\", the number of one"
+/* Are edits and overrides there, and of the right form? (command_apply.c) */
+bool command_change_is_good(const json_t *request);
+/* The number of the change that is to be undone; 0: none is said. */
+uint64_t command_undo_number(const json_t *request);

@@ -17,6 +17,21 @@ static const char file[] = "node: {name: n, site: s, network: AS64500}\n"
 static struct config *config;
 static struct intent intent;
 static struct command_result result;
+static struct intent next; /* where `changed` */
+static bool changed;
+
+/* As the owner of the intent does: a proposal is carried out, its outcome is the reply. */
+static void apply(void)
+{
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+    int err = command_apply(&intent, result.proposal, strlen(result.proposal),
+                            INT64_C(1767225600000), &next, &sentence);
+    changed = !err && next.version != intent.version;
+    if (!err && !changed)
+        intent_done(&next);
+    result.reply = command_reply_make(err, text_string(&sentence));
+    text_done(&sentence);
+}
 
 static void run_bytes(const char *line, size_t length)
 {
@@ -26,12 +41,17 @@ static void run_bytes(const char *line, size_t length)
         intent.config = config;
     }
     command_result_done(&result);
+    if (changed)
+        intent_done(&next);
+    changed = false;
     command_run(&(struct command_input){.line = line,
                                         .length = length,
                                         .author = "uid 1000 (ana)",
                                         .intent = &intent,
                                         .wall_ms = INT64_C(1767225600000)},
                 &result);
+    if (result.effect == COMMAND_INTENT)
+        apply();
 }
 
 static void run(const char *line)
@@ -42,10 +62,10 @@ static void run(const char *line)
 /* Takes the new intent into use, as the owner does. */
 static void take(void)
 {
-    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+    ck_assert(changed);
     intent_done(&intent);
-    intent = result.next;
-    result.next = (struct intent){0};
+    intent = next;
+    changed = false;
 }
 
 static void replies(const char *expected)
@@ -77,7 +97,7 @@ START_TEST(test_order)
     run("{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"auto\"}");
     replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is auto; nothing had been ordered "
             "about it\"}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
 }
 END_TEST
 
@@ -112,7 +132,46 @@ START_TEST(test_order_refused)
                 "\\\"endpoint\\\" and "
                 "\\\"state\\\", and may have a text \\\"reason\\\" of at most 500 bytes and "
                 "\\\"force\\\": true\"}");
-        ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+        ck_assert(!changed);
+    }
+}
+END_TEST
+
+START_TEST(test_order_retried)
+{
+    static const char order[] =
+        "{\"op\":\"order\",\"endpoint\":\"euw1\",\"state\":\"drained\",\"token\":\"t\"}";
+    ck_assert(command_is_change(order, sizeof order - 1));
+    ck_assert(!command_is_change("{\"op\":\"intent\"}", 15) && !command_is_change("[", 1));
+    for (unsigned i = 0; i < 2; i++) {
+        run(order);
+        replies("{\"ok\":true,\"message\":\"api.example.com/euw1 is drained; it was auto\"}");
+        if (i == 0)
+            take();
+    }
+    ck_assert(!changed && intent.version == 1);
+}
+END_TEST
+
+/* Whatever other nodes send as a proposal is borne. */
+START_TEST(test_proposal_refused)
+{
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"op\":\"order\"}",
+        "{\"op\":\"undo\",\"author\":\"a\"}",
+        "{\"op\":\"order\",\"author\":\"a\",\"endpoint\":\"short\",\"state\":\"auto\"}",
+        "{\"op\":\"order\",\"author\":\"a\",\"endpoint\":\"a/b\",\"state\":\"up\"}",
+        "{\"op\":\"order\",\"endpoint\":\"a/b\",\"state\":\"drained\"}",
+        "{\"op\":\"change\",\"author\":\"a\",\"edits\":{}}",
+    };
+    for (size_t i = 0; i < array_length(bad); i++) {
+        struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+        ck_assert_int_lt(command_apply(&intent, bad[i], strlen(bad[i]), 1, &next, &sentence), 0);
+        ck_assert_str_ne(text_string(&sentence), "");
+        text_done(&sentence);
     }
 }
 END_TEST
@@ -128,7 +187,7 @@ START_TEST(test_last_endpoint)
         "drain it instead, or say --force\"}";
     run("{\"op\":\"order\",\"endpoint\":\"api.example.com/use1\",\"state\":\"disabled\"}");
     replies(refusal);
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     run("{\"op\":\"order\",\"endpoint\":\"api.example.com/"
         "use1\",\"state\":\"disabled\",\"force\":false}");
     replies(refusal);
@@ -137,10 +196,10 @@ START_TEST(test_last_endpoint)
     run("{\"op\":\"order\",\"endpoint\":\"api.example.com/"
         "use1\",\"state\":\"disabled\",\"force\":true}");
     replies("{\"ok\":true,\"message\":\"api.example.com/use1 is disabled; it was auto\"}");
-    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+    ck_assert(changed);
     /* another service's endpoint of that name is not concerned */
     run("{\"op\":\"order\",\"endpoint\":\"www.example.com/use1\",\"state\":\"disabled\"}");
-    ck_assert_int_eq(result.effect, COMMAND_ORDER);
+    ck_assert(changed);
 }
 END_TEST
 
@@ -163,16 +222,16 @@ START_TEST(test_reload)
     ck_assert_str_eq(result.zones[0], "b.example");
     ck_assert(result.fresh);
     run("{\"op\":\"reload\",\"zones\":[\"a..b\"]}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     run("{\"op\":\"reload\",\"accept_shrink\":[\"a.example\",\"a..b\"]}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"accept_shrink\\\" holds "
             "\\\"a..b\\\", which is "
             "not the name of a zone\"}");
     run("{\"op\":\"reload\",\"accept_shrink\":[7]}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     run("{\"op\":\"reload\",\"accept_shrink\":\"example.com\"}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
 }
 END_TEST
 
@@ -216,7 +275,7 @@ START_TEST(test_dnssec)
     replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"the configuration has no zone "
             "example.org\"}");
     run("{\"op\":\"dnssec\",\"zone\":\"example.com\",\"do\":\"melt\"}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     run("{\"op\":\"dnssec\",\"do\":\"status\"}");
     replies(
         "{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"\\\"zone\\\" wants the name of a "
@@ -280,7 +339,9 @@ START_TEST(test_change)
             "is On, rule p/one was made\"}");
     take();
     run(pair_of_controls); /* the client did not hear the reply */
-    replies("{\"ok\":true,\"message\":\"nothing was to be changed\"}");
+    replies("{\"ok\":true,\"message\":\"change 1: panel p was made, control p/a is On, control p/b "
+            "is On, rule p/one was made\"}");
+    ck_assert(!changed);
     run(SWITCH("a", "Off", "use1", ",\"reason\":\"drill\""));
     replies("{\"ok\":true,\"message\":\"change 2: control p/a is Off; it was On\"}");
     take();
@@ -296,7 +357,7 @@ START_TEST(test_change)
             "p/one\"}");
     take();
     run("{\"op\":\"undo\",\"change\":1}");
-    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert(!changed);
     run("{\"op\":\"undo\",\"change\":3}");
     replies("{\"ok\":true,\"message\":\"change 4: control p/b is On; it was Off\"}");
     take();
@@ -321,7 +382,7 @@ START_TEST(test_change_refused)
     for (size_t i = 0; i < array_length(bad); i++) {
         run(bad[i]);
         ck_assert_ptr_nonnull(strstr(result.reply, "ERR_INVALID"));
-        ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+        ck_assert(!changed);
     }
     run("{\"op\":\"change\",\"edits\":[{\"kind\":\"panel\",\"name\":\"p\",\"value\":7}]}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the panel p wants a JSON "
@@ -329,5 +390,6 @@ START_TEST(test_change_refused)
 }
 END_TEST
 
-CHECK_MAIN("command", test_order, test_order_refused, test_change, test_change_refused,
-           test_last_endpoint, test_reload, test_others, test_dnssec, test_bytes, test_reply)
+CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
+           test_change, test_change_refused, test_last_endpoint, test_reload, test_others,
+           test_dnssec, test_bytes, test_reply)

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shares all objects. */
-static struct intent intent_copy(const struct intent *intent)
+struct intent intent_share(const struct intent *intent)
 {
     struct intent copy = *intent;
     /* room for what one request adds */
@@ -134,7 +133,7 @@ static int edit_apply(struct intent *next, const struct intent_edit *e,
     return 0;
 }
 
-static const struct intent_change *token_find(const struct intent *i, const char *token)
+const struct intent_change *intent_token_find(const struct intent *i, const char *token)
 {
     for (uint32_t k = 0; token && k < i->history_count; k++)
         if (i->history[k]->token && !strcmp(i->history[k]->token, token))
@@ -214,8 +213,8 @@ int intent_apply(const struct intent *old, const struct intent_request *request,
     int err = request_check(request, why);
     if (err)
         return err;
-    struct intent next = intent_copy(old);
-    if (token_find(old, request->token)) {
+    struct intent next = intent_share(old);
+    if (intent_token_find(old, request->token)) {
         *ret = next;
         return 0;
     }

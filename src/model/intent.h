@@ -131,6 +131,12 @@ pure_function const struct intent_object *intent_find(const struct intent *inten
 struct intent_object *const *intent_list(const struct intent *intent, enum intent_kind kind,
                                          uint32_t *ret_count);
 
+/* Another intent of the same objects and history; costs a pointer each. */
+must_check struct intent intent_share(const struct intent *intent);
+/* What a request with this token has done; NULL: it is not remembered, or the token is NULL. */
+pure_function const struct intent_change *intent_token_find(const struct intent *intent,
+                                                            const char *token);
+
 /* ---- changes ---- */
 
 struct intent_edit {

@@ -1,9 +1,7 @@
-/* The operators' socket on the control side: orders are saved, then taken into use, then confirmed.
- */
+/* The operators' socket on the control side. */
 #include "base/err.h"
 #include "base/log.h"
-#include "model/intent_io.h"
-#include "prog/control.h"
+#include "prog/control_intent.h"
 #include "prog/control_secondary.h"
 #include "seam/clock.h"
 #include <stdlib.h>
@@ -15,24 +13,9 @@ void control_reply(struct command_reply_to *to, int err, const char *message)
     free(reply);
 }
 
-static void order_take(struct control *c, struct command_result *result, const char *author,
-                       struct command_reply_to *to)
+static void order_answer(void *context, int err, const char *message)
 {
-    int err = intent_save(c->options->data, &result->next);
-    if (err) {
-        control_reply(to, err, "the order could not be saved and was not taken");
-        log_event(LOG_ERROR, "order.save", {"author", LOG_S(author)},
-                  {"reason", LOG_S(err_text(err))});
-        return;
-    }
-    intent_done(&c->intent);
-    c->intent = result->next;
-    result->next = (struct intent){0};
-    c->intent.config = c->loaded->config;
-    control_targets(c);
-    stats_add(c->stats.threads, CONTROL_ORDERS, 1);
-    log_event(LOG_WARN, "order.taken", {"author", LOG_S(author)}, {"reply", LOG_S(result->reply)});
-    command_reply(to, result->reply);
+    control_reply(context, err, message);
 }
 
 static void zones_tell(const struct control *c, const char *zone, struct command_reply_to *to)
@@ -54,10 +37,12 @@ static void request(void *context, const char *line, size_t length, const char *
                                   .author = author,
                                   .intent = &c->intent,
                                   .wall_ms = clock_wall() / USEC_PER_MSEC};
+    if (command_is_change(line, length)) {
+        control_intent_submit(c, line, length, author, order_answer, to);
+        return;
+    }
     command_run(&input, &result);
-    if (result.effect == COMMAND_ORDER) {
-        order_take(c, &result, author, to);
-    } else if (result.effect == COMMAND_NOTHING) {
+    if (result.effect == COMMAND_NOTHING) {
         command_reply(to, result.reply);
     } else if (result.effect == COMMAND_DNSSEC) {
         control_dnssec(c, &result, author, to);

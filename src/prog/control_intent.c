@@ -1,0 +1,66 @@
+/* Changes of the intent on one node: carried out, saved, taken into use, confirmed. */
+#include "prog/control_intent.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "model/intent_io.h"
+#include "seam/clock.h"
+#include <string.h>
+
+/* Takes `next` over. */
+static int intent_take(struct control *c, struct intent *next)
+{
+    int err = intent_save(c->options->data, next);
+    if (err) {
+        intent_done(next);
+        return err;
+    }
+    intent_done(&c->intent);
+    c->intent = *next;
+    c->intent.config = c->loaded->config;
+    control_targets(c);
+    stats_add(c->stats.threads, CONTROL_ORDERS, 1);
+    return 0;
+}
+
+static void propose(struct control *c, const char *proposal, control_intent_answer *answer,
+                    void *context)
+{
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+    struct intent next;
+    int err = command_apply(&c->intent, proposal, strlen(proposal), clock_wall() / USEC_PER_MSEC,
+                            &next, &sentence);
+    if (!err && next.version == c->intent.version) {
+        intent_done(&next);
+    } else if (!err) {
+        err = intent_take(c, &next);
+        log_event(err ? LOG_ERROR : LOG_WARN, err ? "order.save" : "order.taken",
+                  {"proposal", LOG_S(proposal)},
+                  {"reply", LOG_S(err ? err_text(err) : text_string(&sentence))});
+        if (err) {
+            text_reset(&sentence);
+            text_append(&sentence, "the order could not be saved and was not taken");
+        }
+    }
+    answer(context, err, text_string(&sentence));
+    text_done(&sentence);
+}
+
+void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
+                           control_intent_answer *answer, void *context)
+{
+    struct command_result result;
+    struct command_input input = {.line = line,
+                                  .length = length,
+                                  .author = author,
+                                  .intent = &c->intent,
+                                  .wall_ms = clock_wall() / USEC_PER_MSEC};
+    command_run(&input, &result);
+    if (result.effect == COMMAND_INTENT)
+        propose(c, result.proposal, answer, context);
+    else if (result.effect == COMMAND_NOTHING && result.err)
+        answer(context, result.err, result.message);
+    else
+        answer(context, ERR_INVALID, "this changes nothing of what operators want");
+    command_result_done(&result);
+}

@@ -1,0 +1,15 @@
+/* The one door through which control changes what operators want: orders, controls, users, nodes.
+ * Whoever asks is answered when it is done, or will not be done. */
+#pragma once
+
+#include "prog/control.h"
+
+/* Exactly one call for each request, from within the submission or any time later from the loop.
+ * err: 0, or why not (as command_run() and command_apply(), or what kept it from being saved);
+ * message: a sentence for a person, valid during the call. */
+typedef void control_intent_answer(void *context, int err, const char *message);
+
+/* A request to change the intent: one of "order", "change" and "undo" as command/command.h has
+ * them, with its author ("uid 1000 (ana)", "user checkout-bot"). Both may go after the call. */
+void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
+                           control_intent_answer *answer, void *context);
