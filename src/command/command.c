@@ -303,7 +303,7 @@ static const struct {
     {"order", op_order, true},    {"change", command_change, true},
     {"undo", command_undo, true}, {"intent", command_intent, false},
     {"reload", op_reload, false}, {"zones", op_zones, false},
-    {"dnssec", op_dnssec, false},
+    {"dnssec", op_dnssec, false}, {"user", command_user, true},
 };
 
 bool command_is_change(const char *line, size_t length)

@@ -15,6 +15,7 @@
  *   {"op": "intent"}
  *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...}}],
  * "overrides": ["checkout/keep-one"], "reason": "...", "token": "...", "force": false}
+ *   {"op": "user", "user": "ana", "do": "key-add", "key": {"id": "HFAK...", "secret": "..."}}
  *   {"op": "undo", "change": 7, "reason": "...", "token": "...", "force": false}
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "token":
  * "...", "force": false}
@@ -74,7 +75,8 @@ struct command_result {
     bool fresh; /* COMMAND_RELOAD: every zone is made anew */
 };
 
-/* Does this request change the intent, if anything? Then its operation is order, change or undo. */
+/* Does this request change the intent, if anything? Then its operation is order, change, undo or
+ * user. */
 bool command_is_change(const char *line, size_t length);
 
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with

@@ -192,6 +192,7 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         .wall_ms = wall_ms,
     };
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
+    bool user = op && !strcmp(op, "user");
     const struct intent_change *done = intent_token_find(old, words.token);
     int err = 0;
     if (done)
@@ -200,6 +201,8 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         err = order_apply(old, p, &words, ret, sentence);
     else if (undo)
         err = undo_apply(old, p, &words, ret, sentence);
+    else if (user)
+        err = command_user_apply(old, p, &words, ret, sentence);
     else
         err = change_apply(old, p, &words, ret, sentence);
     if (err)

@@ -2,6 +2,7 @@
 #include "command/command_parts.h"
 
 #include "base/err.h"
+#include "model/user.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,15 @@ void command_change(const struct command_input *input, const json_t *request,
         command_say(ret, ERR_INVALID, COMMAND_CHANGE_WANTS, INTENT_EDITS_MAX);
 }
 
+void command_user(const struct command_input *input, const json_t *request,
+                  struct command_result *ret)
+{
+    if (words_are_good(request) && command_user_is_good(request))
+        command_propose(input, request, NULL, ret);
+    else
+        command_say(ret, ERR_INVALID, COMMAND_USER_WANTS);
+}
+
 void command_undo(const struct command_input *input, const json_t *request,
                   struct command_result *ret)
 {
@@ -114,12 +124,29 @@ void command_undo(const struct command_input *input, const json_t *request,
         command_say(ret, ERR_INVALID, COMMAND_UNDO_WANTS);
 }
 
+/* Who looks sees no secrets. */
+static void secrets_hide(json_t *intent)
+{
+    json_t *one, *edit;
+    size_t i, k;
+    json_array_foreach(json_object_get(intent, "objects"), i, one)
+        user_value_hide(json_object_get(one, "value"));
+    json_array_foreach(json_object_get(intent, "history"), i, one)
+        json_array_foreach(json_object_get(one, "edits"), k, edit)
+    {
+        user_value_hide(json_object_get(edit, "before"));
+        user_value_hide(json_object_get(edit, "after"));
+    }
+}
+
 void command_intent(const struct command_input *input, const json_t *request,
                     struct command_result *ret)
 {
     char *text = intent_encode(input->intent);
-    json_t *out = json_pack("{s:b,s:s,s:o}", "ok", 1, "message", "what operators want", "intent",
-                            json_loads(text, 0, NULL));
+    json_t *intent = json_loads(text, 0, NULL);
+    secrets_hide(intent);
+    json_t *out =
+        json_pack("{s:b,s:s,s:o}", "ok", 1, "message", "what operators want", "intent", intent);
     (void)request;
     free(text);
     ret->reply = out ? json_dumps(out, JSON_COMPACT) : NULL;

@@ -33,3 +33,15 @@ void command_intent(const struct command_input *input, const json_t *request,
 bool command_change_is_good(const json_t *request);
 /* The number of the change that is to be undone; 0: none is said. */
 uint64_t command_undo_number(const json_t *request);
+
+/* Users of the API. */
+void command_user(const struct command_input *input, const json_t *request,
+                  struct command_result *ret);
+#define COMMAND_USER_WANTS                                                                        \
+    "user wants \"user\", a name, and \"do\": add or permit with \"statements\", add or key-add " \
+    "with \"key\", or key-enable, key-disable or key-remove with \"id\""
+/* (command_user.c) */
+bool command_user_is_good(const json_t *request);
+/* Carries it out; as command_apply(). */
+int command_user_apply(const struct intent *old, const json_t *proposal,
+                       struct intent_request *words, struct intent *ret, struct text *why);

@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/err.h"
+#include "model/user.h"
 #include "test/check_main.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -390,6 +391,75 @@ START_TEST(test_change_refused)
 }
 END_TEST
 
+#define KEY(id) "\"key\":{\"id\":\"" id "\",\"secret\":\"hush-hush-hush-hush\"}"
+
+START_TEST(test_user)
+{
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"add\",\"statements\":[{\"Effect\":\"Allow\","
+        "\"Action\":\"*\",\"Resource\":[\"p/*\"]}]," KEY("HFAK0000000000000001") "}");
+    replies("{\"ok\":true,\"message\":\"change 1: user ana was made\"}");
+    take();
+    const struct intent_object *ana = intent_find(&intent, INTENT_USER, "ana");
+    ck_assert_ptr_nonnull(ana);
+    ck_assert(ana->user->key_count == 1 && ana->user->keys[0].active);
+    ck_assert_int_eq(ana->user->keys[0].made_ms, INT64_C(1767225600000));
+    ck_assert_str_eq(ana->user->keys[0].secret, "hush-hush-hush-hush");
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"add\",\"statements\":[]," KEY(
+        "HFAK0000000000000009") "}");
+    ck_assert(!changed && strstr(result.reply, "a user ana already"));
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-add\"," KEY("HFAK0000000000000002") "}");
+    take();
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-add\"," KEY("HFAK0000000000000003") "}");
+    ck_assert(strstr(result.reply, "has 2 access keys; remove one of them first"));
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-disable\",\"id\":"
+        "\"HFAK0000000000000001\"}");
+    take();
+    ana = intent_find(&intent, INTENT_USER, "ana");
+    ck_assert(!ana->user->keys[0].active && ana->user->keys[1].active);
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-remove\",\"id\":\"HFAK0000000000000001\"}");
+    take();
+    ck_assert_int_eq(intent_find(&intent, INTENT_USER, "ana")->user->key_count, 1);
+    run("{\"op\":\"user\",\"user\":\"bob\",\"do\":\"add\",\"statements\":[]," KEY(
+        "HFAK0000000000000002") "}");
+    ck_assert(strstr(result.reply, "the access key HFAK0000000000000002 is one of the user ana"));
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"permit\",\"statements\":[{\"Effect\":\"Allow\","
+        "\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{}}]}");
+    ck_assert(strstr(result.reply, "ERR_INVALID") && strstr(result.reply, "nothing else of IAM's"));
+    run("{\"op\":\"user\",\"user\":\"ana\",\"do\":\"permit\",\"statements\":[]}");
+    take();
+    /* What operators see of all this has no secret in it, now or before. */
+    run("{\"op\":\"intent\"}");
+    ck_assert(strstr(result.reply, "HFAK0000000000000001") && !strstr(result.reply, "hush"));
+    ck_assert_ptr_null(strstr(result.reply, "secret"));
+    ck_assert_int_eq(intent.version, 5);
+}
+END_TEST
+
+START_TEST(test_user_refused)
+{
+    static const char *const lines[] = {
+        "{\"op\":\"user\"}",
+        "{\"op\":\"user\",\"user\":\"ana\"}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"add\"}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"add\",\"statements\":[],\"key\":{}}",
+        "{\"op\":\"user\",\"user\":\"a na\",\"do\":\"add\",\"statements\":[]," KEY(
+            "HFAK0000000000000001") "}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"add\",\"statements\":[]," KEY("HFAK short") "}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-add\",\"id\":\"x\"}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-remove\"}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"permit\",\"statements\":{}}",
+        "{\"op\":\"user\",\"user\":\"ana\",\"do\":\"key-disable\",\"id\":\"HFAK0000000000000001\"}",
+    };
+    for (size_t i = 0; i < array_length(lines); i++) {
+        run(lines[i]);
+        ck_assert_msg(strstr(result.reply, "\"ok\":false") != NULL, "%s: %s", lines[i],
+                      result.reply);
+        ck_assert_ptr_null(strstr(result.reply, "hush"));
+    }
+    ck_assert(strstr(result.reply, "there is no user ana"));
+}
+END_TEST
+
 CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
            test_change, test_change_refused, test_last_endpoint, test_reload, test_others,
-           test_dnssec, test_bytes, test_reply)
+           test_dnssec, test_bytes, test_reply, test_user, test_user_refused)

@@ -4,6 +4,7 @@
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/intent_object.h"
+#include "model/user.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,21 @@ static int shift_check(const struct intent_object *o, int64_t wall_ms, struct te
     return ERR_INVALID;
 }
 
+/* An access key is one user's. */
+static int keys_check(const struct intent *i, const struct intent_object *o, struct text *why)
+{
+    for (unsigned k = 0; o->user && k < o->user->key_count; k++) {
+        const struct user_key *key;
+        const char *id = o->user->keys[k].id;
+        const struct intent_object *other = user_find(i, id, strlen(id), &key);
+        if (!other || !strcmp(other->name, o->name))
+            continue;
+        text_appendf(why, "the access key %s is one of the user %s", id, other->name);
+        return ERR_CONFLICT;
+    }
+    return 0;
+}
+
 /* One edit, noted in `change` where it changes anything. */
 static int edit_apply(struct intent *next, const struct intent_edit *e,
                       const struct intent_request *r, struct intent_change *change,
@@ -112,6 +128,7 @@ static int edit_apply(struct intent *next, const struct intent_edit *e,
     if (e->value && !(o = edit_decode(e, why)))
         return ERR_INVALID;
     int err = o ? shift_check(o, change->wall_ms, why) : 0;
+    err = err || !o ? err : keys_check(next, o, why);
     if (err || (o && was && !strcmp(o->value, was->value))) {
         object_unref(o);
         return err;

@@ -20,6 +20,8 @@
 #include "base/text.h"
 #include "model/config.h"
 
+struct user;
+
 enum {
     INTENT_OBJECTS_MAX = 20000,
     INTENT_HISTORY_MAX = 1000, /* changes that are remembered */
@@ -58,10 +60,18 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *                                     "rule": "ATLEAST", "threshold": 1, "inverted": false,
  *                                     "wait_ms": 5000}; "gating" has "targets" as well
  *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
+ *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
  *
  * A gate or a shift is about "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT". */
-enum intent_kind { INTENT_ENDPOINT, INTENT_PANEL, INTENT_CONTROL, INTENT_RULE, INTENT_SHIFT };
-enum { INTENT_KINDS = 5 };
+enum intent_kind {
+    INTENT_ENDPOINT,
+    INTENT_PANEL,
+    INTENT_CONTROL,
+    INTENT_RULE,
+    INTENT_SHIFT,
+    INTENT_USER,
+};
+enum { INTENT_KINDS = 6 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -95,6 +105,7 @@ struct intent_object {
     int64_t expires_ms;         /* shift */
     struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
     struct intent_names second; /* rule: target controls */
+    struct user *user;          /* user */
 };
 
 /* What one change did; never changed, shared. */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MODE = 0640 };
+/* It holds the secrets of users' keys. */
+enum { FILE_MODE = 0600 };
 
 struct path {
     char text[PATH_MAX];

@@ -3,11 +3,12 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "model/user.h"
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[INTENT_KINDS] = {"endpoint", "panel", "control", "rule",
-                                                     "shift"};
+static const char *const kind_names[INTENT_KINDS] = {"endpoint", "panel", "control",
+                                                     "rule",     "shift", "user"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -74,6 +75,9 @@ void object_unref(struct intent_object *o)
         return;
     names_done(&o->first);
     names_done(&o->second);
+    if (o->user)
+        explicit_bzero(o->value, strlen(o->value));
+    user_free(o->user);
     free(o->name);
     free(o->value);
     free(o->author);
@@ -143,7 +147,7 @@ static const char *object_name_check(enum intent_kind kind, const char *name)
         return "wants a name of 1 to 1279 bytes";
     if (kind == INTENT_SHIFT)
         return scope_check(name);
-    if (kind == INTENT_PANEL)
+    if (kind == INTENT_PANEL || kind == INTENT_USER)
         return part_is_good(name, strlen(name)) ? NULL
                                                 : "wants a name of at most 64 bytes without spaces "
                                                   "and slashes";
@@ -284,9 +288,16 @@ static const char *shift_read(const json_t *value, struct intent_object *o)
     return NULL;
 }
 
+static const char *user_read(const json_t *value, struct intent_object *o)
+{
+    const char *why = NULL;
+    o->user = user_decode(value, &why);
+    return why;
+}
+
 static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_object *) = {
     [INTENT_ENDPOINT] = endpoint_read, [INTENT_PANEL] = panel_read, [INTENT_CONTROL] = control_read,
-    [INTENT_RULE] = rule_read,         [INTENT_SHIFT] = shift_read,
+    [INTENT_RULE] = rule_read,         [INTENT_SHIFT] = shift_read, [INTENT_USER] = user_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,

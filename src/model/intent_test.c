@@ -488,7 +488,7 @@ START_TEST(test_store)
     apply(&i, "a", "x", ADMIN_DRAINED);
     ck_assert_int_eq(intent_save(folder, &i), 0);
     ck_assert_int_eq(stat(file(""), &st), 0);
-    ck_assert_uint_eq(st.st_mode & 07777, 0640);
+    ck_assert_uint_eq(st.st_mode & 07777, 0600);
     ck_assert_int_eq(intent_load(folder, &back), 0);
     ck_assert_uint_eq(back.version, 1);
     ck_assert_int_eq(intent_admin(&back, "a", "x"), ADMIN_DRAINED);

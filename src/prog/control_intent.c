@@ -23,8 +23,9 @@ static int intent_take(struct control *c, struct intent *next)
     return 0;
 }
 
-static void propose(struct control *c, const char *proposal, control_intent_answer *answer,
-                    void *context)
+/* Proposals may hold secrets and are not logged. */
+static void propose(struct control *c, const char *proposal, const char *author,
+                    control_intent_answer *answer, void *context)
 {
     struct text sentence = text_init(COMMAND_SENTENCE_MAX);
     struct intent next;
@@ -35,7 +36,7 @@ static void propose(struct control *c, const char *proposal, control_intent_answ
     } else if (!err) {
         err = intent_take(c, &next);
         log_event(err ? LOG_ERROR : LOG_WARN, err ? "order.save" : "order.taken",
-                  {"proposal", LOG_S(proposal)},
+                  {"author", LOG_S(author)},
                   {"reply", LOG_S(err ? err_text(err) : text_string(&sentence))});
         if (err) {
             text_reset(&sentence);
@@ -57,7 +58,7 @@ void control_intent_submit(struct control *c, const char *line, size_t length, c
                                   .wall_ms = clock_wall() / USEC_PER_MSEC};
     command_run(&input, &result);
     if (result.effect == COMMAND_INTENT)
-        propose(c, result.proposal, answer, context);
+        propose(c, result.proposal, author, answer, context);
     else if (result.effect == COMMAND_NOTHING && result.err)
         answer(context, result.err, result.message);
     else

@@ -20,6 +20,8 @@ static const struct command commands[] = {
      false},
     {"rule", cmd_rule, "list|add|remove NAME", "safety rules of routing controls", false},
     {"shift", cmd_shift, "away|end|list SCOPE", "move away from a region for some time", false},
+    {"user", cmd_user, "add|permit|key|... NAME", "who may call the API, and their access keys",
+     false},
     {"log", cmd_log, "[COUNT]", "what operators changed: who, when, why", false},
     {"undo", cmd_undo, "CHANGE", "take a change back", false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
