@@ -59,6 +59,9 @@ static void set_done(struct map *set)
 /* Files put into the store by this process that no published plan of it reaches yet. */
 static pthread_mutex_t publisher_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map pins;
+/* Of store_put() at work. Bulk work may take its time over a large file, and who publishes is not
+ * to wait for it, so files are written without the lock. */
+static unsigned store_writers;
 
 /* Of these, those that may not be on the disk yet. Above a handful one sync of the whole file
  * system is cheaper than one for each file. */
@@ -190,12 +193,17 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
     int r = snapshot_store_path(path, data, kind, hash);
     if (r < 0)
         return r;
-    /* Pinned first, and under the lock: from here on no clean-up takes it away. */
+    /* Pinned first, and under the lock: from here on no clean-up takes it away, nor what is written
+     * aside. */
     pthread_mutex_lock(&publisher_lock);
     set_add(&pins, pin_key(data, kind, hash));
+    store_writers++;
+    pthread_mutex_unlock(&publisher_lock);
     if (!store_holds(path, bytes, size))
         r = disk_write_unsynced(path, bytes, size,
                                 kind == PLAN_FILE_ACCESS ? SECRET_MODE : FILE_MODE);
+    pthread_mutex_lock(&publisher_lock);
+    store_writers--;
     if (!r) /* one that is there may be of a process that died before its sync */
         unsynced_add(path);
     pthread_mutex_unlock(&publisher_lock);
@@ -260,8 +268,7 @@ static int cleanup_plans(struct cleanup *c)
     return 0;
 }
 
-/* Half-written files are a dead writer's: whoever writes now, in this process, waits for our lock.
- */
+/* Half-written files are a dead writer's where nobody in this process is writing. */
 static int leftover_remove(void *context, const char *name)
 {
     const char *folder = context;
@@ -287,7 +294,7 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
 {
     path_buffer folder;
     int r = snapshot_path(folder, "%s/store", c->data);
-    if (!r && c->listing->leftovers)
+    if (!r && c->listing->leftovers && !store_writers)
         r = disk_list(folder, leftover_remove, folder);
     if (r < 0 || c->keep_all)
         return r;
@@ -298,7 +305,8 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
     return r;
 }
 
-/* listing: nobody but who holds the publisher's lock changes the store. */
+/* listing: nobody but who holds the publisher's lock takes files out of the store, and what comes
+ * in meanwhile is pinned. */
 static void cleanup_run(const char *data, const struct store_listing *listing, int folder_fd)
 {
     struct cleanup c = {.data = data, .listing = listing, .reached = map_init()};

@@ -3,9 +3,6 @@
 
 #include "model/zone_sign.h"
 
-enum { ZONE_SIGN_THREADS_MAX = 8 };
-
-/* A zone_sign_spread: as many threads as the process has cores, ZONE_SIGN_THREADS_MAX at most, at
- * the lowest priority, so that answers and probes do not wait for a zone that is being signed (L7).
- * Where no thread can be made, the caller does all of it. */
+/* A zone_sign_spread: in threads that yield to answers and probes (L7; seam/thread.h). The caller
+ * helps when that takes long. */
 void zone_sign_threads(void (*task)(void *context, unsigned i), void *context, unsigned count);

@@ -47,22 +47,4 @@ START_TEST(test_same_with_threads)
 }
 END_TEST
 
-static void count_task(void *context, unsigned i)
-{
-    atomic_uint *counts = context;
-    atomic_fetch_add(&counts[i], 1);
-}
-
-START_TEST(test_each_once)
-{
-    static atomic_uint counts[1000];
-    for (unsigned n = 0; n < array_length(counts); n += 111) {
-        memset(counts, 0, sizeof counts);
-        zone_sign_threads(count_task, counts, n);
-        for (unsigned i = 0; i < array_length(counts); i++)
-            ck_assert_uint_eq(counts[i], i < n);
-    }
-}
-END_TEST
-
-CHECK_MAIN("zone_sign_io", test_same_with_threads, test_each_once)
+CHECK_MAIN("zone_sign_io", test_same_with_threads)

@@ -13,6 +13,7 @@
 #include "prog/problems.h"
 #include "seam/clock.h"
 #include "seam/disk.h"
+#include "seam/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,9 +170,10 @@ static bool reload_partially(struct control *c, struct reload *r, struct load_re
     return true;
 }
 
-static void reload_work(uv_work_t *work)
+static void reload_task(void *context, unsigned i)
 {
-    struct reload *r = work->data;
+    struct reload *r = context;
+    (void)i;
     struct control *c = (struct control *)((char *)r - offsetof(struct control, reload));
     struct load_request request = {
         .path = c->options->config,
@@ -188,6 +190,12 @@ static void reload_work(uv_work_t *work)
         return;
     r->err = load_new(&request, &r->problems, &r->next);
     load_ledger_write(c->options->data, &c->ledger);
+}
+
+/* Behind answers, and behind what has to be decided and published (L7). */
+static void reload_work(uv_work_t *work)
+{
+    threads_aside(reload_task, work->data, 1, THREADS_PATIENT);
 }
 
 static void waiting_append(const struct config *c, struct text *message)

@@ -17,6 +17,7 @@
 #include "prog/load_zone.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
+#include "seam/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,9 +77,10 @@ void control_zone_drop(struct remade *z)
     free(z->answers);
 }
 
-static void remake_work(uv_work_t *work)
+static void remake_task(void *context, unsigned i)
 {
-    struct remake *r = work->data;
+    struct remake *r = context;
+    (void)i;
     struct control *c = (struct control *)((char *)r - offsetof(struct control, remake));
     struct load_request request = {
         .path = c->options->config,
@@ -88,6 +90,12 @@ static void remake_work(uv_work_t *work)
         .keep_old = true,
     };
     (void)control_zones_make(c, &request, r->zones, r->count, &r->problems);
+}
+
+/* Behind answers, and behind what has to be decided and published (L7). */
+static void remake_work(uv_work_t *work)
+{
+    threads_aside(remake_task, work->data, 1, THREADS_PATIENT);
 }
 
 /* It goes on as it was, and is tried again later. */

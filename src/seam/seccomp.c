@@ -58,8 +58,10 @@ static const char *const allowed_file_changes[] = {
     "unlinkat", NULL,
 };
 
-/* Threads that sign zones step behind all others (L7). */
-static const char *const allowed_priority[] = {"setpriority", NULL};
+/* Threads that compile, sign and check zones step behind all others (L7)... */
+static const char *const allowed_yielding[] = {"sched_setscheduler", "setpriority", NULL};
+/* ...and those that answer ask for short slices of the core. */
+static const char *const allowed_answering[] = {"sched_getattr", "sched_setattr", NULL};
 
 /* Nothing here ever makes these calls: whoever does has taken the process over. */
 static const char *const killed[] = {
@@ -103,13 +105,13 @@ static int rules_add_profile(scmp_filter_ctx filter, enum process_profile profil
     case PROFILE_DNS: {
         int err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                                    SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-        if (!err) /* for the thread that looks through zones: it yields to answers */
-            err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 0);
+        err = err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_yielding);
+        err = err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_answering);
         return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
     }
     case PROFILE_CONTROL: {
         int err = rules_add(filter, SCMP_ACT_ALLOW, allowed_sockets);
-        err = err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_priority);
+        err = err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_yielding);
         return err ? err : rules_add(filter, SCMP_ACT_ALLOW, allowed_file_changes);
     }
     case PROFILE_TELL:

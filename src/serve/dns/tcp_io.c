@@ -6,6 +6,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "seam/thread.h"
 #include "serve/dns/transfer_io.h"
 #include "serve/dns/worker_io.h"
 #include <stdlib.h>
@@ -176,6 +177,7 @@ void *tcp_worker_run(void *worker)
         .stats = t.w->ctx.stats,
         .speaker = {&t, queries_answer, transfer_pump, stream_forget},
     };
+    thread_answers();
     int err = streams_open(&setup, &t.streams);
     if (err)
         log_event(LOG_ERROR, "dns.tcp.open", {"reason", LOG_S(err_text(err))});

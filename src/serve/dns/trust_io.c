@@ -7,16 +7,16 @@
 #include "model/run_io.h"
 #include "model/zone.h"
 #include "seam/clock.h"
+#include "seam/thread.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum { NOT_DONE = 1, BOOT_ID_MAX = 64, YIELD_NICE = 19 };
+enum { NOT_DONE = 1, BOOT_ID_MAX = 64 };
 
 static int64_t wall_ns(void)
 {
@@ -112,8 +112,7 @@ static void *look_through(void *context)
     const struct mapped *m = &t->in_hand->file;
     struct zone z;
     uint64_t one = 1;
-    /* This thread's alone. Where it is not granted, answers share the core with it. */
-    (void)setpriority(PRIO_PROCESS, 0, YIELD_NICE);
+    thread_yields();
     int err = zone_open(m->data, m->size, &z);
     if (!err && z.header->checksum != t->in_hand->hash)
         err = ERR_CHECKSUM;

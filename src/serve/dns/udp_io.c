@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "seam/net.h"
+#include "seam/thread.h"
 #include "serve/dns/proxied.h"
 #include "serve/dns/worker_io.h"
 #include <errno.h>
@@ -206,6 +207,7 @@ void *udp_worker_run(void *worker)
 {
     struct worker *w = worker;
     struct udp_batch *b = batch_new(w->fds[0], w->ctx.udp_size);
+    thread_answers();
     while (!worker_stopped(w)) {
         int n = recvmmsg(w->fds[0], b->received, UDP_BATCH, MSG_WAITFORONE, NULL);
         if (n <= 0) {

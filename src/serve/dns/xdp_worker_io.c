@@ -3,6 +3,7 @@
 #include "base/ip.h"
 #include "base/memory.h"
 #include "seam/entropy.h"
+#include "seam/thread.h"
 #include "serve/dns/worker_io.h"
 #include "serve/dns/xdp_socket_io.h"
 #include "wire/packet.h"
@@ -105,6 +106,7 @@ void *xdp_worker_run(void *worker)
 {
     struct worker *w = worker;
     struct xdp_batch *b = batch_new(w);
+    thread_answers();
     bool sent = true;
     while (!worker_stopped(w)) {
         unsigned n = xdp_receive(b->socket, b->frames, BATCH);

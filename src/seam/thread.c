@@ -1,0 +1,144 @@
+#include "seam/thread.h"
+#include "seam/clock.h"
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A seventh of the shortest that others have by default, and longer than a batch takes. */
+enum { ANSWER_SLICE_NS = 100000, NICE_LAST = 19 };
+
+/* struct sched_attr of linux/sched/types.h (its first version), whose header clashes with the C
+ * library's. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period; /* nanoseconds; ordinary threads: the first is the slice */
+};
+
+void thread_answers(void)
+{
+    struct attributes a;
+    if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) || a.policy != SCHED_OTHER)
+        return; /* started under another policy: the operator knows better */
+    a.runtime = ANSWER_SLICE_NS;
+    (void)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+/* Niceness alone is not enough: since Linux 6.6 even the nicest thread may end its slice, up to 4
+ * ms. SCHED_IDLE is preempted at once by every version. */
+void thread_yields(void)
+{
+    const struct sched_param none = {0};
+    (void)setpriority(PRIO_PROCESS, 0, NICE_LAST); /* on Linux: this thread's own */
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+struct work {
+    void (*task)(void *context, unsigned i);
+    void *context;
+    unsigned count;
+    atomic_uint next;
+    pthread_mutex_t lock; /* of `running` */
+    pthread_cond_t ended;
+    unsigned running; /* threads */
+};
+
+static void work_run(struct work *w)
+{
+    for (;;) {
+        unsigned i = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed);
+        if (i >= w->count)
+            return;
+        w->task(w->context, i);
+    }
+}
+
+static void *thread_run(void *context)
+{
+    struct work *w = context;
+    thread_yields();
+    work_run(w);
+    pthread_mutex_lock(&w->lock);
+    if (--w->running == 0)
+        pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (unsigned)count;
+}
+
+/* Until no thread is running, or `patience` is over. */
+static void work_await(struct work *w, usec_t patience)
+{
+    usec_t until = patience == THREADS_PATIENT ? 0 : clock_now() + patience;
+    struct timespec t = {.tv_sec = until / USEC_PER_SEC, .tv_nsec = until % USEC_PER_SEC * 1000};
+    int err = 0;
+    pthread_mutex_lock(&w->lock);
+    while (w->running && err != ETIMEDOUT)
+        err = until ? pthread_cond_timedwait(&w->ended, &w->lock, &t)
+                    : pthread_cond_wait(&w->ended, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void work_init(struct work *w)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&w->lock, NULL);
+    atomic_init(&w->next, 0);
+}
+
+static void work_done(struct work *w)
+{
+    pthread_cond_destroy(&w->ended);
+    pthread_mutex_destroy(&w->lock);
+}
+
+/* Returns how many threads are at work. */
+static unsigned work_start(struct work *w, pthread_t *threads)
+{
+    unsigned wanted = cores() < w->count ? cores() : w->count;
+    unsigned started = 0;
+    pthread_mutex_lock(&w->lock);
+    while (started < wanted && !pthread_create(&threads[started], NULL, thread_run, w))
+        started++;
+    w->running = started;
+    pthread_mutex_unlock(&w->lock);
+    return started;
+}
+
+static void threads_join(const pthread_t *threads, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
+void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
+                   usec_t patience)
+{
+    struct work w = {.task = task, .context = context, .count = count};
+    pthread_t threads[THREADS_MAX];
+    work_init(&w);
+    unsigned started = work_start(&w, threads);
+    work_await(&w, patience);
+    work_run(&w);
+    threads_join(threads, started);
+    work_done(&w);
+}

@@ -1,0 +1,27 @@
+/* Which threads of a node go first, and work that is spread over several.
+ *
+ * Answers go first (L7): a thread that answers is woken into its turn at once, and bulk work
+ * (compiling, checking and signing zones) runs only where no other thread of the node wants the
+ * core. Between the two stands everything else, decisions and publications above all, at the
+ * ordinary priority. doc/internals/smooth.md has the measurements. */
+#pragma once
+
+#include "base/time.h"
+
+enum { THREADS_MAX = 8 }; /* at work for one call below */
+
+/* This thread answers: woken, it goes on before others have used up their slices of the core. What
+ * it may use in the long run does not change. Kernels before Linux 6.12 know no such wish, and
+ * nothing happens. */
+void thread_answers(void);
+/* This thread steps behind all others of the node, for good. */
+void thread_yields(void);
+
+/* Calls task(context, i) for each i below count, each once, from as many threads as the process has
+ * cores, THREADS_MAX at most, which yield; returns when all returned. On a core that is never idle
+ * they get next to nothing, so after `patience` the caller, who waits, takes what is left to be
+ * done at its own priority; what a thread began it ends. THREADS_PATIENT: it waits. Where no thread
+ * can be made, the caller does everything. The caller holds no lock that others want. */
+#define THREADS_PATIENT INT64_MAX
+void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
+                   usec_t patience);
