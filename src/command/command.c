@@ -43,6 +43,7 @@ void command_say(struct command_result *ret, int err, const char *format, ...)
 
 void command_result_done(struct command_result *result)
 {
+    intent_done(&result->shares);
     free(result->reply);
     free(result->message);
     free(result->proposal);

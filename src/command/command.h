@@ -35,7 +35,7 @@
 #include "model/intent.h"
 
 enum {
-    COMMAND_REQUEST_MAX = 64 << 10, /* bytes of a line */
+    COMMAND_REQUEST_MAX = 1 << 20, /* bytes of a line */
     COMMAND_REPLY_MAX = 4 << 20,
     COMMAND_SHRINKS_MAX = 1000,                     /* zones named in one reload */
     COMMAND_PROPOSAL_MAX = 2 * COMMAND_REQUEST_MAX, /* bytes; full names and the author are added */
@@ -63,6 +63,8 @@ struct command_result {
     char *reply;          /* JSON without a newline; COMMAND_NOTHING alone */
     int err;              /* COMMAND_NOTHING: what the reply says, */
     char *message;        /* where it is nothing but an error or a sentence; else NULL */
+    struct intent shares; /* COMMAND_INTENT: what would follow, where nodes would share something
+                             else than now; else of version 0 */
     char *proposal;       /* COMMAND_INTENT: JSON, at most COMMAND_PROPOSAL_MAX bytes */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;

@@ -86,7 +86,7 @@ static bool edits_read(const json_t *list, struct intent_edit **ret, unsigned *r
 static bool overrides_read(const json_t *list, const char **names, unsigned *ret_count)
 {
     size_t count = json_array_size(list);
-    if ((list && !json_is_array(list)) || count > INTENT_EDITS_MAX)
+    if ((list && !json_is_array(list)) || count > INTENT_OVERRIDES_MAX)
         return false;
     for (size_t i = 0; i < count; i++) {
         names[i] = json_string_value(json_array_get(list, i));
@@ -100,7 +100,7 @@ static bool overrides_read(const json_t *list, const char **names, unsigned *ret
 bool command_change_is_good(const json_t *request)
 {
     struct intent_edit *edits;
-    const char *overrides[INTENT_EDITS_MAX];
+    const char *overrides[INTENT_OVERRIDES_MAX];
     unsigned count;
     if (!overrides_read(json_object_get(request, "overrides"), overrides, &count) ||
         !edits_read(json_object_get(request, "edits"), &edits, &count))
@@ -120,7 +120,7 @@ static int change_apply(const struct intent *old, const json_t *p, struct intent
                         struct intent *ret, struct text *why)
 {
     struct intent_edit *edits;
-    const char *overrides[INTENT_EDITS_MAX];
+    const char *overrides[INTENT_OVERRIDES_MAX];
     unsigned count;
     if (!overrides_read(json_object_get(p, "overrides"), overrides, &words->override_count) ||
         !edits_read(json_object_get(p, "edits"), &edits, &count)) {

@@ -55,37 +55,57 @@ static char *proposal_make(const struct command_input *input, const json_t *requ
     return NULL;
 }
 
-void command_propose(const struct command_input *input, const json_t *request, const char *endpoint,
-                     struct command_result *ret)
+/* Why not without --force: a sentence in `why`, or nothing. */
+static void guard(const struct intent *old, const struct intent *next, int64_t wall_ms,
+                  struct text *why)
 {
-    bool force = json_is_true(json_object_get(request, "force"));
-    char *proposal = proposal_make(input, request, endpoint);
-    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
-    const struct config_service *closed = NULL;
-    struct intent next;
-    if (!proposal) {
-        command_say(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_PROPOSAL_MAX);
-        text_done(&sentence);
-        return;
-    }
+    const struct config_service *closed = closed_by(old, next, wall_ms);
+    if (closed)
+        text_appendf(why,
+                     "%s would have no endpoint left that is neither drained nor disabled; "
+                     "leave one, or say --force",
+                     closed->name);
+    else if (intent_shares_shrink(old, next, why))
+        text_append(why, "; if that is meant, say --force");
+}
+
+/* Looks at what the proposal would do here; false, and said why, where that wants --force. */
+static bool proposal_try(const struct command_input *input, const json_t *request,
+                         const char *proposal, struct command_result *ret)
+{
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX), why = text_init(COMMAND_SENTENCE_MAX);
+    struct intent next = {0};
     /* What is refused here may be right for those who decide, and the other way round. */
     int err =
         command_apply(input->intent, proposal, strlen(proposal), input->wall_ms, &next, &sentence);
-    if (!err && !force && !is_order(request)) /* an order has a guard of its own */
-        closed = closed_by(input->intent, &next, input->wall_ms);
-    if (!err)
-        intent_done(&next);
-    text_done(&sentence);
-    if (closed) {
-        free(proposal);
-        command_say(ret, ERR_REFUSED,
-                    "%s would have no endpoint left that is neither drained nor disabled; leave "
-                    "one, or say --force",
-                    closed->name);
-        return;
+    /* an order has a guard of its own */
+    if (!err && !json_is_true(json_object_get(request, "force")) && !is_order(request))
+        guard(input->intent, &next, input->wall_ms, &why);
+    bool good = !why.length;
+    if (!good) {
+        command_say(ret, ERR_REFUSED, "%s", text_string(&why));
+    } else if (!err && !intent_shares_alike(input->intent, &next)) {
+        ret->shares = next;
+        next = (struct intent){0};
     }
-    ret->effect = COMMAND_INTENT;
-    ret->proposal = proposal;
+    intent_done(&next);
+    text_done(&sentence);
+    text_done(&why);
+    return good;
+}
+
+void command_propose(const struct command_input *input, const json_t *request, const char *endpoint,
+                     struct command_result *ret)
+{
+    char *proposal = proposal_make(input, request, endpoint);
+    if (!proposal) {
+        command_say(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_PROPOSAL_MAX);
+    } else if (proposal_try(input, request, proposal, ret)) {
+        ret->effect = COMMAND_INTENT;
+        ret->proposal = proposal;
+        proposal = NULL;
+    }
+    free(proposal);
 }
 
 /* May have a reason and a token; false where one of them is no text that fits. */

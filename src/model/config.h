@@ -199,8 +199,7 @@ struct config_zone {
     bool catalog_consume; /* it lists zones that come from the same primaries (RFC 9432) */
     bool expire_keep;     /* served on past its time (L1); else SERVFAIL, as the RFC has it */
     bool accept_shrink;   /* a transfer may take a third of it away (L3) */
-    bool shared;          /* a part (struct config_part); where it has no primaries its records are
-                             shared, too, and who loads it sets `file` */
+    bool shared;          /* a part (struct config_part) */
     uint64_t records_max; /* of one transfer */
     uint64_t bytes_max;
     struct config_update update;
@@ -382,6 +381,12 @@ must_check int config_parse(const char *path, const char *data, size_t length,
 /* Tells one configuration from another: of the file's bytes and the parts. */
 uint64_t config_fingerprint(const char *data, size_t length, const struct config_parts *parts);
 void config_free(struct config *config);
+
+/* Are its records shared, too? */
+static inline bool config_zone_is_shared(const struct config_zone *z)
+{
+    return z->shared && !z->primary_count && z->catalog != CATALOG_GENERATE;
+}
 
 /* Index of the zone of this name (as struct config_zone has it), or CONFIG_NONE. */
 pure_function int config_zone_find(const struct config *config, const char *name);

@@ -40,12 +40,12 @@ START_TEST(test_all_kinds)
         {PART_CHECK, "web", WEB},
         {PART_SERVICE, "api.example.com", API},
         {PART_SERVICE, "www.example.org", API},
-        {PART_ZONE, "example.org", "{\"dnssec\": \"on\"}"},
+        {PART_ZONE, "example.org", "{\"transfer\": {\"allow\": [\"192.0.2.0/24\"]}}"},
     };
     struct config *c = with(NODE ZONE, list, array_length(list));
     ck_assert_uint_eq(c->zone_count, 2);
     ck_assert_str_eq(c->zones[1].name, "example.org");
-    ck_assert(!c->zones[0].shared && c->zones[1].shared && c->zones[1].dnssec.on);
+    ck_assert(!c->zones[0].shared && c->zones[1].shared && c->zones[1].transfer.allow_count);
     ck_assert_uint_eq(c->check_count, 1);
     ck_assert_uint_eq(c->service_count, 2);
     for (unsigned i = 0; i < 2; i++) {
@@ -88,6 +88,7 @@ START_TEST(test_problems)
         {PART_SERVICE, "b.example.com", "[1]"},
         {PART_SERVICE, "c.example.com", "{"},
         {PART_ZONE, "d.example.com", "{\"file\": \"/etc/passwd\"}"},
+        {PART_ZONE, "e.example.com", "{\"dnssec\": \"on\"}"},
     };
     struct text out = text_init(PROBLEMS_MAX);
     const struct config_parts parts = {wrong, array_length(wrong)};
@@ -100,6 +101,7 @@ START_TEST(test_problems)
     ck_assert_ptr_nonnull(strstr(text, "shared service b.example.com:1:1: it is no mapping"));
     ck_assert_ptr_nonnull(strstr(text, "shared service c.example.com:"));
     ck_assert_ptr_nonnull(strstr(text, "shared zone d.example.com:1:10: what is shared has"));
+    ck_assert_ptr_nonnull(strstr(text, "shared zone e.example.com:1:12: a zone whose records"));
     text_done(&out);
 }
 END_TEST

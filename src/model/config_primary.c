@@ -111,6 +111,24 @@ const struct list_of primaries = {
     .headed = true,
     .alone = true};
 
+/* A zone whose records are shared: what would come out otherwise on every node has no place. */
+static void link_shared(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+{
+    static const char *const alone[] = {"dnssec", "update", "serial"};
+    static const char *const why[] = {
+        "a zone whose records are shared cannot be signed: every node would make keys of its own",
+        "a zone whose records are shared takes no DNS UPDATE; change it with holdfast record",
+        "the serial of a zone whose records are shared follows from its changes",
+    };
+    if (!config_zone_is_shared(ret))
+        return;
+    ret->file = arena_printf(l->reading->keep, "shared records of %s", d->name ? d->name : "");
+    for (unsigned i = 0; i < array_length(alone); i++)
+        if (tree_get(d->head.node, alone[i]))
+            problem_add(l->reading->problems, place_under(&d->head, alone[i]), "%s; take %s out",
+                        why[i], alone[i]);
+}
+
 void link_primaries(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
 {
     const struct draft_primary *drafts = d->primaries.items;
@@ -135,6 +153,7 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
                         ? "the zone %s has a file and primaries; it can only come from one of them"
                         : "the zone %s comes from nowhere; give it a file, or primaries",
                     d->name);
+    link_shared(l, d, ret);
     if (ret->catalog_consume && !count)
         problem_add(l->reading->problems, place_under(&d->head, "catalog"),
                     "a catalog is consumed from primaries; name them, or take catalog away");

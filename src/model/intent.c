@@ -171,8 +171,9 @@ static int request_check(const struct intent_request *r, struct text *why)
                      INTENT_TEXT_MAX);
         return ERR_INVALID;
     }
-    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_EDITS_MAX) {
-        text_appendf(why, "one change is of at most %d objects", INTENT_EDITS_MAX);
+    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_OVERRIDES_MAX) {
+        text_appendf(why, "one change is of at most %d objects, and sets at most %d rules aside",
+                     INTENT_EDITS_MAX, INTENT_OVERRIDES_MAX);
         return ERR_LIMIT;
     }
     return 0;
@@ -216,6 +217,7 @@ static int edits_apply(const struct intent *old, const struct intent_request *r,
     int err = 0;
     for (unsigned i = 0; i < r->edit_count && !err; i++)
         err = edit_apply(next, &r->edits[i], r, c, why);
+    zones_touch(next, c);
     if (!err && next->object_count > INTENT_OBJECTS_MAX) {
         text_appendf(why, "there are at most %d objects; remove some first", INTENT_OBJECTS_MAX);
         err = ERR_LIMIT;

@@ -24,11 +24,12 @@ struct user;
 
 enum {
     INTENT_OBJECTS_MAX = 20000,
-    INTENT_HISTORY_MAX = 1000, /* changes that are remembered */
-    INTENT_EDITS_MAX = 100,    /* objects of one transaction */
-    INTENT_TEXT_MAX = 500,     /* bytes of an author or a reason */
-    INTENT_NAME_MAX = 1280,    /* bytes of an object's name */
-    INTENT_PART_MAX = 64,      /* of the name of a panel, a control or a rule (ARC's limit) */
+    INTENT_HISTORY_MAX = 1000,  /* changes that are remembered */
+    INTENT_EDITS_MAX = 2000,    /* objects of one transaction */
+    INTENT_OVERRIDES_MAX = 100, /* rules that one transaction sets aside */
+    INTENT_TEXT_MAX = 500,      /* bytes of an author or a reason */
+    INTENT_NAME_MAX = 1280,     /* bytes of an object's name */
+    INTENT_PART_MAX = 64,       /* of the name of a panel, a control or a rule (ARC's limit) */
     INTENT_TOKEN_MAX = 64,
     INTENT_GATES_MAX = 100,                 /* of one control */
     INTENT_RULE_CONTROLS_MAX = 300,         /* of one rule */
@@ -61,6 +62,13 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *                                     "wait_ms": 5000}; "gating" has "targets" as well
  *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
  *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
+ *   check    "web"                   {"tcp": 443}, as the configuration file would say it
+ *   service  "api.example.com"       {"policy": "failover", "endpoints": [...]}, likewise
+ *   zone     "example.com"           {"dnssec": "on"}, likewise, but for its file:
+ *   records  "example.com www.example.com A"  {"ttl": 300, "values": ["192.0.2.1"]}
+ *
+ * Checks, services and zones join those of the node's own file (struct config_part); names of
+ * domains are lower case and without the last dot. What they say is read by a configuration alone.
  *
  * A gate or a shift is about "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT". */
 enum intent_kind {
@@ -70,8 +78,12 @@ enum intent_kind {
     INTENT_RULE,
     INTENT_SHIFT,
     INTENT_USER,
+    INTENT_CHECK,
+    INTENT_SERVICE,
+    INTENT_ZONE,
+    INTENT_RECORDS,
 };
-enum { INTENT_KINDS = 6 };
+enum { INTENT_KINDS = 10 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -103,6 +115,8 @@ struct intent_object {
     enum rule_type type;
     uint32_t threshold, wait_ms;
     int64_t expires_ms;         /* shift */
+    uint64_t touched;           /* zone: the newest version in which it or one of its records
+                                   changed */
     struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
     struct intent_names second; /* rule: target controls */
     struct user *user;          /* user */
@@ -214,6 +228,26 @@ const char *intent_endpoint_name(const char *service, const char *endpoint,
  * ERR_MISSING, ERR_AMBIGUOUS. */
 must_check int intent_endpoint_find(const struct config *config, const char *name,
                                     uint32_t *ret_service, uint32_t *ret_endpoint);
+
+/* ---- what nodes share ---- */
+
+enum {
+    INTENT_TTL_MAX = INT32_MAX,
+    INTENT_VALUES_MAX = 1000, /* of one set of records */
+};
+
+/* The checks, services and zones, in an order that is the same on every node; allocated in `arena`.
+ * They say nothing more than struct config_parts wants, and are right or wrong as a configuration
+ * only. */
+struct config_parts intent_parts(const struct intent *intent, struct arena *arena);
+/* Is something that nodes share another in `b`? The records included. */
+pure_function bool intent_shares_alike(const struct intent *a, const struct intent *b);
+/* L3: would it lose a third or more of the checks, the services, the zones, or the records of a
+ * zone that goes on, of more than a handful? Then a sentence is added to `why`. */
+bool intent_shares_shrink(const struct intent *old, const struct intent *next, struct text *why);
+/* Appends the zone as a master file. Its serial is the one that its SOA record says plus the number
+ * of the newest change of it, so that every node comes to the same. False: it has no SOA record. */
+bool intent_zone_text(const struct intent *intent, const char *zone, struct text *out);
 
 /* ---- as a file ---- */
 

@@ -50,6 +50,8 @@ static json_t *object_json(const struct intent_object *o)
     invariant(out != NULL);
     if (o->kind == INTENT_CONTROL)
         json_object_set_new(out, "flipped_ms", json_integer(o->flipped_ms));
+    if (o->kind == INTENT_ZONE)
+        json_object_set_new(out, "touched", json_integer((json_int_t)o->touched));
     return out;
 }
 
@@ -150,6 +152,11 @@ static const char *object_read(const json_t *from, struct intent *out)
     out->objects[out->object_count++] = o;
     if (kind == INTENT_CONTROL && !number(from, "flipped_ms", &o->flipped_ms))
         return "a control does not say when it was switched";
+    int64_t touched = 0;
+    if (kind == INTENT_ZONE &&
+        (!number(from, "touched", &touched) || (uint64_t)touched > out->version))
+        return "a zone does not say when it was touched";
+    o->touched = (uint64_t)touched;
     return NULL;
 }
 
@@ -242,8 +249,8 @@ static const char *edits_read(const json_t *from, struct intent_change *c)
                  *over = json_object_get(from, "overridden");
     size_t count = json_array_size(edits), overs = json_array_size(over);
     if (!json_is_array(edits) || !json_is_array(over) || count > INTENT_EDITS_MAX ||
-        overs > INTENT_EDITS_MAX)
-        return "a change has no lists of at most 100 edits and overridden rules";
+        overs > INTENT_OVERRIDES_MAX)
+        return "a change has no lists of at most 2000 edits and overridden rules";
     c->edits = mem_new(count + 1, sizeof *c->edits);
     c->overridden.list = mem_new(overs + 1, sizeof(char *));
     for (size_t i = 0; i < overs; i++) {

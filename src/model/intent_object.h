@@ -17,6 +17,15 @@ int object_compare(const struct intent_object *o, enum intent_kind kind, const c
 /* Where the object is, or where it would go. */
 uint32_t object_position(const struct intent *intent, enum intent_kind kind, const char *name);
 
+/* What the values of shared objects have to be (intent_shared.c): NULL, or a sentence's end. */
+const char *shared_name_check(enum intent_kind kind, const char *name);
+const char *shared_read(const json_t *value, struct intent_object *o);
+const char *records_read(const json_t *value, struct intent_object *o);
+/* The zones whose own object or records `change` edits are touched by it. */
+void zones_touch(struct intent *next, const struct intent_change *change);
+/* Do all records lie in a zone that there is? */
+must_check int shared_references_check(const struct intent *intent, struct text *why);
+
 /* Are all references of the intent's objects to something that is there? Else `why` gets a
  * sentence and the result is ERR_MISSING. */
 must_check int intent_references_check(const struct intent *intent, struct text *why);

@@ -48,7 +48,7 @@ int intent_references_check(const struct intent *intent, struct text *why)
         if (err)
             return err;
     }
-    return 0;
+    return shared_references_check(intent, why);
 }
 
 /* ---- rules ---- */

@@ -8,6 +8,7 @@
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
+#include "prog/load_shared.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
@@ -156,6 +157,7 @@ static int loaded_start(struct control *c)
     struct load_request request = {
         .path = c->options->config,
         .data = c->options->data,
+        .shared = load_shared_new(&c->intent),
         .served = c->plan.generation ? &c->plan : NULL,
         .ledger = &c->ledger,
         .keep_old = true,

@@ -81,6 +81,7 @@ struct reload {
     bool running, again;
     bool loaded; /* the worker is done; what it made waits for updates that use the old one */
     struct reload_order order;
+    struct load_shared *shared; /* the worker takes it over */
     struct loaded *next;  /* everything; or, where the configuration is the one in use: NULL, and */
     struct remade *zones; /* those that were named, order.zone_count of them; owned */
     struct text problems;

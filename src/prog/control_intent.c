@@ -3,8 +3,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_shared.h"
 #include "seam/clock.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Takes `next` over. */
@@ -15,10 +18,12 @@ static int intent_take(struct control *c, struct intent *next)
         intent_done(next);
         return err;
     }
-    intent_done(&c->intent);
+    struct intent before = c->intent;
     c->intent = *next;
     c->intent.config = c->loaded->config;
     control_targets(c);
+    control_shared_take(c, &before);
+    intent_done(&before);
     stats_add(c->stats.threads, CONTROL_ORDERS, 1);
     return 0;
 }
@@ -47,6 +52,43 @@ static void propose(struct control *c, const char *proposal, const char *author,
     text_done(&sentence);
 }
 
+/* A proposal that waits until what it would share was tried. */
+struct tried {
+    struct control *c;
+    char *proposal, *author;
+    control_intent_answer *answer;
+    void *context;
+};
+
+static void tried_answer(void *context, int err, const char *problems)
+{
+    struct tried *t = context;
+    struct text refusal = text_init(COMMAND_REPLY_MAX / 2);
+    if (err) {
+        text_appendf(&refusal, "refused, nothing was changed:\n%s", problems);
+        t->answer(t->context, err, text_string(&refusal));
+    } else {
+        propose(t->c, t->proposal, t->author, t->answer, t->context);
+    }
+    text_done(&refusal);
+    free(t->proposal);
+    free(t->author);
+    free(t);
+}
+
+static void propose_shared(struct control *c, struct command_result *result, const char *author,
+                           control_intent_answer *answer, void *context)
+{
+    struct tried *t = mem_new(1, sizeof *t);
+    *t = (struct tried){.c = c,
+                        .proposal = result->proposal,
+                        .author = mem_string(author),
+                        .answer = answer,
+                        .context = context};
+    result->proposal = NULL;
+    control_shared_try(c, &result->shares, tried_answer, t);
+}
+
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context)
 {
@@ -57,7 +99,9 @@ void control_intent_submit(struct control *c, const char *line, size_t length, c
                                   .intent = &c->intent,
                                   .wall_ms = clock_wall() / USEC_PER_MSEC};
     command_run(&input, &result);
-    if (result.effect == COMMAND_INTENT)
+    if (result.effect == COMMAND_INTENT && result.shares.version)
+        propose_shared(c, &result, author, answer, context);
+    else if (result.effect == COMMAND_INTENT)
         propose(c, result.proposal, author, answer, context);
     else if (result.effect == COMMAND_NOTHING && result.err)
         answer(context, result.err, result.message);

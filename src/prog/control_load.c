@@ -10,6 +10,7 @@
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
+#include "prog/load_shared.h"
 #include "prog/problems.h"
 #include "seam/clock.h"
 #include "seam/disk.h"
@@ -151,7 +152,8 @@ static bool reload_is_partial(const struct control *c, const struct load_request
     }
     if (disk_read(request->path, CONFIG_FILE_MAX, &bytes, &length))
         return false;
-    bool same = hash64(bytes, length) == config->fingerprint;
+    bool same = config_fingerprint(bytes, length, load_shared_parts(request->shared)) ==
+                config->fingerprint;
     free(bytes);
     return same;
 }
@@ -167,6 +169,7 @@ static bool reload_partially(struct control *c, struct reload *r, struct load_re
         return false;
     }
     r->err = control_zones_make(c, request, r->zones, request->only_count, &r->problems);
+    load_shared_free(request->shared);
     return true;
 }
 
@@ -178,6 +181,7 @@ static void reload_task(void *context, unsigned i)
     struct load_request request = {
         .path = c->options->config,
         .data = c->options->data,
+        .shared = r->shared,
         .current = c->loaded,
         .accept_shrink = (const char *const *)r->order.accept_shrink,
         .accept_shrink_count = r->order.accept_shrink_count,
@@ -313,6 +317,7 @@ void control_reload_begin(struct control *c)
     struct reload *r = &c->reload;
     invariant(r->running && !c->remake.running);
     r->work.data = r;
+    r->shared = load_shared_new(&c->intent);
     int err = uv_queue_work(&c->loop, &r->work, reload_work, reload_done);
     invariant(err == 0);
 }

@@ -85,6 +85,7 @@ static void remake_task(void *context, unsigned i)
     struct load_request request = {
         .path = c->options->config,
         .data = c->options->data,
+        .shared = c->loaded->shared,
         .ledger = &c->ledger,
         .fresh = true,
         .keep_old = true,

@@ -7,6 +7,7 @@
 #include "prog/load_alias.h"
 #include "prog/load_catalog.h"
 #include "prog/load_form.h"
+#include "prog/load_shared.h"
 #include "prog/load_transfer.h"
 #include "prog/load_zone.h"
 #include "seam/disk.h"
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int config_read(const char *path, struct text *problems, struct config **ret)
+static int config_read(const char *path, const struct load_shared *shared, struct text *problems,
+                       struct config **ret)
 {
     char *data;
     size_t length;
@@ -23,7 +25,7 @@ static int config_read(const char *path, struct text *problems, struct config **
         text_appendf(problems, "%s: cannot read the configuration: %s\n", path, err_text(err));
         return err;
     }
-    err = config_parse(path, data, length, NULL, problems, ret);
+    err = config_parse(path, data, length, load_shared_parts(shared), problems, ret);
     free(data);
     return err;
 }
@@ -31,7 +33,7 @@ static int config_read(const char *path, struct text *problems, struct config **
 int load_config(const char *path, FILE *out, struct config **ret)
 {
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
-    int err = config_read(path, &problems, ret);
+    int err = config_read(path, NULL, &problems, ret);
     fputs(text_string(&problems), out);
     text_done(&problems);
     return err;
@@ -293,7 +295,8 @@ int load_new(const struct load_request *r, struct text *problems, struct loaded 
 {
     struct loaded *l = mem_new(1, sizeof *l);
     l->arena = arena_init();
-    int err = config_read(r->path, problems, &l->config);
+    l->shared = r->shared;
+    int err = config_read(r->path, r->shared, problems, &l->config);
     struct load_catalogs *catalogs = err ? NULL : load_catalogs_open(r, l->config, problems);
     if (!err)
         err = everything_load(l, r, problems);
@@ -353,6 +356,7 @@ void load_free(struct loaded *l)
         free(l->zones[i].answers);
     }
     config_free(l->config);
+    load_shared_free(l->shared);
     arena_done(&l->arena);
     free(l);
 }

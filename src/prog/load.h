@@ -55,8 +55,11 @@ struct loaded_zone {
     unsigned version_count;
 };
 
+struct load_shared; /* prog/load_shared.h */
+
 struct loaded {
     struct config *config;
+    struct load_shared *shared; /* owned: what it was loaded with; NULL */
     struct arena arena;
     struct target *targets;
     uint32_t target_count;
@@ -74,8 +77,10 @@ struct loaded {
 };
 
 struct load_request {
-    const char *path; /* configuration file */
-    const char *data; /* the node's folder; NULL: check only, nothing is written */
+    const char *path;           /* configuration file */
+    struct load_shared *shared; /* what belongs to the configuration beside it; NULL: nothing.
+                                   load_new() takes it over, also where it fails */
+    const char *data;           /* the node's folder; NULL: check only, nothing is written */
     const struct loaded
         *current;              /* in use until now, and left alone meanwhile; NULL = none, then: */
     const struct plan *served; /* newest plan, for what zones were like; NULL = none */

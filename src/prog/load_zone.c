@@ -9,6 +9,7 @@
 #include "prog/load_held.h"
 #include "prog/load_ledger.h"
 #include "prog/load_primary.h"
+#include "prog/load_shared.h"
 #include "prog/load_sign.h"
 #include "seam/clock.h"
 #include "wire/dname.h"
@@ -55,7 +56,7 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
     const struct config_zone *z = &o->config->zones[o->zone];
     const struct load_request *r = o->load;
     if (!r->ledger || !r->data || r->fresh || !z->file || o->answers || z->dnssec.on ||
-        zone_named(r, z->name) || load_held_is(r, z) ||
+        config_zone_is_shared(z) || zone_named(r, z->name) || load_held_is(r, z) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     const struct ledger_record *known = ledger_find(r->ledger, z->name);
@@ -105,6 +106,9 @@ static int zone_compile_source(struct making *m, struct text *problems, uint8_t 
     if (m->held)
         return load_held_compile(m->order->load, m->zone, m->steered, m->steered_count, seal,
                                  &m->alias.source, problems, ret_data, ret_size);
+    if (config_zone_is_shared(m->zone))
+        return load_shared_compile(m->order->load->shared, m->zone, m->steered, m->steered_count,
+                                   seal, &m->alias.source, problems, ret_data, ret_size);
     load_held_unused(m->order->load, m->zone, problems);
     return zone_compile_file_watched(m->zone->name, m->zone->file, m->steered, m->steered_count,
                                      seal, &m->alias.source, &m->note.watch, problems, ret_data,
@@ -132,7 +136,7 @@ static int zone_store(struct making *m, const uint8_t *data, const uint8_t *form
     }
     /* What another zone gave would not be seen to change. */
     if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file &&
-        !m->held)
+        !m->held && !config_zone_is_shared(m->zone))
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, ret->file.hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, &zone, m->wall, &ret->keys);
@@ -161,8 +165,9 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
         err = zone_compile_source(m, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
-    /* A transfer was asked about when it came, each update when it was made. */
-    if (!err && !m->zone->primary_count && !m->held)
+    /* A transfer was asked about when it came, each update and each change of what is shared when
+     * it was made. */
+    if (!err && !m->zone->primary_count && !m->held && !config_zone_is_shared(m->zone))
         err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
     if (!err && o->load->data && !m->zone->primary_count) /* the serial is the primaries' to give */
         err = zone_settle(m, data, problems, &form);

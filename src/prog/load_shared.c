@@ -1,0 +1,83 @@
+#include "prog/load_shared.h"
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/memory.h"
+#include "model/zone_compile.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHARED_TEXT_MAX = 1 << 28 };
+
+struct load_shared {
+    struct arena arena;
+    struct config_parts parts;
+    struct text *texts; /* of the zones, by their places in `parts`; without a SOA record empty */
+};
+
+struct load_shared *load_shared_new(const struct intent *intent)
+{
+    struct load_shared *s = mem_new(1, sizeof *s);
+    s->arena = arena_init();
+    s->parts = intent_parts(intent, &s->arena);
+    s->texts = mem_new(s->parts.count + (size_t)1, sizeof *s->texts);
+    for (uint32_t i = 0; i < s->parts.count; i++) {
+        s->texts[i] = text_init(SHARED_TEXT_MAX);
+        if (s->parts.list[i].kind == PART_ZONE &&
+            !intent_zone_text(intent, s->parts.list[i].name, &s->texts[i])) {
+            text_done(&s->texts[i]);
+            s->texts[i] = text_init(0);
+        }
+    }
+    return s;
+}
+
+void load_shared_free(struct load_shared *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < s->parts.count; i++)
+        text_done(&s->texts[i]);
+    free(s->texts);
+    arena_done(&s->arena);
+    free(s);
+}
+
+const struct config_parts *load_shared_parts(const struct load_shared *s)
+{
+    return s ? &s->parts : NULL;
+}
+
+/* The number of parts: it has no such zone. */
+static uint32_t zone_place(const struct load_shared *s, const char *name)
+{
+    uint32_t i = 0;
+    while (i < s->parts.count &&
+           (s->parts.list[i].kind != PART_ZONE || strcmp(s->parts.list[i].name, name)))
+        i++;
+    return i;
+}
+
+bool load_shared_zone_is(const struct load_shared *a, const struct load_shared *b, const char *name)
+{
+    uint32_t i = zone_place(a, name), k = zone_place(b, name);
+    return i < a->parts.count && k < b->parts.count &&
+           !strcmp(a->parts.list[i].value, b->parts.list[k].value) &&
+           !strcmp(text_string(&a->texts[i]), text_string(&b->texts[k]));
+}
+
+int load_shared_compile(const struct load_shared *s, const struct config_zone *z,
+                        const uint8_t *const *steered, unsigned steered_count,
+                        const struct zone_seal *seal, struct zone_alias_source *aliases,
+                        struct text *problems, uint8_t **ret_data, size_t *ret_size)
+{
+    uint32_t i = zone_place(s, z->name);
+    invariant(i < s->parts.count);
+    if (!s->texts[i].length) {
+        text_appendf(problems, "%s: it has no SOA record; holdfast record set %s SOA makes one\n",
+                     z->file, z->name);
+        return ERR_INVALID;
+    }
+    return zone_compile_sealed(z->name, z->file, text_string(&s->texts[i]), s->texts[i].length,
+                               steered, steered_count, NULL, NULL, seal, aliases, problems,
+                               ret_data, ret_size);
+}
