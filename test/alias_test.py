@@ -163,6 +163,7 @@ def test_restart_and_kept_zones(node):
     assert wait_for(lambda: node.short("near.example.com") == ["198.51.100.2"]), node.log()
     config = node.config_path.read_text()
     node.config_path.write_text(config.replace("near.example.net", "far.example.net"))
+    assert wait_for(lambda: "no node answers" not in node.cli("zone", "status", "--data", str(node.data)).stderr)
     reply = node.cli("reload", "--data", str(node.data))
     assert reply.returncode == 1 and "near.example.net, which is no service and not in its zone" in reply.stderr + reply.stdout, reply
 

@@ -48,7 +48,7 @@ def test_over_tls(run, primaries, tmp_path):  # noqa: F811
     p = primaries("knot", {"example.com": zone_text(7)})
     front = primaries("tls", p)
     said = ("example.com", "--from", at(front, front.PORT))
-    done = run(*said, "--tls", "ns1.example", "--ca", front.ca)
+    done = run(*said, "--out", "-", "--tls", "ns1.example", "--ca", front.ca)
     assert done.returncode == 0 and same(done.stdout, zone_text(7)), done.stderr
     assert front.connections == 1
     wrong = run(*said, "--tls", "ns2.example", "--ca", front.ca)

@@ -30,17 +30,13 @@ static int wait_for(int fd, short events, usec_t deadline)
     }
 }
 
-static int request_send(int fd, const char *request, usec_t deadline)
+static int bytes_send(int fd, const void *bytes, size_t length, usec_t deadline)
 {
-    struct text line = text_init(COMMAND_REQUEST_MAX);
     size_t sent = 0;
     int err = 0;
-    text_append(&line, request);
-    text_append(&line, "\n");
-    if (line.failed || strchr(request, '\n'))
-        err = ERR_LIMIT;
-    while (!err && sent < line.length) {
-        ssize_t n = send(fd, line.data + sent, line.length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (!err && sent < length) {
+        ssize_t n =
+            send(fd, (const char *)bytes + sent, length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0)
             sent += (size_t)n;
         else if (errno == EAGAIN)
@@ -48,8 +44,21 @@ static int request_send(int fd, const char *request, usec_t deadline)
         else if (errno != EINTR)
             err = -errno;
     }
-    text_done(&line);
     return err;
+}
+
+static int request_send(int fd, const char *request, const uint8_t *body, size_t size,
+                        usec_t deadline)
+{
+    struct text line = text_init(COMMAND_REQUEST_MAX);
+    if (size)
+        text_appendf(&line, "%zu ", size);
+    text_append(&line, request);
+    text_append(&line, "\n");
+    int err = line.failed || strchr(request, '\n') ? ERR_LIMIT : 0;
+    err = err ? err : bytes_send(fd, line.data, line.length, deadline);
+    text_done(&line);
+    return err ? err : bytes_send(fd, body, size, deadline);
 }
 
 static int reply_receive(int fd, usec_t deadline, struct text *reply)
@@ -75,7 +84,8 @@ static int reply_receive(int fd, usec_t deadline, struct text *reply)
     }
 }
 
-int command_call(const char *data, const char *request, usec_t timeout, char **ret_reply)
+int command_call(const char *data, const char *request, const uint8_t *body, size_t size,
+                 usec_t timeout, char **ret_reply)
 {
     char path[PATH_MAX];
     usec_t deadline = clock_now() + timeout;
@@ -86,7 +96,7 @@ int command_call(const char *data, const char *request, usec_t timeout, char **r
     int err = net_unix_connect(path, SOCK_STREAM, &fd);
     if (err)
         return err;
-    err = request_send(fd, request, deadline);
+    err = request_send(fd, request, body, size, deadline);
     /* A refusal may come before the request was taken whole. */
     if (!err || err == -EPIPE || err == -ECONNRESET) {
         int received = reply_receive(fd, deadline, &reply);

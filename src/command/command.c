@@ -4,6 +4,7 @@
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/zone_held_file.h"
 #include "wire/dname.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -252,6 +253,24 @@ static void op_zones(const struct command_input *input, const json_t *request,
         ret->effect = COMMAND_ZONES;
 }
 
+static void op_import(const struct command_input *input, const json_t *request,
+                      struct command_result *ret)
+{
+    if (json_integer_value(json_object_get(request, "format")) != HELD_VERSION) {
+        command_say(ret, ERR_VERSION,
+                    "the node reads records of \"format\" %d; it is of another version than this "
+                    "command",
+                    HELD_VERSION);
+        return;
+    }
+    ret->zone = zone_take(input, json_string_value(json_object_get(request, "zone")), ret);
+    if (!ret->zone)
+        return;
+    ret->may_shrink = json_is_true(json_object_get(request, "accept_shrink"));
+    ret->dry_run = json_is_true(json_object_get(request, "dry_run"));
+    ret->effect = COMMAND_IMPORT;
+}
+
 static void op_dnssec(const struct command_input *input, const json_t *request,
                       struct command_result *ret)
 {
@@ -305,6 +324,7 @@ static const struct {
     {"undo", command_undo, true}, {"intent", command_intent, false},
     {"reload", op_reload, false}, {"zones", op_zones, false},
     {"dnssec", op_dnssec, false}, {"user", command_user, true},
+    {"import", op_import, false},
 };
 
 bool command_is_change(const char *line, size_t length)
@@ -330,11 +350,11 @@ static void request_run(const struct command_input *input, const json_t *request
         operations[i].run(input, request, ret);
         return;
     }
-    command_say(
-        ret, ERR_INVALID,
-        "%s%.40s%s; it is ping, version, order, change, undo, intent, reload, zones or dnssec",
-        op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
-        op ? "\"" : "");
+    command_say(ret, ERR_INVALID,
+                "%s%.40s%s; it is ping, version, order, change, undo, intent, reload, zones, "
+                "import or dnssec",
+                op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
+                op ? "\"" : "");
 }
 
 void command_run(const struct command_input *input, struct command_result *ret)

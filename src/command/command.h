@@ -21,9 +21,11 @@
  * "...", "force": false}
  *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
  *   {"op": "zones", "zone": "example.com"}
+ *   {"op": "import", "zone": "example.com", "format": 1, "accept_shrink": false, "dry_run": false}
  *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
  *
  * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up;
+ * the body of an import is a list of records (model/zone_held.h, of version HELD_VERSION);
  * "do" is status, roll, ds-seen, ds-gone or unsign, and "key" (of roll) csk, ksk or zsk. Replies:
  *
  *   {"ok": true, "message": "api.example.com/use1 is drained; it was auto"}
@@ -47,6 +49,7 @@ enum command_effect {
     COMMAND_INTENT,  /* `proposal` goes through command_apply(); its outcome is the reply */
     COMMAND_RELOAD,  /* load the configuration file again; what to reply is known after it */
     COMMAND_ZONES,   /* how zones that come from elsewhere are doing: `zone`, or all of them */
+    COMMAND_IMPORT,  /* the body is to be the content of `zone`; what to reply is known after it */
     COMMAND_DNSSEC,  /* about the keys of `zone`; what to reply is known after it */
 };
 
@@ -68,8 +71,9 @@ struct command_result {
     char *proposal;       /* COMMAND_INTENT: JSON, at most COMMAND_PROPOSAL_MAX bytes */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;
-    char *zone; /* COMMAND_DNSSEC, COMMAND_ZONES (there NULL = all): one of the configuration's,
-                   lower case, no trailing dot */
+    char *zone; /* COMMAND_DNSSEC, COMMAND_IMPORT, COMMAND_ZONES (there NULL = all): one of the
+                   configuration's, lower case, no trailing dot */
+    bool may_shrink, dry_run; /* COMMAND_IMPORT */
     enum dnssec_order dnssec;
     enum key_use key;
     char **zones; /* COMMAND_RELOAD: only these are made anew; none = those that changed */

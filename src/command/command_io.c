@@ -1,7 +1,8 @@
 /* Each client is a small state machine:
  *
  *   READING --whole line--> ASKED --command_reply--> SENDING --written--> READING
- *      \________ idle, too long, closed, send too slow: CLOSING ________/
+ *      |  \--- with a body: BODY --all of it--> ASKED                        |
+ *      \________ idle, too long, closed, send too slow: CLOSING ____________/
  *
  * The object lives until its handles are closed and no reply is owed any more, so `to` is never
  * dangling: struct command_reply_to is the client itself. */
@@ -25,7 +26,7 @@
 
 enum { SOCKET_MODE = 0660, FOLDER_MODE = 0750, BACKLOG = 64, HANDLES = 2 };
 
-enum client_state { CLIENT_READING, CLIENT_ASKED, CLIENT_SENDING, CLIENT_CLOSING };
+enum client_state { CLIENT_READING, CLIENT_BODY, CLIENT_ASKED, CLIENT_SENDING, CLIENT_CLOSING };
 
 struct command_reply_to {
     struct command_server *server;         /* NULL once it is gone */
@@ -37,7 +38,10 @@ struct command_reply_to {
     bool owed;        /* command_reply() is still to come */
     unsigned handles; /* not closed yet */
     char author[COMMAND_AUTHOR_MAX];
-    char *reply; /* while being sent */
+    char *reply;   /* while being sent */
+    char *request; /* while its body comes; owned, like the body */
+    uint8_t *body;
+    size_t body_size, body_have, body_counted; /* the last: in the server's sum */
     size_t length;
     char line[COMMAND_REQUEST_MAX + 1]; /* and what came after it */
 };
@@ -49,6 +53,7 @@ struct command_server {
     void *context;
     struct command_reply_to *clients;
     unsigned client_count;
+    size_t body_bytes; /* of all clients */
 };
 
 static void client_next(struct command_reply_to *c);
@@ -97,7 +102,16 @@ static void client_release(struct command_reply_to *c)
     if (c->handles || c->owed)
         return;
     free(c->reply);
+    free(c->request);
+    free(c->body);
     free(c);
+}
+
+static void body_uncount(struct command_reply_to *c)
+{
+    if (c->server)
+        c->server->body_bytes -= c->body_counted;
+    c->body_counted = 0;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -112,6 +126,7 @@ static void client_close(struct command_reply_to *c)
     if (c->state == CLIENT_CLOSING)
         return;
     c->state = CLIENT_CLOSING;
+    body_uncount(c);
     if (c->server) {
         c->server->client_count--;
         *c->link = c->next;
@@ -170,6 +185,9 @@ void command_reply(struct command_reply_to *to, const char *reply)
 {
     invariant(to->owed);
     to->owed = false;
+    free(to->body);
+    to->body = NULL;
+    body_uncount(to);
     if (to->state == CLIENT_ASKED)
         client_send(to, reply);
     else
@@ -188,32 +206,80 @@ static void client_refuse(struct command_reply_to *c, const char *sentence)
 
 /* ---- requests ---- */
 
+static void client_ask(struct command_reply_to *c, const char *line, size_t length)
+{
+    c->state = CLIENT_ASKED;
+    c->owed = true;
+    timer_set(c, 0); /* a reload may take its time */
+    c->server->handler(c->server->context, line, length, c->author, c);
+}
+
+/* What came behind the line already is the body's beginning. */
+static void body_begin(struct command_reply_to *c, char *line, size_t size)
+{
+    c->request = line;
+    c->body = mem_new(size, 1);
+    c->body_size = size;
+    c->server->body_bytes += c->body_counted = size;
+    c->body_have = c->length < size ? c->length : size;
+    memcpy(c->body, c->line, c->body_have);
+    memmove(c->line, c->line + c->body_have, c->length - c->body_have);
+    c->length -= c->body_have;
+    c->state = CLIENT_BODY;
+    timer_set(c, COMMAND_IDLE_MS);
+}
+
+static void body_next(struct command_reply_to *c)
+{
+    if (c->body_have < c->body_size)
+        return;
+    char *line = c->request;
+    c->request = NULL;
+    client_ask(c, line, strlen(line));
+    free(line);
+}
+
+uint8_t *command_body_take(struct command_reply_to *to, size_t *ret_size)
+{
+    uint8_t *body = to->body;
+    *ret_size = body ? to->body_size : 0;
+    to->body = NULL;
+    return body;
+}
+
 /* Hands over the next whole line, if there is one and nothing is under way. */
 static void client_next(struct command_reply_to *c)
 {
-    char *end;
+    char *end, *after;
     if (c->state != CLIENT_READING || !(end = memchr(c->line, '\n', c->length))) {
         if (c->state == CLIENT_READING && c->length > COMMAND_REQUEST_MAX)
             client_refuse(c, "a request is one line of at most 65536 bytes");
         return;
     }
-    size_t length = (size_t)(end - c->line);
-    char *line = mem_new(length + 1, 1);
+    size_t length = (size_t)(end - c->line), number;
+    auto_free char *line = mem_new(length + 1, 1);
     memcpy(line, c->line, length);
     memmove(c->line, end + 1, c->length - length - 1);
     c->length -= length + 1;
-    c->state = CLIENT_ASKED;
-    c->owed = true;
-    timer_set(c, 0); /* a reload may take its time */
-    c->server->handler(c->server->context, line, length, c->author, c);
-    free(line);
+    number = *line >= '0' && *line <= '9' ? strtoull(line, &after, 10) : 0;
+    if (!number) {
+        client_ask(c, line, length);
+    } else if (number > COMMAND_BODY_MAX - c->server->body_bytes) {
+        client_refuse(c, "this is more than the node takes at a time");
+    } else {
+        body_begin(c, mem_string(after), number);
+        body_next(c);
+    }
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     struct command_reply_to *c = handle->data;
     (void)suggested;
-    *ret = uv_buf_init(c->line + c->length, (unsigned)(sizeof c->line - c->length));
+    if (c->state == CLIENT_BODY)
+        *ret = uv_buf_init((char *)c->body + c->body_have, (unsigned)(c->body_size - c->body_have));
+    else
+        *ret = uv_buf_init(c->line + c->length, (unsigned)(sizeof c->line - c->length));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
@@ -223,10 +289,14 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (count < 0) {
         /* Closed, or more sent while a reply is owed than fits (UV_ENOBUFS). */
         client_close(c);
-        return;
+    } else if (c->state == CLIENT_BODY) {
+        c->body_have += (size_t)count;
+        timer_set(c, COMMAND_IDLE_MS);
+        body_next(c);
+    } else {
+        c->length += (size_t)count;
+        client_next(c);
     }
-    c->length += (size_t)count;
-    client_next(c);
 }
 
 static struct command_reply_to *client_new(struct command_server *s)

@@ -1,5 +1,6 @@
 /* The operators' socket: DATA/run/control.sock, mode 0660. One line of JSON in, one out; several
  * requests may follow one another on a connection. Who speaks is told by the kernel (SO_PEERCRED).
+ * A line that begins with a number and a space has a body: so many bytes behind it.
  *
  * A client that is slow, silent, too long or gone disturbs nobody: everything is bounded here. */
 #pragma once
@@ -14,6 +15,7 @@ enum {
     COMMAND_IDLE_MS = 10000,  /* without a whole request: closed */
     COMMAND_SEND_MS = 10000,  /* a reply that is not taken: closed */
     COMMAND_AUTHOR_MAX = 96,
+    COMMAND_BODY_MAX = 512 << 20, /* bytes of all bodies that are taken at a time */
 };
 
 struct command_server;
@@ -35,12 +37,15 @@ must_check int command_server_new(uv_loop_t *loop, const char *data, command_han
 /* `reply`: JSON without a newline (copied); `to` is used up. */
 void command_reply(struct command_reply_to *to, const char *reply);
 
+/* The body of the request that this reply is owed for, once: free(). NULL: it has none. */
+uint8_t *command_body_take(struct command_reply_to *to, size_t *ret_size);
+
 /* Closes the socket and all clients; replies that are still owed may come later and go nowhere. Run
  * the loop afterwards so that handles can close. */
 void command_server_free(struct command_server *server);
 
 /* The other end, for the command line: sends one request and waits for its reply (free()). -ENOENT
  * or -ECONNREFUSED: no node runs there; -ETIMEDOUT; ERR_TRUNCATED: it closed without a reply;
- * ERR_LIMIT: the reply is longer than COMMAND_REPLY_MAX. */
-must_check int command_call(const char *data, const char *request, usec_t timeout,
-                            char **ret_reply);
+ * ERR_LIMIT: the reply is longer than COMMAND_REPLY_MAX. size: of the body, 0 = none. */
+must_check int command_call(const char *data, const char *request, const uint8_t *body, size_t size,
+                            usec_t timeout, char **ret_reply);

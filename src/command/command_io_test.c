@@ -49,6 +49,15 @@ static void handle(void *context, const char *line, size_t length, const char *a
         memset(large, 'x', 1000000);
         command_reply(to, large);
         free(large);
+    } else if (length == 5 && memcmp(line, " body", 5) == 0) {
+        size_t size, sum = 0;
+        uint8_t *body = command_body_take(to, &size);
+        for (size_t i = 0; i < size; i++)
+            sum += body[i];
+        free(body);
+        ck_assert_ptr_null(command_body_take(to, &size));
+        snprintf(reply, sizeof reply, "%zu", sum);
+        command_reply(to, reply);
     } else {
         snprintf(reply, sizeof reply, "<%.*s>", (int)(length < 200 ? length : 200), line);
         command_reply(to, reply);
@@ -130,7 +139,8 @@ START_TEST(test_call)
     struct rig *rig = rig_new();
     struct stat st;
     char path[100], *reply;
-    ck_assert_int_eq(command_call(rig->data, "{\"op\":\"ping\"}", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(
+        command_call(rig->data, "{\"op\":\"ping\"}", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     ck_assert_str_eq(reply, "<{\"op\":\"ping\"}>");
     free(reply);
     snprintf(path, sizeof path, "uid %u", (unsigned)getuid());
@@ -140,7 +150,7 @@ START_TEST(test_call)
     snprintf(path, sizeof path, "%s/run/control.sock", rig->data);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0660);
-    ck_assert_int_eq(command_call(rig->data, "large", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(command_call(rig->data, "large", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     ck_assert_uint_eq(strlen(reply), 1000000);
     free(reply);
     rig_free(rig);
@@ -151,11 +161,14 @@ START_TEST(test_call_fails)
 {
     struct rig *rig = rig_new();
     char *reply = (char *)1, *long_request = mem_new(COMMAND_REQUEST_MAX + 2, 1);
-    ck_assert_int_eq(command_call("/nonexistent", "x", USEC_PER_SEC, &reply), -ENOENT);
-    ck_assert_int_eq(command_call(rig->data, "never", 50 * USEC_PER_MSEC, &reply), -ETIMEDOUT);
+    ck_assert_int_eq(command_call("/nonexistent", "x", NULL, 0, USEC_PER_SEC, &reply), -ENOENT);
+    ck_assert_int_eq(command_call(rig->data, "never", NULL, 0, 50 * USEC_PER_MSEC, &reply),
+                     -ETIMEDOUT);
     memset(long_request, 'x', COMMAND_REQUEST_MAX + 1);
-    ck_assert_int_eq(command_call(rig->data, long_request, USEC_PER_SEC, &reply), ERR_LIMIT);
-    ck_assert_int_eq(command_call(rig->data, "two\nlines", USEC_PER_SEC, &reply), ERR_LIMIT);
+    ck_assert_int_eq(command_call(rig->data, long_request, NULL, 0, USEC_PER_SEC, &reply),
+                     ERR_LIMIT);
+    ck_assert_int_eq(command_call(rig->data, "two\nlines", NULL, 0, USEC_PER_SEC, &reply),
+                     ERR_LIMIT);
     ck_assert_ptr_eq(reply, (char *)1);
     free(long_request);
     rig_free(rig);
@@ -170,7 +183,7 @@ START_TEST(test_late_reply)
     int slow = dial(rig);
     ck_assert_int_eq(write(slow, "later\n", 6), 6);
     usec_t start = clock_now();
-    ck_assert_int_eq(command_call(rig->data, "x", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(command_call(rig->data, "x", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     ck_assert_int_lt(clock_now() - start, 90 * USEC_PER_MSEC);
     free(reply);
     ck_assert_int_eq(line_read(slow, buffer, sizeof buffer), 28);
@@ -192,7 +205,7 @@ START_TEST(test_gone)
     fd = dial(rig);
     ck_assert_int_eq(write(fd, "large\n", 6), 6);
     close(fd); /* while it is being sent */
-    ck_assert_int_eq(command_call(rig->data, "x", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(command_call(rig->data, "x", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     free(reply);
     rig_free(rig);
 }
@@ -249,7 +262,7 @@ START_TEST(test_too_many)
     char *reply;
     for (unsigned i = 0; i < COMMAND_CLIENTS_MAX; i++)
         fds[i] = dial(rig);
-    ck_assert_int_eq(command_call(rig->data, "x", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(command_call(rig->data, "x", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     ck_assert_str_eq(
         reply,
         "{\"ok\":false,\"error\":\"ERR_LIMIT\",\"message\":\"too many operators are connected; "
@@ -257,7 +270,7 @@ START_TEST(test_too_many)
     free(reply);
     close(fds[0]);
     usleep(50000);
-    ck_assert_int_eq(command_call(rig->data, "x", 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_int_eq(command_call(rig->data, "x", NULL, 0, 5 * USEC_PER_SEC, &reply), 0);
     ck_assert_str_eq(reply, "<x>");
     free(reply);
     for (unsigned i = 1; i < COMMAND_CLIENTS_MAX; i++)
@@ -301,5 +314,51 @@ START_TEST(test_two_servers)
 }
 END_TEST
 
-CHECK_MAIN("command_io", test_call, test_call_fails, test_late_reply, test_gone, test_several_lines,
-           test_too_long, test_too_many, test_idle, test_two_servers)
+START_TEST(test_body)
+{
+    struct rig *rig = rig_new();
+    enum { SIZE = 3000000 };
+    char buffer[200], *reply;
+    uint8_t *body = mem_new(SIZE, 1);
+    memset(body, 1, SIZE);
+    body[7] = '\n';
+    ck_assert_int_eq(command_call(rig->data, "body", body, SIZE, 5 * USEC_PER_SEC, &reply), 0);
+    ck_assert_str_eq(reply, "3000009");
+    free(reply);
+    /* in one piece with what follows, and byte by byte */
+    int fd = dial(rig);
+    ck_assert_int_eq(write(fd, "3 body\n\1\1\1one\n2 unused\nxx2 body\n\2", 33), 33);
+    ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+    ck_assert_str_eq(buffer, "3");
+    ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+    ck_assert_str_eq(buffer, "<one>");
+    ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+    ck_assert_str_eq(buffer, "< unused>");
+    ck_assert_int_eq(write(fd, "\2", 1), 1);
+    ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+    ck_assert_str_eq(buffer, "4");
+    /* clients that leave in the middle give back what they took */
+    for (unsigned i = 0; i < 3; i++) {
+        int half = dial(rig);
+        int n = snprintf(buffer, sizeof buffer, "%d body\nx", COMMAND_BODY_MAX);
+        ck_assert_int_eq(write(half, buffer, (size_t)n), n);
+        usleep(100000);
+        ck_assert_int_eq(write(fd, "1 body\n", 7), 7);
+        ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+        ck_assert_ptr_nonnull(strstr(buffer, "more than the node takes"));
+        close(fd);
+        close(half);
+        usleep(100000);
+        fd = dial(rig);
+        ck_assert_int_eq(write(fd, "1 body\n\5", 8), 8);
+        ck_assert_int_gt(line_read(fd, buffer, sizeof buffer), 0);
+        ck_assert_str_eq(buffer, "5");
+    }
+    close(fd);
+    free(body);
+    rig_free(rig);
+}
+END_TEST
+
+CHECK_MAIN("command_io", test_call, test_body, test_call_fails, test_late_reply, test_gone,
+           test_several_lines, test_too_long, test_too_many, test_idle, test_two_servers)

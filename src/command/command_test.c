@@ -236,6 +236,21 @@ START_TEST(test_reload)
 }
 END_TEST
 
+START_TEST(test_import)
+{
+    run("{\"op\":\"import\",\"zone\":\"Example.COM.\",\"format\":1,\"dry_run\":true}");
+    ck_assert_int_eq(result.effect, COMMAND_IMPORT);
+    ck_assert_str_eq(result.zone, "example.com");
+    ck_assert(result.dry_run && !result.may_shrink);
+    run("{\"op\":\"import\",\"zone\":\"other.example\",\"format\":1}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"the configuration has no zone "
+            "other.example\"}");
+    run("{\"op\":\"import\",\"zone\":\"example.com\",\"format\":2}");
+    ck_assert_int_eq(result.effect, COMMAND_NOTHING);
+    ck_assert_ptr_nonnull(strstr(result.reply, "of another version"));
+}
+END_TEST
+
 START_TEST(test_others)
 {
     run("{\"op\":\"ping\"}");
@@ -247,11 +262,11 @@ START_TEST(test_others)
     run("{\"op\":\"dance\"}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
             "\\\"dance\\\"; it is ping, "
-            "version, order, change, undo, intent, reload, zones or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones, import or dnssec\"}");
     run("{}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
             "it is ping, "
-            "version, order, change, undo, intent, reload, zones or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones, import or dnssec\"}");
 }
 END_TEST
 
@@ -461,5 +476,5 @@ START_TEST(test_user_refused)
 END_TEST
 
 CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
-           test_change, test_change_refused, test_last_endpoint, test_reload, test_others,
-           test_dnssec, test_bytes, test_reply, test_user, test_user_refused)
+           test_change, test_change_refused, test_last_endpoint, test_reload, test_import,
+           test_others, test_dnssec, test_bytes, test_reply, test_user, test_user_refused)

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/zone.h"
 #include "wire/dname.h"
 #include <stdbool.h>
@@ -128,3 +129,13 @@ void held_change_done(struct held_change *c);
  * ERR_CONFLICT: the content has another serial, or lacks what goes, or has what comes;
  * ERR_INVALID, ERR_MISSING, ERR_LIMIT... as held_content_new. On failure nothing was changed. */
 must_check int held_change_apply(struct held_content *c, const struct held_change *change);
+/* What leads from `old` to `next` (zone_held_differ.c), with that serial in place of the one that
+ * `next` has: the SOA records, then what goes and what comes; a record with another TTL does both.
+ * Both of the same origin. ERR_LIMIT. held_change_done(). */
+must_check int held_differ(const struct held_content *old, const struct held_content *next,
+                           uint32_t serial, struct held_change *ret);
+/* Do they differ in nothing but the serial? */
+bool held_same(const struct held_content *a, const struct held_content *b);
+/* A line "- owner TTL IN type data" or "+ ..." for each record, the SOA first and the rest in
+ * canonical order; after `max` of them the number of the others. */
+void held_change_text(const struct held_change *c, uint32_t max, struct text *out);

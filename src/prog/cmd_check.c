@@ -31,18 +31,24 @@ static const char zone_usage[] =
     "       holdfast zone diff OLD NEW ZONE\n"
     "       holdfast zone reload ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone status [ZONE] [--config FILE | --data DIR]\n"
-    "       holdfast zone import ZONE --from ADDRESS[:PORT] [--key NAME|FILE] [--tls NAME]\n"
-    "                     [--ca FILE] [--out FILE [--overwrite]] [--config FILE]\n\n"
+    "       holdfast zone import ZONE FILE | --from ADDRESS[:PORT] [--key NAME|FILE]\n"
+    "                     [--tls NAME] [--ca FILE] [--dry-run] [--accept-shrink]\n"
+    "                     [--config FILE | --data DIR]\n"
+    "       holdfast zone import ZONE --from ADDRESS[:PORT] ... --out FILE [--overwrite]\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
     "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
     "signatures. served: the same of a zone of the node. diff: what the file would change in what "
     "the\n"
     "node serves, or what differs between two files; exit status 0: nothing, 1: something,\n"
     "2: trouble. reload: has the node read the files of this zone alone, or ask its primaries.\n"
-    "status: how zones from other name servers are doing. import: fetches the zone from any name\n"
-    "server (AXFR), over TLS where the name of its certificate is said, signed where a key is (of\n"
-    "--config, or a file as tsig-keygen writes it), checks it, and writes it as a master file in\n"
-    "canonical order.\n";
+    "status: how zones from other name servers are doing. import: makes a\n"
+    "file, or what any name server sends (AXFR; over TLS where the name of its certificate is "
+    "said,\n"
+    "signed where a key is: of --config, or a file as tsig-keygen writes it), the content of a "
+    "zone of\n"
+    "the running node that takes updates, as one change, and shows it. --dry-run: only shows it. "
+    "With\n"
+    "--out what the server sends is checked and written as a master file (-: printed) instead.\n";
 
 int cmd_check(int argc, char **argv)
 {
@@ -135,6 +141,22 @@ static int zone_of_node(const struct words *words, const char *folder, const cha
                     : zone_served_diff(data, word[1], word[2]);
 }
 
+static int zone_take(const struct words *words, struct zone_import *import, const char *folder)
+{
+    char data[PATH_MAX];
+    if (words->count < 2 || words->count > 3 || (words->count == 3) == (import->from != NULL))
+        return options_wrong(zone_usage, "say the zone and where it comes from: a file, or --from "
+                                         "ADDRESS");
+    if (words->count == 3 && import->out)
+        return options_wrong(zone_usage, "--out is for what comes --from a name server");
+    int status = import->out ? 0 : options_data(folder, import->config, data);
+    if (status)
+        return status;
+    import->file = words->count == 3 ? words->list[2] : NULL;
+    import->data = data;
+    return zone_import(words->list[1], import);
+}
+
 int cmd_zone(int argc, char **argv)
 {
     const char *folder = NULL;
@@ -148,15 +170,16 @@ int cmd_zone(int argc, char **argv)
         {.name = "ca", .value = &import.ca},
         {.name = "out", .letter = 'o', .value = &import.out},
         {.name = "overwrite", .flag = &import.overwrite},
+        {.name = "accept-shrink", .flag = &import.accept_shrink},
+        {.name = "dry-run", .flag = &import.dry_run},
     };
     struct words words;
     int status = options_parse(argc, argv, zone_usage, specs, array_length(specs), &words);
     if (status >= 0)
         return status;
     const char *const *word = words.list;
-    if (words.count == 2 && !strcmp(word[0], "import"))
-        return import.from ? zone_import(word[1], &import)
-                           : options_wrong(zone_usage, "say where from: --from ADDRESS");
+    if (words.count && !strcmp(word[0], "import"))
+        return zone_take(&words, &import, folder);
     if (words.count == 4 && !strcmp(word[0], "diff"))
         return zone_files_diff(word[1], word[2], word[3]);
     status = zone_of_node(&words, folder, import.config);

@@ -37,11 +37,12 @@ static const char reload_usage[] =
     "--accept-shrink. Addresses to listen on and node.data need a restart.\n";
 
 /* The node's reply, or NULL where none came; why was printed. */
-static json_t *order_ask(const char *data, json_t *request, unsigned wait_s)
+static json_t *order_ask(const char *data, json_t *request, const uint8_t *body, size_t size,
+                         unsigned wait_s)
 {
     char *line = json_dumps(request, JSON_COMPACT), *reply = NULL;
     json_decref(request);
-    int err = line ? command_call(data, line, wait_s * USEC_PER_SEC, &reply) : -ENOMEM;
+    int err = line ? command_call(data, line, body, size, wait_s * USEC_PER_SEC, &reply) : -ENOMEM;
     free(line);
     if (err) {
         fprintf(stderr,
@@ -68,7 +69,13 @@ static int reply_print(const json_t *reply, bool quiet)
 
 int order_send(const char *data, json_t *request, unsigned wait_s)
 {
-    json_t *reply = order_ask(data, request, wait_s);
+    return order_send_body(data, request, NULL, 0, wait_s);
+}
+
+int order_send_body(const char *data, json_t *request, const uint8_t *body, size_t size,
+                    unsigned wait_s)
+{
+    json_t *reply = order_ask(data, request, body, size, wait_s);
     int status = reply ? reply_print(reply, false) : 1;
     json_decref(reply);
     return status;
@@ -76,7 +83,7 @@ int order_send(const char *data, json_t *request, unsigned wait_s)
 
 json_t *order_intent(const char *data)
 {
-    json_t *reply = order_ask(data, json_pack("{s:s}", "op", "intent"), ORDER_WAIT_S);
+    json_t *reply = order_ask(data, json_pack("{s:s}", "op", "intent"), NULL, 0, ORDER_WAIT_S);
     int status = reply ? reply_print(reply, true) : 1;
     json_t *intent = status ? NULL : json_incref(json_object_get(reply, "intent"));
     json_decref(reply);

@@ -96,6 +96,7 @@ enum { REMAKE_MAX = 64 /* zones of one round */ };
 struct remake {
     uv_work_t work;
     bool running;
+    bool made;            /* the worker is done; it waits for updates that use the old ones */
     bool unpublished;     /* versions of the last round wait for their plan */
     uint8_t *wanted;      /* enum remake_wish, by zone of the configuration */
     uint32_t wanted_size; /* of that */
@@ -176,6 +177,8 @@ void control_forms(struct control *c, usec_t now, bool changed);
 struct form_answer *control_form_answers(const struct control *c, uint32_t zone);
 /* Starts the next round, where there is one and nothing is in its way. */
 void control_zones_go(struct control *c);
+/* Takes what was made into use, once nobody needs what it replaces. */
+void control_zones_end(struct control *c);
 /* A plan with all that was made is out. */
 void control_zones_published(struct control *c);
 /* Another configuration is in use: zones are numbered anew. old: the one before; NULL = none. */

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "prog/control_intent.h"
+#include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "seam/clock.h"
 #include <stdlib.h>
@@ -46,6 +47,8 @@ static void request(void *context, const char *line, size_t length, const char *
         command_reply(to, result.reply);
     } else if (result.effect == COMMAND_DNSSEC) {
         control_dnssec(c, &result, author, to);
+    } else if (result.effect == COMMAND_IMPORT) {
+        control_import(c, &result, author, to);
     } else if (result.effect == COMMAND_ZONES) {
         zones_tell(c, result.zone, to);
     } else if (c->reload.running) {

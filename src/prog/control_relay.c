@@ -35,6 +35,7 @@ static struct {
     uint64_t numbers; /* links so far */
     struct relayed *waiting, **tail;
     unsigned waiting_count;
+    struct import_work *imports; /* that wait */
     uv_work_t work;
     bool working;
     struct update_batch batch;
@@ -108,6 +109,19 @@ static void relayed_end(struct control *c, struct relayed *r)
     answer_give(r);
 }
 
+static void import_end(struct control *c, struct import_work *w)
+{
+    int zone = config_zone_find(c->loaded->config, w->zone);
+    if (w->applied && zone != CONFIG_NONE)
+        control_zone_changed(c, (uint32_t)zone);
+    if (w->applied)
+        log_event(LOG_WARN, "zone.imported", {"zone", LOG_S(w->zone)}, {"author", LOG_S(w->author)},
+                  {"serial", LOG_U(w->serial)}, {"serial_before", LOG_U(w->from)},
+                  {"added", LOG_U(w->added)}, {"removed", LOG_U(w->removed)});
+    control_reply(w->to, w->err, text_string(&w->message));
+    import_free(w);
+}
+
 static void batch_begin(struct control *c);
 
 static void batch_work(uv_work_t *work)
@@ -125,9 +139,14 @@ static void batch_done(uv_work_t *work, int status)
         relayed_end(c, r);
         relayed_free(r);
     }
+    for (struct import_work *w = relay.batch.imports, *next; w; w = next) {
+        next = w->next;
+        import_end(c, w);
+    }
     access_free(relay.batch.access);
     relay.batch = (struct update_batch){0};
     relay.working = false;
+    control_zones_end(c);
     control_reload_end(c);
     batch_begin(c);
 }
@@ -142,13 +161,16 @@ static const struct plan_file *access_file(const struct loaded *l)
 
 static void batch_begin(struct control *c)
 {
-    if (relay.working || !relay.waiting)
+    if (relay.working || (!relay.waiting && !relay.imports))
         return;
     const struct plan_file *keys = access_file(c->loaded);
     if (keys)
         relay.access_file = *keys;
     relay.batch = (struct update_batch){.data = c->options->data,
                                         .config = c->loaded->config,
+                                        .config_path = c->options->config,
+                                        .zones = c->loaded->zones,
+                                        .imports = relay.imports,
                                         .access_file = keys ? &relay.access_file : NULL,
                                         .first = relay.waiting,
                                         .wall = clock_wall() / USEC_PER_SEC};
@@ -157,10 +179,29 @@ static void batch_begin(struct control *c)
     relay.waiting = NULL;
     relay.tail = &relay.waiting;
     relay.waiting_count = 0;
+    relay.imports = NULL;
     relay.working = true;
     relay.work.data = c;
     int err = uv_queue_work(&c->loop, &relay.work, batch_work, batch_done);
     invariant(err == 0);
+}
+
+void control_import(struct control *c, const struct command_result *wish, const char *author,
+                    struct command_reply_to *to)
+{
+    struct import_work *w, **at = &relay.imports;
+    unsigned count = 0;
+    for (; *at; at = &(*at)->next)
+        count++;
+    if (count == IMPORTS_MAX) {
+        control_reply(to, ERR_LIMIT, "other imports are waiting; try again");
+        return;
+    }
+    w = *at = import_new(wish->zone, author, to);
+    w->bytes = command_body_take(to, &w->size);
+    w->may_shrink = wish->may_shrink;
+    w->dry_run = wish->dry_run;
+    batch_begin(c);
 }
 
 /* ---- links ---- */

@@ -16,3 +16,8 @@ enum {
 must_check int control_relay_open(struct control *c);
 /* A worker uses the configuration: a reload that has ended waits until it is done. */
 bool control_relay_works(void);
+
+struct command_result;
+/* An operator's import: done by the worker behind the messages that wait; replies then. */
+void control_import(struct control *c, const struct command_result *wish, const char *author,
+                    struct command_reply_to *to);

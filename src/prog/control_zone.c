@@ -3,7 +3,9 @@
  * step of the loop and goes out with the next plan.
  *
  *  1. A reload and this never run at once: both move keys and the ledger. Each waits for the other.
- *  2. The next round begins when the versions of the one before were published. So every version
+ *  2. What was made takes its place when no update is being looked at: that may compare with zones
+ *     as they are (ALIAS, imports).
+ *  3. The next round begins when the versions of the one before were published. So every version
  *     that secondaries can ask for was in service, and a zone that changes faster than plans can be
  *     published is made as often as it can be published. */
 #include "base/err.h"
@@ -12,6 +14,7 @@
 #include "base/memory.h"
 #include "model/zone_form.h"
 #include "prog/control.h"
+#include "prog/control_relay.h"
 #include "prog/load_form.h"
 #include "prog/load_ledger.h"
 #include "prog/load_zone.h"
@@ -167,12 +170,12 @@ unsigned control_zones_made(struct control *c, struct remade *zones, unsigned co
     return others;
 }
 
-static void remake_done(uv_work_t *work, int status)
+void control_zones_end(struct control *c)
 {
-    struct remake *r = work->data;
-    struct control *c = (struct control *)((char *)r - offsetof(struct control, remake));
-    invariant(status == 0);
-    r->running = false;
+    struct remake *r = &c->remake;
+    if (!r->made || control_relay_works())
+        return;
+    r->made = r->running = false;
     problems_log("zone.problem", &r->problems);
     text_done(&r->problems);
     (void)control_zones_made(c, r->zones, r->count);
@@ -180,6 +183,14 @@ static void remake_done(uv_work_t *work, int status)
         control_reload_begin(c);
     else
         control_zones_go(c);
+}
+
+static void remake_done(uv_work_t *work, int status)
+{
+    struct remake *r = work->data;
+    invariant(status == 0);
+    r->made = true;
+    control_zones_end((struct control *)((char *)r - offsetof(struct control, remake)));
 }
 
 /* False where it has to wait: for a plan that says what the form is to be. */

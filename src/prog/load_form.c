@@ -6,6 +6,7 @@
 #include "prog/load_sign.h"
 #include "prog/load_transfer.h"
 #include "seam/clock.h"
+#include "wire/serial.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,8 +147,9 @@ static int serials_set(const struct settling *s, uint32_t text, bool changed,
                        const struct version *zone, const struct version *form)
 {
     const struct zone_order *o = s->order;
+    bool own = s->held && (!o->was || serial_newer(text, o->was->serial));
     struct serial_facts facts = {
-        .policy = o->config->zones[o->zone].serial,
+        .policy = own ? SERIAL_FILE : o->config->zones[o->zone].serial,
         .served = o->was,
         .changed = changed,
         .last = o->was ? o->was->serial : 0,

@@ -22,6 +22,7 @@ struct settling {
                                well in its `expires` */
     const struct zone *old; /* the zone as it was; NULL: nobody can say what changed */
     bool same;              /* it holds what it held: only the form is made */
+    bool held;              /* updates gave it its serial, by the policy */
     int64_t wall;           /* seconds since 1970 */
 };
 /* Compares a compiled zone, and its form where there are answers, with what was there, and gives

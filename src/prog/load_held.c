@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "model/zone_compile_io.h"
 #include "model/zone_folder.h"
+#include "prog/load_alias.h"
 #include "wire/dname.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,13 +159,20 @@ int load_held_compile(const struct load_request *r, const struct config_zone *z,
     return err;
 }
 
-int load_held_check(const struct held_content *c, const uint8_t *const *steered,
-                    unsigned steered_count, const char *path, struct text *problems)
+int load_held_check(const struct zone_order *o, const struct held_content *c, struct text *problems,
+                    uint8_t **ret_data, size_t *ret_size)
 {
-    uint8_t *data;
-    size_t size;
-    int err = content_build(c, steered, steered_count, NULL, NULL, path, problems, &data, &size);
-    if (!err)
-        free(data);
+    struct arena a = arena_init();
+    struct load_alias alias;
+    unsigned count;
+    const uint8_t **steered = load_steered_names(&a, o->config, o->zone, &count);
+    load_alias_open(&alias, o);
+    int err = content_build(c, steered, count, NULL, &alias.source, o->config->zones[o->zone].name,
+                            problems, ret_data, ret_size);
+    load_alias_done(&alias);
+    if (err == -EAGAIN)
+        text_appendf(problems, "%s:1:1: an ALIAS record leads to a zone that is not there now\n",
+                     o->config->zones[o->zone].name);
+    arena_done(&a);
     return err;
 }

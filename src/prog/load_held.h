@@ -4,6 +4,7 @@
 
 #include "model/zone_held_io.h"
 #include "prog/load.h"
+#include "prog/load_zone.h"
 
 /* Is what the node keeps of this zone what it is to be made from? */
 bool load_held_is(const struct load_request *r, const struct config_zone *z);
@@ -19,10 +20,11 @@ must_check int load_held_compile(const struct load_request *r, const struct conf
 void load_held_unused(const struct load_request *r, const struct config_zone *z,
                       struct text *problems);
 
-/* Compiles content alone, not sealed, to see whether it can be served: 0, or an error with at least
- * one line in `problems`. path: for messages. */
-must_check int load_held_check(const struct held_content *c, const uint8_t *const *steered,
-                               unsigned steered_count, const char *path, struct text *problems);
+/* Compiles content that is not on the disk yet, not sealed, to see whether the zone of the order
+ * can be served from it: 0, and the compiled zone (free()), or an error with at least one line in
+ * `problems`. */
+must_check int load_held_check(const struct zone_order *o, const struct held_content *c,
+                               struct text *problems, uint8_t **ret_data, size_t *ret_size);
 
 /* The records of the zone's text, and the hash of that text and all it includes. */
 must_check int load_text_read(const struct config_zone *z, struct text *problems,

@@ -149,6 +149,7 @@ static int zone_settle(struct making *m, uint8_t *data, struct text *problems, u
     struct settling s = {.order = m->order,
                          .sign = m->sign.ring ? &m->sign.sign : NULL,
                          .old = m->sign.has_old ? &m->sign.old : NULL,
+                         .held = m->held,
                          .wall = m->wall};
     return load_settle(&s, data, problems, ret_form);
 }

@@ -217,7 +217,16 @@ static void zone_commit(const struct zone_work *z, struct zone_held *h,
 static int content_check(const struct zone_work *z, const struct held_content *c,
                          struct text *problems)
 {
-    return load_held_check(c, z->steered, z->steered_count, z->zone->name, problems);
+    const struct update_batch *b = z->batch;
+    struct load_request request = {.path = b->config_path, .data = b->data};
+    struct zone_order order = {
+        .load = &request, .config = b->config, .zones = b->zones, .zone = z->messages[0]->zone};
+    uint8_t *data;
+    size_t size;
+    int err = load_held_check(&order, c, problems, &data, &size);
+    if (!err)
+        free(data);
+    return err;
 }
 
 /* The first sentence of the problems, without its place. */
@@ -317,6 +326,22 @@ static unsigned zone_gather(const struct update_batch *b, struct relayed *first,
     return count;
 }
 
+/* The zone may be gone since the import was asked for. */
+static void import_do(const struct update_batch *b, struct import_work *w)
+{
+    int zone = config_zone_find(b->config, w->zone);
+    if (zone == CONFIG_NONE) {
+        w->err = ERR_MISSING;
+        text_appendf(&w->message, "the configuration has no zone %s any more", w->zone);
+        return;
+    }
+    struct load_request request = {.path = b->config_path, .data = b->data};
+    struct zone_order order = {
+        .load = &request, .config = b->config, .zones = b->zones, .zone = (uint32_t)zone};
+    order.was = b->zones[zone].file.hash ? &b->zones[zone].file : NULL;
+    import_run(w, &order, b->wall);
+}
+
 void update_batch_run(struct update_batch *b)
 {
     unsigned total = 0, i = 0;
@@ -338,6 +363,8 @@ void update_batch_run(struct update_batch *b)
         zone_update(&z);
         arena_done(&a);
     }
+    for (struct import_work *w = b->imports; w; w = w->next)
+        import_do(b, w);
 }
 
 /* ---- answers ---- */

@@ -4,7 +4,7 @@
 
 #include "command/update.h"
 #include "model/access.h"
-#include "prog/load.h"
+#include "prog/import_work.h"
 #include "wire/relay.h"
 
 enum { RELAYED_REASON_MAX = 200 };
@@ -51,13 +51,16 @@ void relayed_address(struct relayed *r, const struct loaded *l);
 struct update_batch {
     const char *data; /* the node's folder */
     const struct config *config;
+    const char *config_path;
+    const struct loaded_zone *zones;     /* of that; none of their files changes meanwhile */
     const struct plan_file *access_file; /* of the keys; NULL = there are none */
     struct relayed *first;
-    int64_t wall;          /* seconds since 1970 */
-    struct access *access; /* out: until the answers are signed; access_free */
+    struct import_work *imports; /* done after the messages */
+    int64_t wall;                /* seconds since 1970 */
+    struct access *access;       /* out: until the answers are signed; access_free */
 };
-/* Verifies each message and does the updates, zone by zone in the order in which they came. What is
- * marked `applied` is on the disk. */
+/* Verifies each message and does the updates, zone by zone in the order in which they came, then
+ * the imports. What is marked `applied` is on the disk. */
 void update_batch_run(struct update_batch *b);
 
 /* Writes the answer into a buffer of DNS_MESSAGE_MAX bytes, signed as the message was: its length,

@@ -3,9 +3,12 @@
 #include "base/memory.h"
 #include "model/zone.h"
 #include "model/zone_dump.h"
+#include "model/zone_held_file.h"
 #include "prog/key_file.h"
 #include "prog/load.h"
+#include "prog/load_held.h"
 #include "prog/load_transfer.h"
+#include "prog/order.h"
 #include "seam/disk.h"
 #include "seam/entropy.h"
 #include "transfer/fetch_io.h"
@@ -13,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PORT_DNS = 53, PORT_DOT = 853, TEXT_MAX = 1 << 30, OUT_MODE = 0644 };
+enum { PORT_DNS = 53, PORT_DOT = 853, TEXT_MAX = 1 << 30, OUT_MODE = 0644, NODE_WAIT_S = 300 };
 #define IMPORT_BYTES_MAX   (UINT64_C(4) << 30)
 #define IMPORT_RECORDS_MAX (UINT64_C(1) << 26)
 
@@ -79,7 +82,7 @@ static bool key_read(struct import *i)
 static bool out_free(const struct zone_import *o)
 {
     struct disk_identity found;
-    if (!o->out || o->overwrite || disk_identify(o->out, &found) == -ENOENT)
+    if (!o->out || !strcmp(o->out, "-") || o->overwrite || disk_identify(o->out, &found) == -ENOENT)
         return true;
     return said_wrong("--out", o->out, "the file is there already; --overwrite replaces it");
 }
@@ -144,7 +147,7 @@ static int zone_write(const struct import *i, const struct zone *zone)
     text_appendf(&out, "; %s, serial %u, from %s\n", i->name, zone->header->serial, i->server);
     zone_dump(zone, &out);
     int err = out.failed ? ERR_LIMIT : 0;
-    if (!err && i->said->out)
+    if (!err && strcmp(i->said->out, "-") != 0)
         err = disk_write_atomic(i->said->out, text_string(&out), out.length, OUT_MODE);
     else if (!err && fwrite(text_string(&out), 1, out.length, stdout) != out.length)
         err = -EIO;
@@ -167,11 +170,53 @@ static int fetched_write(const struct import *i)
         err = zone_write(i, &zone);
     if (err)
         fprintf(stderr, "holdfast: zone %s was not written: %s\n", i->name, err_text(err));
-    else if (i->said->out)
+    else if (strcmp(i->said->out, "-") != 0)
         printf("%s: zone %s, serial %u, %u records, from %s\n", i->said->out, i->name,
                zone.header->serial, zone.header->record_count, i->server);
     free(data);
     return err ? 1 : 0;
+}
+
+/* ---- into the node ---- */
+
+static int fetched_list(const struct import *i, struct held_list *ret)
+{
+    struct inbound_record r;
+    size_t position = 0;
+    int err = 0;
+    while (!err && inbound_next(i->in, &position, &r))
+        err = held_list_add(ret, r.owner, r.type, r.ttl, r.rdata, r.rdata_length);
+    if (err)
+        fprintf(stderr, "holdfast: zone %s: %s\n", i->name, err_text(err));
+    return err;
+}
+
+static int file_list(const struct import *i, struct held_list *ret)
+{
+    struct text problems = text_init(LOAD_PROBLEMS_MAX);
+    struct config_zone z = {.name = i->name, .file = i->said->file};
+    uint64_t source;
+    int err = load_text_read(&z, &problems, ret, &source);
+    fputs(text_string(&problems), stderr);
+    text_done(&problems);
+    return err;
+}
+
+/* The node looks at the zone as a whole: it knows which names are services. */
+static int node_give(const struct import *i)
+{
+    struct held_list list = {0};
+    int err = i->said->file ? file_list(i, &list) : fetched_list(i, &list);
+    json_t *request =
+        json_pack("{s:s,s:s,s:i,s:b,s:b}", "op", "import", "zone", i->name, "format", HELD_VERSION,
+                  "accept_shrink", i->said->accept_shrink, "dry_run", i->said->dry_run);
+    int status = 1;
+    if (err)
+        json_decref(request);
+    else
+        status = order_send_body(i->said->data, request, list.data, list.length, NODE_WAIT_S);
+    held_list_done(&list);
+    return status;
 }
 
 int zone_import(const char *name, const struct zone_import *o)
@@ -179,11 +224,15 @@ int zone_import(const char *name, const struct zone_import *o)
     struct import *i = mem_new(1, sizeof *i);
     i->said = o;
     int status = 1;
-    if (dname_parse(name, strlen(name), NULL, i->zone) < 0)
+    if (dname_parse(name, strlen(name), NULL, i->zone) < 0) {
         said_wrong("zone", name, "this is no name");
-    else if (server_read(i) && key_read(i) && out_free(o)) {
+    } else if (o->file) {
         dname_format(i->zone, i->name);
-        status = zone_fetch(i) ? fetched_write(i) : 1;
+        status = node_give(i);
+    } else if (server_read(i) && key_read(i) && out_free(o)) {
+        dname_format(i->zone, i->name);
+        bool came = zone_fetch(i);
+        status = !came ? 1 : o->out ? fetched_write(i) : node_give(i);
     }
     inbound_free(i->in);
     explicit_bzero(&i->key, sizeof i->key);
