@@ -182,6 +182,10 @@ def follow(case, server, m):
     """Makes the answer anew from one question for each alias, and one for what they lead to."""
     name, seen = case.question.wire_name.lower(), set()
     order, authority = [], []
+    if case.question.rtype == DS and any(z.origin == rawdns.labels(name) for z in case.zones):  # asked of the parent
+        seen.add(name)
+        order = [r for r in m.order if r[0] == name]
+        name = m.order[0][4]
     while name not in seen and len(seen) < ALIASES_MAX:
         seen.add(name)
         step = case.ask(server.label, name, CNAME)
@@ -215,12 +219,6 @@ def cut_of(case):
     return next((rawdns.labels(r[0]) for r in case.ours.authority if r[1] == NS), None)
 
 
-def behind_alias(case, record, zone):
-    """Holdfast adds nothing to what is found behind an alias"""
-    alias = any(r[1] == CNAME for r in case.ours.answer)
-    return alias and not case.ours.additional and not {r[1] for r in case.ours.authority} - PROOF
-
-
 def glue_is_for_referrals(case, record, zone):
     """addresses at and below a delegation are glue, which Holdfast adds to referrals only"""
     return cut_of(case) is None and zone.cut(rawdns.labels(record[0])) is not None
@@ -237,11 +235,6 @@ def old_types(case, record, zone):
     return {r[1] for r in case.ours.answer} <= {RRSIG, CNAME, DNAME, MB, AFSDB, RT, KX} and cut_of(case) is None
 
 
-def services(case, record, zone):
-    """Knot adds addresses to SVCB and HTTPS, too"""
-    return {r[1] for r in case.ours.answer} <= {RRSIG, CNAME, DNAME, SVCB, HTTPS} and cut_of(case) is None
-
-
 def one_datagram(case, record, zone):
     """Holdfast sends optional additional records as far as they fit a message of 1232 bytes, even over TCP"""
     cut = cut_of(case)
@@ -253,7 +246,46 @@ def one_datagram(case, record, zone):
     return case.question.tcp and len(case.ours.data) + size + OPT_SIZE > UDP_SIZE
 
 
-ADDITIONAL = [behind_alias, glue_is_for_referrals, not_its_own, old_types, services, one_datagram]
+def service_of_a_service(case, record, zone):
+    """Knot adds SVCB and HTTPS records of every target, Holdfast those of aliases only: else nobody looks for them"""
+    aliases = {name for priority, name in services(case) if not priority}
+    return signature_of(record) in (SVCB, HTTPS) and (record[0] not in aliases or record in case.ours.answer)
+
+
+def proof_of_a_service(case, record, zone):
+    """Knot adds proofs of what the target of a service lacks (RFC 9460 4.1); with Holdfast a resolver has to ask"""
+    return signature_of(record) in PROOF and any(services(case))
+
+
+def star_instead(case, record, zone):
+    """Knot gives addresses that a target has from a wildcard with the wildcard's name"""
+    return record[0].startswith(b"\1*") and not any(r[4].lower().endswith(record[0]) for r in case.ours.answer)
+
+
+LEFT_OUT = [glue_is_for_referrals, not_its_own, old_types, service_of_a_service, proof_of_a_service, star_instead,
+            one_datagram]
+
+
+def services(case):
+    """(priority, target) of the SVCB and HTTPS records answered; the target "." of a service is its owner."""
+    for owner, rtype, *_, data in case.ours.answer:
+        if rtype in (SVCB, HTTPS):
+            priority = int.from_bytes(data[:2], "big")
+            target = rawdns.name_read(data, 2)[0]
+            yield priority, owner if target == b"\0" and priority else target.lower()
+
+
+def owner_of_a_service(case, m, record):
+    """addresses of a service at its owner (RFC 9460 2.5.2) are added by Holdfast only"""
+    return any(r[0] == record[0] and r[1] in (SVCB, HTTPS) for r in case.ours.answer)
+
+
+def nsd_knows_no_services(case, m, record):
+    """NSD adds nothing to SVCB and HTTPS (RFC 9460 4.1)"""
+    return m is case.said[NSD] and {signature_of(r) for r in case.ours.answer} <= {CNAME, DNAME, SVCB, HTTPS}
+
+
+ADDED = [owner_of_a_service, nsd_knows_no_services]
 
 
 def answering_zone(case):
@@ -264,18 +296,24 @@ def answering_zone(case):
     return max((z for z in case.zones if zonegen.below(cut, z.origin) and z.origin != cut), key=lambda z: len(z.origin))
 
 
-def additional_left_out(case, m, different):
-    """additional records that Holdfast leaves out, each for one of the reasons named"""
-    if different != {"additional"} or set(case.ours.additional) - set(m.additional):
-        return False
-    if not case.ours.order and cut_of(case) is None:
-        return False
-    zone, reasons = answering_zone(case), set()
+def additional_reasons(case, m):
+    """Why each record stands in one additional section only: functions, or None."""
+    zone = answering_zone(case)
     for record in set(m.additional) - set(case.ours.additional):
-        reason = next((r for r in ADDITIONAL if r(case, record, zone)), None)
-        if not reason:
-            return False
-        reasons.add(reason)
+        yield next((r for r in LEFT_OUT if r(case, record, zone)), None)
+    targets = {target for _, target in services(case)}
+    for record in set(case.ours.additional) - set(m.additional):
+        right = record[0] in targets and record in case.ask(KNOT, record[0], signature_of(record)).answer
+        yield next((r for r in ADDED if right and r(case, m, record)), None)
+
+
+def additional_differs(case, m, different):
+    """additional records that Holdfast leaves out or adds, each for one of the reasons named"""
+    if different != {"additional"} or not (case.ours.order or cut_of(case)):
+        return False
+    reasons = set(additional_reasons(case, m))
+    if None in reasons:
+        return False
     for reason in reasons:
         case.note(reason, "additional")
     return True
@@ -320,7 +358,7 @@ def any_is_one_set(case, m, different):
     asked = [case.ask(peer, rtype=rtype) for peer in (NSD, KNOT)]
     more = differences(case.ours, asked[-1]) - {"question"}
     right = any(a.answer == case.ours.answer for a in asked)  # of NSD's tree of names see below
-    return right and (not more & {"additional"} or additional_left_out(case, asked[-1], more & {"additional"}))
+    return right and (not more & {"additional"} or additional_differs(case, asked[-1], more & {"additional"}))
 
 
 def any_behind_dname(case, m, different):
@@ -369,7 +407,7 @@ def nsd_proves_otherwise(case, m, different):
 
 
 # Those in EXACT account for every record; with the others one peer has to agree to the bit.
-EXACT = [additional_left_out, any_is_one_set, any_behind_dname, beside_an_alias, knot_asterisk,
+EXACT = [additional_differs, any_is_one_set, any_behind_dname, beside_an_alias, knot_asterisk,
          nsec_from_wildcard]
 REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent, nsd_proves_otherwise, nsd_all_signatures],
            KNOT: EXACT + [knot_overlong]}

@@ -38,6 +38,8 @@ struct drawing {
     unsigned suffix_count;
     const struct build_node *targets[TARGETS_MAX];
     unsigned target_count;
+    struct rdata_target lowered[TARGETS_MAX]; /* names that the records have in other letters */
+    unsigned lowered_count;
 };
 
 static void drawing_start(struct drawing *d, const struct zone_builder *b, struct zone_picture *out,
@@ -49,7 +51,7 @@ static void drawing_start(struct drawing *d, const struct zone_builder *b, struc
     d->out = out;
     d->floating = floating;
     d->drawn_length = drawn_length;
-    d->suffix_count = d->target_count = 0;
+    d->suffix_count = d->target_count = d->lowered_count = 0;
     d->w = writer_init(out->bytes, DNS_MESSAGE_MAX - DNS_HEADER_SIZE - longest - QUESTION_TAIL);
     out->head = (struct zone_image){0};
 }
@@ -126,6 +128,21 @@ static void name_write(struct drawing *d, const uint8_t *name, size_t length)
 
 /* ---- records ---- */
 
+/* The target in lower letters, for as long as the drawing: NULL where there were too many. */
+static const uint8_t *target_name(struct drawing *d, const uint8_t *rdata,
+                                  const struct rdata_target *t)
+{
+    if (memcmp(rdata + t->offset, t->name, t->length) == 0)
+        return rdata + t->offset;
+    for (unsigned i = 0; i < d->lowered_count; i++)
+        if (dname_equal(d->lowered[i].name, d->lowered[i].length, t->name, t->length))
+            return d->lowered[i].name;
+    if (d->lowered_count == TARGETS_MAX)
+        return NULL;
+    d->lowered[d->lowered_count] = *t;
+    return d->lowered[d->lowered_count++].name;
+}
+
 /* Data with its names compressed where that is allowed; the length is filled in behind. */
 static void rdata_write(struct drawing *d, const struct zone_entry *e)
 {
@@ -133,7 +150,7 @@ static void rdata_write(struct drawing *d, const struct zone_entry *e)
     uint16_t names[2];
     unsigned count = rdata_compressible(e->type, rdata, names);
     size_t length_at = d->w.position, from = 0;
-    int target = rdata_target_offset(e->type);
+    struct rdata_target target;
 
     writer_u16(&d->w, e->rdata_length);
     for (unsigned i = 0; i < count; i++) {
@@ -142,11 +159,13 @@ static void rdata_write(struct drawing *d, const struct zone_entry *e)
         name_write(d, rdata + names[i], length);
         from = names[i] + length;
     }
-    if (!count && target >= 0) {
-        /* Not compressed itself (SRV), but an address behind it may point here. */
-        writer_bytes(&d->w, rdata, (size_t)target);
-        suffix_note(d, rdata + target, e->rdata_length - (size_t)target);
-        from = (size_t)target;
+    if (!count && rdata_target(e->type, rdata, &target) && target.length) {
+        /* Not compressed itself (SRV, SVCB), but an address behind it may point here. */
+        const uint8_t *name = target_name(d, rdata, &target);
+        writer_bytes(&d->w, rdata, target.offset);
+        if (name)
+            suffix_note(d, name, target.length);
+        from = target.offset;
     }
     writer_bytes(&d->w, rdata + from, e->rdata_length - from);
     if (d->w.failed)
@@ -175,20 +194,28 @@ static void answers_write(struct drawing *d, const struct build_set *set)
     d->out->head.answers = (uint16_t)set->count;
 }
 
-/* ---- addresses that go along ---- */
+/* ---- what goes along ---- */
 
-/* The address set of one type, or nothing where it would not fit into `most` bytes of message. */
-static void address_set_write(struct drawing *d, const struct build_node *n, uint16_t type,
-                              const uint8_t *name, size_t most)
+/* A name whose sets go along. name: NULL = the question's. */
+struct companion {
+    const struct build_node *node;
+    const uint8_t *name;
+};
+
+/* The set of one type, or nothing where it would not fit into `most` bytes of message. */
+static void companion_write(struct drawing *d, struct companion c, uint16_t type, size_t most)
 {
     struct zone_image before = d->out->head;
     size_t position = d->w.position;
     struct build_set set;
 
-    if (!build_set_find(d->b, n, type, &set))
+    if (!build_set_find(d->b, c.node, type, &set))
         return;
     for (uint32_t i = 0; i < set.count; i++) {
-        name_write(d, name, n->name_length);
+        if (c.name)
+            name_write(d, c.name, c.node->name_length);
+        else
+            writer_u16(&d->w, 0xc000 + DNS_HEADER_SIZE);
         record_write(d, set.items[i].entry, set.ttl);
     }
     if (!d->w.failed && (size_t)drawing_offset(d) <= most) {
@@ -219,24 +246,31 @@ static bool target_is_new(struct drawing *d, const struct build_node *n)
 /* The addresses of the set's targets that `wanted` picks. Occluded ones are glue, which only helps
  * to reach name servers. */
 enum target_wanted { TARGET_ANY, TARGET_IN_DOMAIN, TARGET_SIBLING };
-static void addresses_write(struct drawing *d, const struct build_set *set,
-                            enum target_wanted wanted, size_t most)
+static void companions_write(struct drawing *d, const struct build_node *owner,
+                             const struct build_set *set, enum target_wanted wanted, size_t most)
 {
-    int offset = rdata_target_offset(set->type);
+    struct rdata_target t;
 
-    for (uint32_t i = 0; offset >= 0 && i < set->count; i++) {
-        const struct zone_entry *e = set->items[i].entry;
-        const uint8_t *name = zone_entry_rdata(e) + offset;
-        size_t length = e->rdata_length - (size_t)offset;
-        bool in_domain = dname_below(name, length, d->anchor, d->anchor_length);
+    for (uint32_t i = 0; rdata_has_target(set->type) && i < set->count; i++) {
+        const uint8_t *rdata = zone_entry_rdata(set->items[i].entry);
+        struct companion c = {owner, NULL};
+        if (!rdata_target(set->type, rdata, &t))
+            continue;
+        bool in_domain = dname_below(t.name, t.length, d->anchor, d->anchor_length);
         if ((wanted == TARGET_IN_DOMAIN && !in_domain) || (wanted == TARGET_SIBLING && in_domain))
             continue;
-        const struct build_node *n = zone_index_find(d->b, name, length);
-        if (!n || (set->type != DNS_NS && n->flags & (NODE_CUT | NODE_BELOW_CUT)) ||
-            !target_is_new(d, n))
+        if (t.length) {
+            c.node = zone_index_find(d->b, t.name, t.length);
+            c.name = target_name(d, rdata, &t);
+        }
+        if (!c.node || (t.length && !c.name) ||
+            (set->type != DNS_NS && c.node->flags & (NODE_CUT | NODE_BELOW_CUT)) ||
+            !target_is_new(d, c.node))
             continue;
-        address_set_write(d, n, DNS_A, name, most);
-        address_set_write(d, n, DNS_AAAA, name, most);
+        if (t.alias && c.node != owner)
+            companion_write(d, c, set->type, most);
+        companion_write(d, c, DNS_A, most);
+        companion_write(d, c, DNS_AAAA, most);
     }
 }
 
@@ -268,7 +302,7 @@ int zone_picture_answer(const struct zone_builder *b, const struct build_node *n
     if (d.w.failed)
         return ERR_LIMIT;
     ret->head.required = (uint16_t)d.w.position;
-    addresses_write(&d, set, TARGET_ANY, UDP_SAFE);
+    companions_write(&d, n, set, TARGET_ANY, UDP_SAFE);
     return drawing_finish(&d);
 }
 
@@ -290,8 +324,8 @@ int zone_picture_referral(const struct zone_builder *b, const struct build_node 
         return ERR_LIMIT;
     ret->head.authorities = (uint16_t)set->count;
     ret->head.required = (uint16_t)d.w.position;
-    addresses_write(&d, set, TARGET_IN_DOMAIN, DNS_MESSAGE_MAX);
-    addresses_write(&d, set, TARGET_SIBLING, UDP_SAFE);
+    companions_write(&d, n, set, TARGET_IN_DOMAIN, DNS_MESSAGE_MAX);
+    companions_write(&d, n, set, TARGET_SIBLING, UDP_SAFE);
     return drawing_finish(&d);
 }
 

@@ -216,16 +216,35 @@ unsigned rdata_compressible(uint16_t type, const uint8_t *data, uint16_t ret_off
     return 2;
 }
 
-int rdata_target_offset(uint16_t type)
+/* Where the name lies; 0 is NS's, too. */
+static unsigned target_offset(uint16_t type)
 {
-    switch (type) {
-    case DNS_NS:
-        return 0;
-    case DNS_MX:
-        return 2;
-    case DNS_SRV:
-        return 6;
-    default:
-        return -1;
+    return type == DNS_NS ? 0 : type == DNS_SRV ? 6 : 2;
+}
+
+bool rdata_has_target(uint16_t type)
+{
+    return type == DNS_NS || type == DNS_MX || type == DNS_SRV || type == DNS_SVCB ||
+           type == DNS_HTTPS;
+}
+
+bool rdata_target(uint16_t type, const uint8_t *data, struct rdata_target *ret)
+{
+    if (!rdata_has_target(type))
+        return false;
+    unsigned offset = target_offset(type);
+    size_t length = dname_length(data + offset);
+    bool service = type == DNS_SVCB || type == DNS_HTTPS;
+    bool alias = service && !data[0] && !data[1]; /* RFC 9460 2.4.1: SvcPriority 0 */
+    if (service && length == 1) {
+        if (alias)
+            return false; /* RFC 9460 2.5.1: there is no service */
+        length = 0;
     }
+    memcpy(ret->name, data + offset, length);
+    name_lower(ret->name, length);
+    ret->length = (uint8_t)length;
+    ret->offset = (uint8_t)offset;
+    ret->alias = alias;
+    return true;
 }

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/text.h"
+#include "wire/dname.h"
 #include "wire/dns.h"
 #include "wire/lexer.h"
 #include <stdbool.h>
@@ -44,5 +45,14 @@ must_check bool rdata_lower(uint16_t type, uint8_t *data, uint16_t length);
 /* Where the names lie that may be compressed in messages (RFC 3597 4: only those of RFC 1035's
  * types): their number, 0..2. The data must have passed rdata_check. */
 unsigned rdata_compressible(uint16_t type, const uint8_t *data, uint16_t ret_offsets[static 2]);
-/* Where the name lies whose addresses belong in the additional section (NS, MX, SRV), or -1. */
-const_function int rdata_target_offset(uint16_t type);
+/* A name whose addresses belong in the additional section. */
+struct rdata_target {
+    uint8_t name[DNAME_MAX]; /* lower */
+    uint8_t length;          /* 0: the record's owner (RFC 9460 2.5.2) */
+    uint8_t offset;          /* of the name in the data */
+    bool alias; /* its records of the same type belong there, too (RFC 9460 2.4.2, 4.1) */
+};
+/* May data of this type point at such a name? NS, MX, SRV, SVCB, HTTPS. */
+const_function bool rdata_has_target(uint16_t type);
+/* False where it points at none. The data must have passed rdata_check. */
+bool rdata_target(uint16_t type, const uint8_t *data, struct rdata_target *ret);

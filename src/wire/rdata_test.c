@@ -450,8 +450,27 @@ START_TEST(test_names_inside)
     ck_assert_uint_eq(rdata_compressible(DNS_SRV, data, at), 0);
     ck_assert_uint_eq(rdata_compressible(DNS_DNAME, data, at), 0);
     ck_assert_uint_eq(rdata_compressible(65400, data, at), 0);
-    ck_assert_int_eq(rdata_target_offset(DNS_SRV), 6);
-    ck_assert_int_eq(rdata_target_offset(DNS_A), -1);
+}
+END_TEST
+
+START_TEST(test_targets)
+{
+    struct rdata_target t;
+
+    ck_assert(rdata_target(DNS_SRV, (const uint8_t *)"\0\0\0\0\0\0\1a", &t));
+    ck_assert(t.offset == 6 && t.length == 3 && !t.alias);
+    ck_assert_mem_eq(t.name, "\1a", 3);
+    ck_assert(rdata_target(DNS_NS, (const uint8_t *)"\1b", &t) && t.offset == 0);
+    /* RFC 9460 2.4.2, 2.5: ServiceMode, whose names keep their case; its owner; an alias; none */
+    ck_assert(rdata_target(DNS_HTTPS, (const uint8_t *)"\0\1\2Ab\0\0\1\0\0", &t));
+    ck_assert(t.offset == 2 && t.length == 4 && !t.alias);
+    ck_assert_mem_eq(t.name, "\2ab", 4);
+    ck_assert(rdata_target(DNS_SVCB, (const uint8_t *)"\1\0\0", &t));
+    ck_assert(t.length == 0 && !t.alias);
+    ck_assert(rdata_target(DNS_SVCB, (const uint8_t *)"\0\0\1a", &t) && t.alias);
+    ck_assert(!rdata_target(DNS_HTTPS, (const uint8_t *)"\0\0\0", &t));
+    ck_assert(!rdata_target(DNS_A, (const uint8_t *)"\0\0\0\0", &t));
+    ck_assert(!rdata_has_target(DNS_A) && rdata_has_target(DNS_SVCB));
 }
 END_TEST
 
@@ -472,4 +491,4 @@ START_TEST(test_lower)
 END_TEST
 
 CHECK_MAIN("rdata", test_examples, test_damage, test_refusals, test_length_limit, test_type_names,
-           test_ttl, test_names_inside, test_lower)
+           test_ttl, test_names_inside, test_targets, test_lower)

@@ -2,14 +2,18 @@
  * followed from name to name, through every zone served here and on to steered names. */
 #include "base/bytes.h"
 #include "base/invariant.h"
-#include "serve/dns/secure.h"
+#include "model/zone_walk.h"
+#include "serve/dns/additional.h"
 
 /* A name on the way that a wildcard answered for: DO wants a proof that itself is not there. */
 struct expansion {
     const struct served_zone *zone;
-    struct bytes name;
     struct match match;
+    uint8_t length;
+    uint8_t name[DNAME_MAX];
 };
+
+enum { NAME_SLOTS = 128 }; /* some 96 names, so a chain's; what finds no place is written out */
 
 /* The name that the chain has reached, with where the message already holds it. */
 struct chain {
@@ -22,85 +26,63 @@ struct chain {
     uint8_t name[DNAME_MAX + 9];
     size_t length;
     unsigned seen_count;
-    struct bytes seen[QUERY_CHAIN_MAX + 1]; /* names passed, to cut loops */
+    size_t seen[QUERY_CHAIN_MAX + 1]; /* where the message has the names passed, to cut loops */
     unsigned expansion_count;
     struct expansion expansions[QUERY_CHAIN_MAX + 1];
+    const struct zone_node *last; /* whose set was answered, or NULL */
+    const struct zone_set *last_set;
     struct secure_links links;
+    struct names names;
+    uint16_t name_slots[NAME_SLOTS];
 };
 
-static uint16_t pointer_to(size_t position)
+/* For the name that was written there. */
+static uint16_t pointer_to(const struct writer *w, size_t position)
 {
+    const uint8_t *at = w->data + position;
+    if (*at >= 0xc0)
+        return (uint16_t)(at[0] << 8 | at[1]);
     return position < 0x4000 ? (uint16_t)(0xc000 | position) : 0;
 }
 
-static void owner_write(struct writer *w, uint16_t owner, const uint8_t *name, size_t length)
+static void owner_write(struct chain *c, uint16_t owner, const uint8_t *name, size_t length)
 {
     if (owner)
-        writer_u16(w, owner);
+        writer_u16(&c->w, owner);
     else
-        writer_bytes(w, name, length);
+        names_write(&c->names, &c->w, name, length);
 }
 
-static void record_write(struct writer *w, uint16_t type, uint32_t ttl, const uint8_t *rdata,
-                         uint16_t length)
+/* What stands between owner and data. */
+static void record_begin(struct chain *c, uint16_t type, uint32_t ttl)
 {
-    writer_u16(w, type);
-    writer_u16(w, DNS_IN);
-    writer_u32(w, ttl);
-    writer_u16(w, length);
-    writer_bytes(w, rdata, length);
-}
-
-/* ---- sets ---- */
-
-struct set_reader {
-    const uint8_t *at;
-    unsigned left;
-};
-
-static struct set_reader set_open(const struct zone *z, const struct zone_set *s)
-{
-    const struct zone_records *r = (const void *)(z->base + (uint64_t)s->records * 8);
-    return (struct set_reader){(const uint8_t *)(r + 1), r->count};
-}
-
-static bool set_next(struct set_reader *r, const uint8_t **ret_rdata, uint16_t *ret_length)
-{
-    if (!r->left)
-        return false;
-    memcpy(ret_length, r->at, 2);
-    *ret_rdata = r->at + 2;
-    r->at += 2 + *ret_length;
-    r->left--;
-    return true;
+    writer_u16(&c->w, type);
+    writer_u16(&c->w, DNS_IN);
+    writer_u32(&c->w, ttl);
 }
 
 /* All records of a set or, where they do not fit, a failed writer. */
-static uint16_t set_write(struct writer *w, const struct zone *z, const struct zone_set *s,
-                          uint16_t owner, const uint8_t *name, size_t length)
+static uint16_t set_write(struct chain *c, const struct zone_set *s, uint16_t owner,
+                          const uint8_t *name, size_t length)
 {
-    struct set_reader r = set_open(z, s);
-    const uint8_t *rdata;
-    uint16_t size, count = 0;
-    for (; set_next(&r, &rdata, &size); count++) {
-        owner_write(w, owner, name, length);
-        record_write(w, s->type, s->ttl, rdata, size);
-    }
+    struct zone_record r = zone_record_first(&c->zone->zone, s);
+    uint16_t count = 0;
+    do {
+        owner_write(c, owner, name, length);
+        record_begin(c, s->type, s->ttl);
+        names_write_rdata(&c->names, &c->w, s->type, r.rdata, r.length);
+        count++;
+    } while (zone_record_next(&r));
     return count;
 }
 
 /* ---- what DO adds ---- */
 
-static uint16_t chain_origin(const struct chain *c, const struct served_zone *zone)
-{
-    return zone == c->q->zone
-               ? pointer_to(DNS_HEADER_SIZE + c->q->name_length - zone->origin_length)
-               : 0;
-}
-
 static struct secure_place chain_place(struct chain *c, const struct served_zone *zone)
 {
-    return (struct secure_place){&c->w, &zone->zone, chain_origin(c, zone), c->q->type, &c->links};
+    const struct zone_header *h = zone->zone.header;
+    uint16_t origin = names_find(&c->names, &c->w, h->origin, h->origin_length);
+    return (struct secure_place){&c->w, &zone->zone, origin, c->q->type, &c->links, &c->names};
 }
 
 /* The signatures of a set at the name that the chain has reached. */
@@ -125,9 +107,13 @@ static uint16_t chain_signature(struct chain *c, const struct zone_node *node,
 static void expansion_note(struct chain *c, const struct match *m)
 {
     invariant(c->expansion_count < array_length(c->expansions));
-    if (m->encloser && secure_wanted(c->q, &c->zone->zone))
-        c->expansions[c->expansion_count++] =
-            (struct expansion){c->zone, c->seen[c->seen_count - 1], *m};
+    if (!m->encloser || !secure_wanted(c->q, &c->zone->zone))
+        return;
+    struct expansion *e = &c->expansions[c->expansion_count++];
+    e->zone = c->zone;
+    e->match = *m;
+    e->length = (uint8_t)c->length;
+    memcpy(e->name, c->name, c->length);
 }
 
 static void expansions_write(struct chain *c)
@@ -135,7 +121,7 @@ static void expansions_write(struct chain *c)
     for (unsigned i = 0; i < c->expansion_count; i++) {
         const struct expansion *e = &c->expansions[i];
         struct secure_place p = chain_place(c, e->zone);
-        uint16_t count = secure_denial(&p, e->name.data, e->name.length, &e->match, true);
+        uint16_t count = secure_denial(&p, e->name, e->length, &e->match, true);
         c->a->authorities = (uint16_t)(c->a->authorities + count);
     }
 }
@@ -149,18 +135,15 @@ static void chain_negative(struct chain *c, const struct match *m, enum dns_rcod
     const struct zone *z = &c->zone->zone;
     const struct zone_node *apex = zone_node_at(z, z->header->apex);
     const struct zone_set *soa = zone_node_set(apex, DNS_SOA);
-    const uint8_t *rdata;
-    uint16_t length;
     invariant(soa);
-    struct set_reader r = set_open(z, soa);
-    if (!set_next(&r, &rdata, &length) || length < 4)
-        return;
-    struct reader minimum = reader_init(rdata + length - 4, 4);
+    struct zone_record r = zone_record_first(z, soa);
+    struct reader minimum = reader_init(r.rdata + r.length - 4, 4);
     uint32_t ttl = reader_u32(&minimum);
-    struct secure_place p = chain_place(c, c->zone);
     ttl = ttl < soa->ttl ? ttl : soa->ttl;
-    owner_write(&c->w, p.origin, z->header->origin, z->header->origin_length);
-    record_write(&c->w, DNS_SOA, ttl, rdata, length);
+    struct secure_place p = chain_place(c, c->zone);
+    owner_write(c, p.origin, z->header->origin, z->header->origin_length);
+    record_begin(c, DNS_SOA, ttl);
+    names_write_rdata(&c->names, &c->w, DNS_SOA, r.rdata, r.length);
     c->a->rcode = rcode;
     c->a->authorities = 1;
     if (!secure_wanted(c->q, z))
@@ -171,13 +154,13 @@ static void chain_negative(struct chain *c, const struct match *m, enum dns_rcod
     c->a->authorities = (uint16_t)(1 + count);
 }
 
-static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type, uint16_t owner)
+static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type)
 {
     const struct zone_set *s = zone_node_set(n, type);
     struct writer before = c->w;
     if (!s)
         return true;
-    uint16_t count = set_write(&c->w, &c->zone->zone, s, owner, zone_node_name(n), n->name_length);
+    uint16_t count = set_write(c, s, 0, zone_node_name(n), n->name_length);
     if (c->w.failed) {
         c->w = before;
         return false;
@@ -185,6 +168,7 @@ static bool glue_write(struct chain *c, const struct zone_node *n, uint16_t type
     before = c->w;
     c->a->additionals = (uint16_t)(c->a->additionals + count);
     struct secure_place p = chain_place(c, c->zone);
+    uint16_t owner = names_find(&c->names, &c->w, zone_node_name(n), n->name_length);
     count = secure_wanted(c->q, p.z) ? secure_signatures(&p, s->records, s->ttl, owner,
                                                          zone_node_name(n), n->name_length)
                                      : 0;
@@ -203,7 +187,7 @@ static void chain_referral(struct chain *c, const struct zone_node *cut)
     const struct zone_set *ns = zone_node_set(cut, DNS_NS);
     invariant(cut->flags & NODE_CUT && ns);
     struct writer before = c->w;
-    uint16_t count = set_write(&c->w, z, ns, 0, zone_node_name(cut), cut->name_length);
+    uint16_t count = set_write(c, ns, 0, zone_node_name(cut), cut->name_length);
     if (secure_wanted(c->q, z)) {
         struct secure_place p = chain_place(c, c->zone);
         count = (uint16_t)(count + secure_delegation(&p, cut));
@@ -213,22 +197,31 @@ static void chain_referral(struct chain *c, const struct zone_node *cut)
         return;
     }
     c->a->authorities = (uint16_t)(c->a->authorities + count);
-    struct set_reader r = set_open(z, ns);
-    const uint8_t *name;
-    uint16_t length;
-    while (set_next(&r, &name, &length)) {
-        if (!dname_below(name, length, z->header->origin, z->header->origin_length))
+    struct zone_record r = zone_record_first(z, ns);
+    do {
+        if (!dname_below(r.rdata, r.length, z->header->origin, z->header->origin_length))
             continue;
-        const struct zone_node *n = zone_find(z, name, length, dname_hash(name, length));
-        if (n && (!glue_write(c, n, DNS_A, 0) || !glue_write(c, n, DNS_AAAA, 0)))
+        const struct zone_node *n = zone_find(z, r.rdata, r.length, dname_hash(r.rdata, r.length));
+        if (n && (!glue_write(c, n, DNS_A) || !glue_write(c, n, DNS_AAAA)))
             return;
-    }
+    } while (zone_record_next(&r));
 }
 
-static void chain_set(struct chain *c, const struct zone_set *s)
+static void chain_set(struct chain *c, const struct zone_node *node, const struct zone_set *s)
 {
-    uint16_t count = set_write(&c->w, &c->zone->zone, s, c->owner, c->name, c->length);
+    uint16_t count = set_write(c, s, c->owner, c->name, c->length);
     c->a->answers = (uint16_t)(c->a->answers + count + chain_signatures(c, s));
+    c->last = node;
+    c->last_set = s;
+}
+
+/* After all else: it goes where there is no room. */
+static void chain_additional(struct chain *c)
+{
+    struct secure_place p = chain_place(c, c->zone);
+    struct additional x = {.q = c->q, .ctx = c->ctx, .a = c->a, .zone = c->zone, .place = &p};
+    x.owner = (struct bytes){c->name, c->length};
+    additional_write(&x, c->last, c->last_set);
 }
 
 static void chain_addresses(struct chain *c, const struct zone_node *node,
@@ -246,10 +239,12 @@ static void chain_addresses(struct chain *c, const struct zone_node *node,
 /* Writes the alias and returns where its target stands in the message. What signs it comes next. */
 static size_t alias_write(struct chain *c, uint32_t ttl, const uint8_t *target, size_t length)
 {
-    owner_write(&c->w, c->owner, c->name, c->length);
-    record_write(&c->w, DNS_CNAME, ttl, target, (uint16_t)length);
+    owner_write(c, c->owner, c->name, c->length);
+    record_begin(c, DNS_CNAME, ttl);
+    size_t at = c->w.position + 2;
+    names_write_rdata(&c->names, &c->w, DNS_CNAME, target, (uint16_t)length);
     c->a->answers++;
-    return c->w.position - length;
+    return at;
 }
 
 /* Steps to the target. False where the chain ends: nothing more is known here, or it turns in a
@@ -258,13 +253,13 @@ static bool alias_follow(struct chain *c, size_t written, const uint8_t *target,
 {
     if (c->w.failed)
         return false;
-    c->owner = pointer_to(written);
+    c->owner = pointer_to(&c->w, written);
     for (unsigned i = 0; i < c->seen_count; i++)
-        if (dname_equal(c->seen[i].data, c->seen[i].length, target, length))
+        if (names_equal_at(&c->w, c->seen[i], target))
             return false;
     if (c->seen_count == QUERY_CHAIN_MAX)
         return false;
-    c->seen[c->seen_count++] = (struct bytes){c->w.data + written, length};
+    c->seen[c->seen_count++] = written;
     memcpy(c->name, target, length);
     memset(c->name + length, 0, sizeof c->name - length);
     c->length = length;
@@ -280,16 +275,13 @@ static bool chain_redirect(struct chain *c, const struct zone_node *node)
 {
     const struct zone_set *set = zone_node_set(node, DNS_DNAME);
     size_t prefix = c->length - node->name_length;
-    struct set_reader r = set_open(&c->zone->zone, set);
-    const uint8_t *suffix;
+    struct zone_record r = zone_record_first(&c->zone->zone, set);
+    const uint8_t *suffix = r.rdata;
     uint8_t target[DNAME_MAX];
-    uint16_t length;
-    invariant(c->length > node->name_length);
-    bool one = set_next(&r, &suffix, &length);
-    invariant(one && length <= DNAME_MAX);
-    uint16_t owner = c->owner ? pointer_to((c->owner & 0x3fffu) + prefix) : 0;
-    uint16_t count =
-        set_write(&c->w, &c->zone->zone, set, owner, c->name + prefix, node->name_length);
+    size_t length = r.length;
+    invariant(c->length > node->name_length && length <= DNAME_MAX);
+    uint16_t owner = names_find(&c->names, &c->w, c->name + prefix, node->name_length);
+    uint16_t count = set_write(c, set, owner, c->name + prefix, node->name_length);
     struct secure_place p = chain_place(c, c->zone);
     if (secure_wanted(c->q, p.z))
         count = (uint16_t)(count + secure_signatures(&p, set->records, set->ttl, owner,
@@ -311,14 +303,11 @@ static bool chain_redirect(struct chain *c, const struct zone_node *node)
 static bool chain_alias(struct chain *c, const struct zone_node *node)
 {
     const struct zone_set *set = &node->sets[0];
-    struct set_reader r = set_open(&c->zone->zone, set);
-    const uint8_t *target;
-    uint16_t length;
-    bool one = set_next(&r, &target, &length);
-    invariant(one && set->type == DNS_CNAME);
-    size_t written = alias_write(c, set->ttl, target, length);
+    struct zone_record r = zone_record_first(&c->zone->zone, set);
+    invariant(set->type == DNS_CNAME);
+    size_t written = alias_write(c, set->ttl, r.rdata, r.length);
     c->a->answers = (uint16_t)(c->a->answers + chain_signatures(c, set));
-    return alias_follow(c, written, target, length);
+    return alias_follow(c, written, r.rdata, r.length);
 }
 
 /* What the plan answers at the node: addresses, nothing, or an alias. */
@@ -378,7 +367,7 @@ static bool chain_node(struct chain *c, const struct match *m)
         return chain_steered(c, m);
     if (set && set->image) { /* without: hidden */
         expansion_note(c, m);
-        chain_set(c, set);
+        chain_set(c, node, set);
     } else {
         chain_negative(c, m, DNS_NOERROR);
     }
@@ -404,9 +393,12 @@ void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, 
     c.links.count = 0;
     c.seen_count = 1;
     memcpy(c.name, q->name, sizeof c.name);
-    c.seen[0] = (struct bytes){q->name, q->name_length};
+    c.seen[0] = DNS_HEADER_SIZE;
+    c.last = NULL;
     c.w = writer_init(a->data, a->limit);
     c.w.position = a->position;
+    c.names = names_init(c.name_slots, NAME_SLOTS);
+    names_note(&c.names, &c.w, DNS_HEADER_SIZE, q->name, q->name_length);
     while ((match.kind == MATCH_NODE || match.kind == MATCH_DNAME) && chain_node(&c, &match))
         match = chain_match(&c);
     if (match.kind == MATCH_NONE)
@@ -414,6 +406,8 @@ void chain_answer(struct query *q, struct query_context *ctx, struct answer *a, 
     expansions_write(&c);
     if (match.kind == MATCH_CUT)
         chain_referral(&c, match.node);
+    if (c.last && !c.w.failed)
+        chain_additional(&c);
     if (c.w.failed)
         answer_truncate(q, a);
     else

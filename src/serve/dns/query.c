@@ -1,10 +1,11 @@
 #include "serve/dns/query.h"
 #include "base/invariant.h"
+#include "serve/dns/additional.h"
 #include "serve/dns/answer.h"
 #include "serve/dns/extra.h"
 #include "serve/dns/keyed.h"
 #include "serve/dns/parse.h"
-#include "serve/dns/secure.h"
+#include "wire/rdata.h"
 
 enum { OPT_SIZE = 11, OPTION_SIZE = 4, SUBNET_SIZE = 4 };
 
@@ -157,13 +158,16 @@ static void answer_image(const struct query *q, struct answer *a, const struct z
     a->additionals = whole ? image->additionals : 0;
 }
 
-static void answer_set(const struct query *q, struct answer *a, const struct match *m,
-                       const struct zone_set *set)
+static void answer_set(struct query *q, struct query_context *ctx, struct answer *a,
+                       const struct match *m, const struct zone_set *set)
 {
-    if (secure_wanted(q, &q->zone->zone))
-        secure_set(q, a, m, set);
-    else
-        answer_image(q, a, zone_set_image(m->node, set), false);
+    if (secure_wanted(q, &q->zone->zone)) {
+        secure_set(q, ctx, a, m, set);
+        return;
+    }
+    answer_image(q, a, zone_set_image(m->node, set), false);
+    if (unlikely(rdata_has_target(set->type)) && q->zone->zone.header->steered_count && a->answers)
+        additional_behind(q, ctx, a, m->node, set, true);
 }
 
 static void answer_negative(const struct query *q, struct answer *a, const struct match *m,
@@ -275,7 +279,7 @@ static void answer_any(struct query *q, struct query_context *ctx, struct answer
     } else if (node->set_count) {
         /* Rather than the proof that goes with each name, what it goes with. */
         bool proof = node->sets[0].type == DNS_NSEC && node->set_count > 1;
-        answer_set(q, a, m, &node->sets[proof]);
+        answer_set(q, ctx, a, m, &node->sets[proof]);
     } else {
         answer_negative(q, a, m, DNS_NOERROR);
     }
@@ -296,7 +300,7 @@ static void answer_node(struct query *q, struct query_context *ctx, struct answe
     /* What stands beside an alias (RFC 4035 2.5) is an answer before the alias is followed. */
     const struct zone_set *set = zone_node_set(node, q->type);
     if (likely(set && set->image)) /* without: hidden */
-        answer_set(q, a, m, set);
+        answer_set(q, ctx, a, m, set);
     else if (node->flags & NODE_CNAME || q->type == DNS_RRSIG)
         chain_answer(q, ctx, a, *m);
     else

@@ -676,6 +676,9 @@ START_TEST(test_additionals_dropped)
 END_TEST
 
 /* Sixteen links and no more: a zone cannot make one query into work without end. */
+#define long_label "a-label-of-some-fifty-bytes-that-says-nothing-at-all-"
+#define long_name  long_label "00.example.com"
+
 START_TEST(test_chain_is_bounded)
 {
     struct text zone = text_init(1 << 16);
@@ -683,6 +686,8 @@ START_TEST(test_chain_is_bounded)
     for (int i = 0; i < 40; i++)
         text_appendf(&zone, "link%d CNAME link%d\n", i, i + 1);
     text_append(&zone, "link40 A 192.0.2.40\n");
+    for (int i = 0; i < 12; i++)
+        text_appendf(&zone, "%s%02d CNAME %s%02d\n", long_label, i, long_label, i + 1);
     struct rig *r = rig_with(text_string(&zone));
     const char *got = rig_ask(r, (struct ask){"link30.example.com", DNS_A});
     ck_assert_uint_eq(count_lines(got, "an "), 11);
@@ -691,10 +696,34 @@ START_TEST(test_chain_is_bounded)
     ck_assert_uint_eq(count_lines(got, "an "), QUERY_CHAIN_MAX);
     /* a chain that does not fit is truncated as a whole */
     r->ctx.udp_size = 512;
-    got = rig_ask(r, (struct ask){"link1.example.com", DNS_A});
+    got = rig_ask(r, (struct ask){long_name, DNS_A});
     ck_assert_ptr_nonnull(strstr(got, "NOERROR qr aa tc\n"));
     ck_assert_uint_eq(count_lines(got, "an "), 0);
     ck_assert_uint_le(r->length, 512);
+    rig_free(r);
+    text_done(&zone);
+}
+END_TEST
+
+/* Names in a chain are written once: in full this one would be 1,700 bytes. */
+START_TEST(test_long_chain_fits)
+{
+    struct text zone = text_init(1 << 16);
+    text_append(&zone, rig_example);
+    text_append(&zone, "$ORIGIN " long_label "below.example.com.\n");
+    for (int i = 0; i < QUERY_CHAIN_MAX - 1; i++)
+        text_appendf(&zone, "link%d CNAME link%d\n", i, i + 1);
+    text_append(&zone, "link15 MX 10 link16\nlink16 A 192.0.2.16\n");
+    struct rig *r = rig_with(text_string(&zone));
+    const char *got = rig_ask(
+        r, (struct ask){"LINK0." long_label "Below.example.COM", DNS_MX, .size = QUERY_UDP_SIZE});
+    ck_assert_uint_eq(count_lines(got, "an "), QUERY_CHAIN_MAX);
+    ck_assert_ptr_nonnull(strstr(got, "NOERROR qr aa\n"));
+    ck_assert_ptr_nonnull(
+        strstr(got, "an link15." long_label "Below.example.COM 3600 MX 10 link16." long_label
+                    "Below.example.COM\n"
+                    "ad link16." long_label "Below.example.COM 3600 A 192.0.2.16\n"));
+    ck_assert_uint_lt(r->length, 600);
     rig_free(r);
     text_done(&zone);
 }
@@ -738,4 +767,4 @@ CHECK_MAIN("query", test_positive, test_additionals_help, test_case, test_negati
            test_longest_names, test_no_plan, test_edns, test_opt_anywhere, test_client_subnet,
            test_client_subnet_of_nobody, test_client_subnet_malformed, test_steered,
            test_multivalue_and_rotation, test_truncation, test_additionals_dropped,
-           test_chain_is_bounded, test_batch_equals_single)
+           test_chain_is_bounded, test_long_chain_fits, test_batch_equals_single)

@@ -1,10 +1,10 @@
-#include "serve/dns/secure.h"
 #include "base/invariant.h"
 #include "model/zone_walk.h"
+#include "serve/dns/additional.h"
 #include "wire/nsec3.h"
 #include "wire/rdata.h"
 
-enum { TARGETS_MAX = 32, POINTER_MAX = 0x3fff, ADDITIONAL_MAX = 1232 };
+enum { POINTER_MAX = 0x3fff };
 
 static void record_write(struct writer *w, uint16_t type, uint32_t ttl, const struct zone_record *r)
 {
@@ -309,57 +309,7 @@ static struct secure_place place_of(const struct query *q, struct writer *w)
     return (struct secure_place){w, &q->zone->zone, (uint16_t)(0xc000 | origin), q->type};
 }
 
-/* Addresses of one type that go along while they fit, with their signatures (RFC 4035 3.1.1). */
-static void address_write(const struct secure_place *p, struct answer *a, const struct zone_node *n,
-                          uint16_t type)
-{
-    const struct zone_set *set = zone_node_set(n, type);
-    struct writer before = *p->w;
-
-    if (!set)
-        return;
-    uint16_t count = set_write(p, set, zone_node_name(n), n->name_length);
-    if (p->w->failed || p->w->position > ADDITIONAL_MAX)
-        *p->w = before;
-    else
-        a->additionals = (uint16_t)(a->additionals + count);
-}
-
-/* Each target once, as in the images. */
-static bool target_is_new(const struct zone_node **added, unsigned *count,
-                          const struct zone_node *n)
-{
-    for (unsigned i = 0; i < *count; i++)
-        if (added[i] == n)
-            return false;
-    if (*count == TARGETS_MAX)
-        return false;
-    added[(*count)++] = n;
-    return true;
-}
-
-static void additional_write(const struct secure_place *p, struct answer *a,
-                             const struct zone_set *set)
-{
-    int offset = rdata_target_offset(set->type);
-    struct zone_record r = zone_record_first(p->z, set);
-    const struct zone_node *added[TARGETS_MAX];
-    unsigned count = 0;
-
-    if (offset < 0)
-        return;
-    do {
-        const uint8_t *name = r.rdata + offset;
-        size_t length = r.length - (size_t)offset;
-        const struct zone_node *n = zone_find(p->z, name, length, dname_hash(name, length));
-        if (!n || n->flags & (NODE_CUT | NODE_BELOW_CUT) || !target_is_new(added, &count, n))
-            continue;
-        address_write(p, a, n, DNS_A);
-        address_write(p, a, n, DNS_AAAA);
-    } while (p->w->position < ADDITIONAL_MAX && zone_record_next(&r));
-}
-
-void secure_set(const struct query *q, struct answer *a, const struct match *m,
+void secure_set(struct query *q, struct query_context *ctx, struct answer *a, const struct match *m,
                 const struct zone_set *set)
 {
     const struct zone_image *image = zone_set_image(m->node, set);
@@ -373,10 +323,8 @@ void secure_set(const struct query *q, struct answer *a, const struct match *m,
     a->answers = (uint16_t)(image->answers + count);
     if (m->encloser)
         a->authorities = secure_denial(&p, q->name, q->name_length, m, true);
-    if (answer_end(q, a, &w)) {
-        additional_write(&p, a, set);
-        a->position = w.position;
-    }
+    if (answer_end(q, a, &w) && rdata_has_target(set->type))
+        additional_behind(q, ctx, a, m->node, set, false);
 }
 
 void secure_negative(const struct query *q, struct answer *a, const struct match *m,

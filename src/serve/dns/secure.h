@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "serve/dns/answer.h"
+#include "wire/names.h"
 
 static inline bool secure_wanted(const struct query *q, const struct zone *z)
 {
@@ -25,6 +26,7 @@ struct secure_place {
     uint16_t origin;            /* pointer word of the zone's origin; 0 = not in the message */
     uint16_t type;              /* that is asked for */
     struct secure_links *links; /* NULL: there is one proof only */
+    struct names *names;        /* that the message holds; NULL: nobody knows */
 };
 
 /* Each returns how many records it wrote. */
@@ -47,7 +49,7 @@ uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t
 uint16_t secure_delegation(const struct secure_place *p, const struct zone_node *cut);
 
 /* Whole answers from the zone of the query. */
-void secure_set(const struct query *q, struct answer *a, const struct match *m,
+void secure_set(struct query *q, struct query_context *ctx, struct answer *a, const struct match *m,
                 const struct zone_set *set);
 void secure_negative(const struct query *q, struct answer *a, const struct match *m,
                      enum dns_rcode rcode);

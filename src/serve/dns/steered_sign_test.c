@@ -29,8 +29,15 @@ static void keys_make(unsigned count)
                                      .refresh = 7 * DAY};
 }
 
+static const char example[] = "$ORIGIN example.com.\n"
+                              "svc HTTPS 1 api alpn=h2\n"
+                              "api HTTPS 1 . alpn=h2\n"
+                              "*.any SVCB 1 .\n"
+                              "tosvc CNAME svc\n";
+
 static struct rig_file zone_signed(void)
 {
+    struct text text = text_init(1 << 16);
     struct rig_file f = {NULL, 0};
     struct text problems = text_init(1 << 16);
     uint8_t origin[DNAME_MAX], names[RIG_STEERED][DNAME_MAX];
@@ -42,11 +49,14 @@ static struct rig_file zone_signed(void)
         ck_assert_int_gt(dname_parse(rig_steered[i], strlen(rig_steered[i]), origin, names[i]), 0);
         steered[i] = names[i];
     }
+    text_append(&text, rig_example);
+    text_append(&text, example);
     int err =
-        zone_compile_sealed("example.com", "z", rig_example, strlen(rig_example), steered,
+        zone_compile_sealed("example.com", "z", text_string(&text), text.length, steered,
                             RIG_STEERED, NULL, NULL, &seal, NULL, &problems, &f.data, &f.size);
     ck_assert_msg(err == 0, "%s", text_string(&problems));
     text_done(&problems);
+    text_done(&text);
     return f;
 }
 
@@ -113,7 +123,7 @@ static size_t name_read(const uint8_t *m, size_t at, uint8_t *ret)
     return next ? next : at + 1;
 }
 
-/* The records of one type at one owner of the answer section, and their signatures. */
+/* The records of one type at one owner, and their signatures. */
 static void answer_read(const struct rig *r, uint16_t type, const char *owner, struct out *ret)
 {
     const uint8_t *m = r->response;
@@ -122,7 +132,10 @@ static void answer_read(const struct rig *r, uint16_t type, const char *owner, s
     memset(ret, 0, sizeof *ret);
     ret->type = type;
     ck_assert_int_gt(dname_parse(owner, strlen(owner), NULL, wanted), 0);
-    for (unsigned i = (unsigned)(m[6] << 8 | m[7]); i; i--) {
+    unsigned records = 0;
+    for (unsigned i = 6; i < 12; i += 2)
+        records += (unsigned)(m[i] << 8 | m[i + 1]);
+    for (; records; records--) {
         at = name_read(m, at, name);
         uint16_t rtype = (uint16_t)(m[at] << 8 | m[at + 1]);
         uint32_t ttl = (uint32_t)m[at + 4] << 24 | (uint32_t)m[at + 5] << 16 |
@@ -131,9 +144,17 @@ static void answer_read(const struct rig *r, uint16_t type, const char *owner, s
         at += 10;
         bool mine = dname_equal(name, dname_length(name), wanted, dname_length(wanted));
         if (mine && rtype == type) {
-            memcpy(ret->records + ret->length, &size, 2);
-            memcpy(ret->records + ret->length + 2, m + at, size);
-            ret->length += 2u + size;
+            uint8_t target[DNAME_MAX];
+            const uint8_t *data = m + at;
+            uint16_t whole = size; /* as it is signed: without compression */
+            if (type == DNS_CNAME) {
+                name_read(m, at, target);
+                data = target;
+                whole = (uint16_t)dname_length(target);
+            }
+            memcpy(ret->records + ret->length, &whole, 2);
+            memcpy(ret->records + ret->length + 2, data, whole);
+            ret->length += 2u + whole;
             ret->count++;
             ret->ttl = ttl;
         } else if (mine && rtype == DNS_RRSIG && (m[at] << 8 | m[at + 1]) == type) {
@@ -200,6 +221,22 @@ END_TEST
 START_TEST(test_every_answer_is_signed_twice)
 {
     every_answer_is_signed(2);
+}
+END_TEST
+
+/* RFC 9460 4.1: so are the addresses that go along. */
+START_TEST(test_what_goes_along_is_signed)
+{
+    static const char *const asked[] = {"svc.example.com", "api.example.com", "tosvc.example.com"};
+    struct rig *r = rig_signed(1);
+    struct plan plan = plan_signed_of(r);
+    ck_assert_msg(build(r, &plan, &r->served) == 0, "%s", r->where);
+    for (size_t i = 0; i < array_length(asked); i++) {
+        holds(r, asked[i], DNS_HTTPS, DNS_A, "api.example.com", "api.example.com", 1);
+        holds(r, asked[i], DNS_HTTPS, DNS_AAAA, "api.example.com", "api.example.com", 2);
+    }
+    holds(r, "h.any.example.com", DNS_SVCB, DNS_A, "h.any.example.com", "*.any.example.com", 1);
+    end(r);
 }
 END_TEST
 
@@ -278,5 +315,6 @@ START_TEST(test_a_missing_algorithm_is_refused)
 END_TEST
 
 CHECK_MAIN("steered_sign", test_every_answer_is_signed, test_every_answer_is_signed_twice,
-           test_without_do_nothing_changes, test_too_large_is_truncated,
-           test_a_missing_signature_is_refused, test_a_missing_algorithm_is_refused)
+           test_what_goes_along_is_signed, test_without_do_nothing_changes,
+           test_too_large_is_truncated, test_a_missing_signature_is_refused,
+           test_a_missing_algorithm_is_refused)

@@ -2,13 +2,11 @@
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "wire/dnsmsg.h"
-#include "wire/rdata.h"
+#include "wire/names.h"
 #include "wire/serial.h"
 
 enum {
     SERIAL_BEFORE_END = 20, /* the five numbers at the end of a SOA, the serial first */
-    NAMES_MOST = TRANSFER_NAMES * 3 / 4,
-    POINTER_MAX = 0x3fff,
     OPT_SIZE = 11,
 };
 
@@ -153,91 +151,35 @@ struct transfer {
     bool open; /* a message is being written */
     struct writer w;
     uint16_t answers;
-    unsigned name_count;
-    uint16_t names[TRANSFER_NAMES];
+    struct names names;
+    uint16_t name_slots[TRANSFER_NAMES];
     uint8_t buffer[TRANSFER_BUFFER];
 };
-
-/* Is the name that begins at `offset` of the message this one? */
-static bool name_is_at(const struct transfer *t, unsigned offset, const uint8_t *name)
-{
-    const uint8_t *m = t->buffer + TRANSFER_FRAME;
-    for (;;) {
-        while (m[offset] >= 0xc0)
-            offset = (unsigned)(m[offset] & 0x3f) << 8 | m[offset + 1];
-        if (m[offset] != name[0] || memcmp(m + offset + 1, name + 1, name[0]) != 0)
-            return false;
-        if (!name[0])
-            return true;
-        offset += name[0] + 1u;
-        name += name[0] + 1u;
-    }
-}
-
-/* Writes a lower name, its end as a pointer to where the message has it already. */
-static void name_write(struct transfer *t, const uint8_t *name)
-{
-    size_t length = dname_length(name);
-    for (; name[0]; length -= name[0] + 1u, name += name[0] + 1u) {
-        uint32_t i = (uint32_t)dname_hash(name, length) & (TRANSFER_NAMES - 1);
-        for (; t->names[i]; i = (i + 1) & (TRANSFER_NAMES - 1))
-            if (name_is_at(t, t->names[i], name)) {
-                writer_u16(&t->w, (uint16_t)(0xc000 | t->names[i]));
-                return;
-            }
-        if (t->w.position <= POINTER_MAX && t->name_count < NAMES_MOST && writer_left(&t->w) > 0) {
-            t->names[i] = (uint16_t)t->w.position;
-            t->name_count++;
-        }
-        writer_bytes(&t->w, name, name[0] + 1u);
-        if (t->w.failed)
-            return;
-    }
-    writer_u8(&t->w, 0);
-}
-
-static void data_write(struct transfer *t, uint16_t type, const uint8_t *data, uint16_t length)
-{
-    uint16_t offsets[2];
-    unsigned count = rdata_compressible(type, data, offsets);
-    size_t done = 0;
-    for (unsigned i = 0; i < count && !t->w.failed; i++) {
-        writer_bytes(&t->w, data + done, offsets[i] - done);
-        name_write(t, data + offsets[i]);
-        done = offsets[i] + dname_length(data + offsets[i]);
-    }
-    writer_bytes(&t->w, data + done, length - done);
-}
 
 /* False where it does not fit into this message any more. */
 static bool record_write(struct transfer *t, const uint8_t *owner, uint16_t type, uint32_t ttl,
                          const uint8_t *data, uint16_t length)
 {
     size_t before = t->w.position;
-    name_write(t, owner);
+    names_write(&t->names, &t->w, owner, dname_length(owner));
     writer_u16(&t->w, type);
     writer_u16(&t->w, DNS_IN);
     writer_u32(&t->w, ttl);
-    size_t size_at = t->w.position;
-    writer_u16(&t->w, 0);
-    data_write(t, type, data, length);
+    names_write_rdata(&t->names, &t->w, type, data, length);
     if (t->w.failed || (t->answers && t->w.position > TRANSFER_MESSAGE)) {
         invariant(t->answers); /* an empty message takes any record */
         t->w.failed = false;
         t->w.position = before;
         return false;
     }
-    size_t size = t->w.position - size_at - 2;
-    t->w.data[size_at] = (uint8_t)(size >> 8);
-    t->w.data[size_at + 1] = (uint8_t)size;
     t->answers++;
     return true;
 }
 
 static void message_begin(struct transfer *t)
 {
-    memset(t->names, 0, sizeof t->names);
-    t->name_count = t->answers = 0;
+    t->names = names_init(t->name_slots, TRANSFER_NAMES);
+    t->answers = 0;
     t->open = true;
     t->w = writer_init(t->buffer + TRANSFER_FRAME, DNS_MESSAGE_MAX - TSIG_SIZE_MAX - OPT_SIZE);
     writer_bytes(&t->w, t->id, sizeof t->id);
