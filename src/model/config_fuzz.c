@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     invariant(!err == (config != NULL) && !err == (problems.length == 0));
     if (config) {
         invariant(config->node_name && config->site && config->network && config->data);
-        invariant(config->zone_count > 0 && config->dns_listen_count > 0);
+        invariant(config->dns_listen_count > 0);
         for (uint32_t i = 0; i < config->check_count; i++)
             invariant(config->checks[i].timeout <= config->checks[i].interval &&
                       config->checks[i].timeout > 0);
