@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/invariant.h"
-#include "model/zone_verify.h"
 
 static const char magic[8] = {'H', 'F', 'Z', 'O', 'N', 'E', '\r', '\n'};
 
@@ -81,21 +80,6 @@ int zone_open_trusted(const void *data, size_t size, struct zone *ret)
     ret->base = data;
     ret->header = h;
     ret->slots = (const uint64_t *)(ret->base + h->slots);
-    return 0;
-}
-
-int zone_open(const void *data, size_t size, struct zone *ret)
-{
-    struct zone z;
-
-    int err = zone_open_trusted(data, size, &z);
-    if (err < 0)
-        return err;
-    if (zone_checksum(data, size) != z.header->checksum)
-        return ERR_CHECKSUM;
-    if (!zone_verify(&z))
-        return ERR_BOUNDS;
-    *ret = z;
     return 0;
 }
 

@@ -173,6 +173,13 @@ pure_function uint64_t zone_checksum(const void *data, size_t size);
 /* Checks header, version, checksum and every offset, so that the query path need not: ERR_MAGIC,
  * ERR_VERSION, ERR_TRUNCATED, ERR_CHECKSUM, ERR_BOUNDS. */
 must_check int zone_open(const void *data, size_t size, struct zone *ret);
+/* zone_open in parts, for several threads: each part once, in any order and by any thread, then the
+ * end, which frees it. Errors as those of zone_open. */
+struct zone_opening;
+must_check int zone_opening_new(const void *data, size_t size, struct zone_opening **ret);
+pure_function unsigned zone_opening_parts(const struct zone_opening *o);
+void zone_opening_part(struct zone_opening *o, unsigned part);
+must_check int zone_opening_end(struct zone_opening *o, struct zone *ret);
 /* As zone_open without reading what is not needed (checksum, nodes): for a file that this host's
  * store already verified under this name. */
 must_check int zone_open_trusted(const void *data, size_t size, struct zone *ret);

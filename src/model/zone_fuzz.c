@@ -18,7 +18,10 @@ static void fuzz_file(const uint8_t *data, size_t size)
     memcpy(copy + offsetof(struct zone_header, size), &length, sizeof length);
     uint64_t sum = zone_checksum(copy, size);
     memcpy(copy + offsetof(struct zone_header, checksum), &sum, sizeof sum);
-    if (zone_open(copy, size, &z) == 0)
+    int err = zone_open(copy, size, &z);
+    for (uint32_t nodes = 1; nodes < 8; nodes += 2)
+        invariant(walk_cut(copy, size, nodes) == err);
+    if (!err)
         walk_zone(&z);
     free(copy);
 }

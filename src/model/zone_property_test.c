@@ -268,6 +268,8 @@ START_TEST(test_large_random_order)
     ck_assert_uint_eq(f.size, g.size);
     ck_assert_mem_eq(f.data, g.data, f.size);
     walk_zone(&f.zone);
+    for (uint32_t nodes = 1; nodes < NAMES; nodes *= 3)
+        ck_assert_int_eq(walk_cut(f.data, f.size, nodes), 0);
     fixture_done(&f);
     fixture_done(&g);
     text_done(&t);
@@ -297,6 +299,8 @@ static int open_copy(const uint8_t *data, size_t size, bool mend, bool *ret_used
         memcpy(copy + offsetof(struct zone_header, checksum), &sum, sizeof sum);
     }
     int err = zone_open(copy, size, &z);
+    for (uint32_t nodes = 1; nodes < 8; nodes += 2)
+        ck_assert_int_eq(walk_cut(copy, size, nodes), err);
     if (err == 0)
         walk_zone(&z);
     *ret_used = err == 0;

@@ -4,6 +4,7 @@
 
 #include "base/invariant.h"
 #include "model/zone_dump.h"
+#include "model/zone_verify.h"
 #include "model/zone_walk.h"
 #include "wire/dns.h"
 
@@ -78,4 +79,18 @@ static inline void walk_zone(const struct zone *z)
     invariant(nodes == z->header->node_count);
     zone_dump(z, &out);
     text_done(&out);
+}
+
+/* What is found where it is cut into spans of so many nodes: the same as in one, whatever the order
+ * they are looked at. */
+static inline int walk_cut(const void *data, size_t size, uint32_t nodes)
+{
+    struct zone_opening *o;
+    struct zone z;
+    int err = zone_opening_cut(data, size, nodes, &o);
+    if (err)
+        return err;
+    for (unsigned i = zone_opening_parts(o); i-- > 0;)
+        zone_opening_part(o, i);
+    return zone_opening_end(o, &z);
 }

@@ -46,6 +46,7 @@ struct work {
     void (*task)(void *context, unsigned i);
     void *context;
     unsigned count;
+    bool yields;
     atomic_uint next;
     pthread_mutex_t lock; /* of `running` */
     pthread_cond_t ended;
@@ -65,7 +66,8 @@ static void work_run(struct work *w)
 static void *thread_run(void *context)
 {
     struct work *w = context;
-    thread_yields();
+    if (w->yields)
+        thread_yields();
     work_run(w);
     pthread_mutex_lock(&w->lock);
     if (--w->running == 0)
@@ -111,13 +113,13 @@ static void work_done(struct work *w)
     pthread_mutex_destroy(&w->lock);
 }
 
-/* Returns how many threads are at work. */
-static unsigned work_start(struct work *w, pthread_t *threads)
+/* Returns how many threads are at work, besides `mine` which the caller stands for. */
+static unsigned work_start(struct work *w, unsigned mine, pthread_t *threads)
 {
     unsigned wanted = cores() < w->count ? cores() : w->count;
     unsigned started = 0;
     pthread_mutex_lock(&w->lock);
-    while (started < wanted && !pthread_create(&threads[started], NULL, thread_run, w))
+    while (started + mine < wanted && !pthread_create(&threads[started], NULL, thread_run, w))
         started++;
     w->running = started;
     pthread_mutex_unlock(&w->lock);
@@ -130,13 +132,24 @@ static void threads_join(const pthread_t *threads, unsigned count)
         pthread_join(threads[i], NULL);
 }
 
-void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
-                   usec_t patience)
+void threads_spread(void (*task)(void *context, unsigned i), void *context, unsigned count)
 {
     struct work w = {.task = task, .context = context, .count = count};
     pthread_t threads[THREADS_MAX];
     work_init(&w);
-    unsigned started = work_start(&w, threads);
+    unsigned started = work_start(&w, 1, threads);
+    work_run(&w);
+    threads_join(threads, started);
+    work_done(&w);
+}
+
+void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
+                   usec_t patience)
+{
+    struct work w = {.task = task, .context = context, .count = count, .yields = true};
+    pthread_t threads[THREADS_MAX];
+    work_init(&w);
+    unsigned started = work_start(&w, 0, threads);
     work_await(&w, patience);
     work_run(&w);
     threads_join(threads, started);

@@ -18,10 +18,14 @@ void thread_answers(void);
 void thread_yields(void);
 
 /* Calls task(context, i) for each i below count, each once, from as many threads as the process has
- * cores, THREADS_MAX at most, which yield; returns when all returned. On a core that is never idle
- * they get next to nothing, so after `patience` the caller, who waits, takes what is left to be
- * done at its own priority; what a thread began it ends. THREADS_PATIENT: it waits. Where no thread
- * can be made, the caller does everything. The caller holds no lock that others want. */
+ * cores, THREADS_MAX at most; returns when all returned. Where no thread can be made, the caller
+ * does everything. The threads have the caller's priority, and the caller is one of them. */
+void threads_spread(void (*task)(void *context, unsigned i), void *context, unsigned count);
+
+/* The same in threads that yield. On a core that is never idle they
+ * get next to nothing, so after `patience` the caller, who waits, takes what is left to be done
+ * at its own priority; what a thread began it ends. THREADS_PATIENT: it waits. The caller holds no
+ * lock that others want. */
 #define THREADS_PATIENT INT64_MAX
 void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
                    usec_t patience);

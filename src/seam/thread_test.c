@@ -54,10 +54,13 @@ static void see_task(void *context, unsigned i)
 
 START_TEST(test_who_works)
 {
-    struct seen aside = {.me = gettid()};
+    struct seen aside = {.me = gettid()}, alike = {.me = gettid()};
     threads_aside(see_task, &aside, 100, THREADS_PATIENT);
     ck_assert_uint_eq(aside.others, 100);
     ck_assert_uint_eq(aside.idle, 100);
+    threads_spread(see_task, &alike, 100);
+    ck_assert_uint_eq(alike.mine + alike.others, 100);
+    ck_assert_uint_eq(alike.idle, 0);
     ck_assert_int_eq(sched_getscheduler(0), SCHED_OTHER); /* the caller keeps its own */
 }
 END_TEST

@@ -6,6 +6,7 @@
 #include "model/snapshot_io.h"
 #include "model/stats.h"
 #include "seam/clock.h"
+#include "seam/thread.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 
 enum { PLANS_LOOKED_AT_MAX = 16 };
+#define CHECK_PATIENCE USEC_PER_SEC
 
 /* ---- the store ---- */
 
@@ -64,11 +66,35 @@ static void store_release(void *context, const struct served_bytes *bytes)
     struct plans *p = context;
     struct mapped m = {bytes->data, bytes->size};
     if (bytes->owner)
-        trust_remove(&p->trust, bytes->owner);
-    if (bytes->size <= COPIED_MAX)
+        trust_remove(&p->trust, bytes->owner); /* and closes it */
+    else if (bytes->size <= COPIED_MAX)
         free((void *)(uintptr_t)bytes->data);
     else
         mapped_close(&m);
+}
+
+static void part_check(void *opening, unsigned part)
+{
+    zone_opening_part(opening, part);
+}
+
+/* Every byte is looked at by the process that serves it (L2): on all cores where nothing can be
+ * answered before, else behind the answers. A plan that moves people away from what failed may wait
+ * behind this one, so that on a busy core the check goes on in the open after a while. */
+static int store_open_zone(void *context, const struct served_bytes *bytes, struct zone *ret)
+{
+    struct plans *p = context;
+    struct zone_opening *o;
+    if (!bytes->owner)
+        return zone_open(bytes->data, bytes->size, ret);
+    int err = zone_opening_new(bytes->data, bytes->size, &o);
+    if (err)
+        return err;
+    if (p->answering)
+        threads_aside(part_check, o, zone_opening_parts(o), CHECK_PATIENCE);
+    else
+        threads_spread(part_check, o, zone_opening_parts(o));
+    return zone_opening_end(o, ret);
 }
 
 /* The check has read the whole file into this process's memory. The kernel keeps it cached; what is
@@ -86,8 +112,9 @@ static void store_opened(void *context, const struct served_bytes *bytes, int er
 
 int plans_open(struct plans *p, const char *data, struct stats_thread *stats)
 {
-    *p = (struct plans){
-        .data = data, .stats = stats, .source = {store_get, store_release, p, store_opened}};
+    *p = (struct plans){.data = data,
+                        .stats = stats,
+                        .source = {store_get, store_release, p, store_open_zone, store_opened}};
     return trust_open(&p->trust, data);
 }
 
@@ -148,6 +175,7 @@ static int plan_path(const struct plans *p, uint64_t generation, char path[stati
 int plans_next(struct plans *p, const struct served *current, struct served **ret)
 {
     uint64_t above = current ? current->generation : 0, below = UINT64_MAX;
+    p->answering = current != NULL;
     for (unsigned i = 0; i < PLANS_LOOKED_AT_MAX; i++) {
         struct mapped file;
         struct plan plan;

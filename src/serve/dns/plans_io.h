@@ -13,6 +13,7 @@ struct plans {
     struct stats_thread *stats;
     struct served_source source;
     struct trust trust;
+    bool answering; /* while a plan is built: another one is served meanwhile */
     /* The small file that was given last: whether it is right is told next. */
     uint64_t copied_hash; /* 0 = none, or no zone */
     struct disk_identity copied;

@@ -73,8 +73,13 @@ static void file_release(struct served_file *f)
 static int zone_file_open(struct served_file *f)
 {
     const struct served_bytes *b = &f->bytes;
-    int err = b->trusted ? zone_open_trusted(b->data, b->size, &f->zone)
-                         : zone_open(b->data, b->size, &f->zone);
+    int err;
+    if (b->trusted)
+        err = zone_open_trusted(b->data, b->size, &f->zone);
+    else if (f->source->open_zone)
+        err = f->source->open_zone(f->source->context, b, &f->zone);
+    else
+        err = zone_open(b->data, b->size, &f->zone);
     return err ? err : f->zone.header->checksum == f->hash ? 0 : ERR_CHECKSUM;
 }
 

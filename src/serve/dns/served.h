@@ -27,6 +27,8 @@ struct served_source {
     int (*get)(void *context, const struct plan_file *file, struct served_bytes *ret);
     void (*release)(void *context, const struct served_bytes *bytes);
     void *context; /* outlives every `served` made with it */
+    /* NULL: zone_open(). Or: the same, in the source's own way. */
+    int (*open_zone)(void *context, const struct served_bytes *bytes, struct zone *ret);
     /* NULL, or: how it was opened: 0, or why it was not. Unless it was trusted, every byte was
      * looked at. */
     void (*opened)(void *context, const struct served_bytes *bytes, int err);

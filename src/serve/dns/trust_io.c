@@ -106,16 +106,26 @@ static void file_move(struct trusted_file **list, struct trusted_file *f)
 
 /* ---- the thread ---- */
 
+static int file_check(const struct trust *t, const struct trusted_file *f)
+{
+    struct zone_opening *o;
+    struct zone z;
+    int err = zone_opening_new(f->file.data, f->file.size, &o);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < zone_opening_parts(o) && !atomic_load(&t->stop); i++)
+        zone_opening_part(o, i);
+    err = zone_opening_end(o, &z);
+    return !err && z.header->checksum != f->hash ? ERR_CHECKSUM : err;
+}
+
 static void *look_through(void *context)
 {
     struct trust *t = context;
     const struct mapped *m = &t->in_hand->file;
-    struct zone z;
     uint64_t one = 1;
     thread_yields();
-    int err = zone_open(m->data, m->size, &z);
-    if (!err && z.header->checksum != t->in_hand->hash)
-        err = ERR_CHECKSUM;
+    int err = file_check(t, t->in_hand);
     (void)madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
     atomic_store(&t->result, err);
     ssize_t written = write(t->done_fd, &one, sizeof one);
@@ -160,8 +170,21 @@ int trust_open(struct trust *t, const char *data)
     return 0;
 }
 
+static void file_free(struct trusted_file *f)
+{
+    file_take(f);
+    mapped_close(&f->file);
+    free(f);
+}
+
 void trust_close(struct trust *t)
 {
+    atomic_store(&t->stop, true);
+    if (t->in_hand) {
+        struct trusted_file *f = t->in_hand;
+        (void)thread_join(t); /* it may not have seen all */
+        file_free(f);
+    }
     invariant(!t->due && !t->resting);
     if (t->done_fd >= 0)
         close(t->done_fd);
@@ -201,9 +224,17 @@ void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity
 void trust_remove(struct trust *t, struct trusted_file *f)
 {
     if (t->in_hand == f)
-        trust_checked(t, f, thread_join(t));
-    file_take(f);
-    free(f);
+        f->removed = true;
+    else
+        file_free(f);
+}
+
+static void damage_tell(uint64_t hash, int err)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%016llx.zone", (unsigned long long)hash);
+    log_event(LOG_ERROR, "zone.damaged", {"file", LOG_S(name)}, {"reason", LOG_S(err_text(err))},
+              {"consequence", LOG_S("it is not answered from any more")});
 }
 
 static int result_take(struct trust *t)
@@ -211,12 +242,12 @@ static int result_take(struct trust *t)
     struct trusted_file *f = t->in_hand;
     int err = thread_join(t);
     trust_checked(t, f, err);
-    if (!err)
+    if (f->removed) {
+        file_free(f);
         return 0;
-    char name[24];
-    snprintf(name, sizeof name, "%016llx.zone", (unsigned long long)f->hash);
-    log_event(LOG_ERROR, "zone.damaged", {"file", LOG_S(name)}, {"reason", LOG_S(err_text(err))},
-              {"consequence", LOG_S("it is not answered from any more")});
+    }
+    if (err)
+        damage_tell(f->hash, err);
     return err;
 }
 

@@ -18,6 +18,7 @@ struct trusted_file {
     struct mapped file;
     int64_t began_ns;                /* wall clock: when the newest check of it began */
     struct trusted_file *next, **at; /* in one of two lists; *at points here */
+    bool removed;                    /* while the thread had it */
 };
 
 struct trust {
@@ -28,19 +29,21 @@ struct trust {
     struct trusted_file *in_hand;       /* resting: the thread has it */
     pthread_t thread;
     _Atomic int result; /* of the thread; > 0 = not done yet */
+    _Atomic bool stop;  /* the thread shall end, whatever it found */
     int done_fd;        /* readable: the thread is done */
     bool told;          /* that the list cannot be written */
 };
 
 /* Reads what was found before. `t` stays where it is. 0, or a negated errno. */
 must_check int trust_open(struct trust *t, const char *data);
-/* Waits for the thread. Every file was forgotten. */
+/* Ends the thread. Every file was removed. */
 void trust_close(struct trust *t);
 
 /* What is known of a file that was just mapped. */
 enum verdict trust_verdict(const struct trust *t, uint64_t hash,
                            const struct disk_identity *identity);
-/* A file comes into use, and is to be looked through. Gives a handle for trust_remove(). */
+/* A file comes into use, and is to be looked through. Gives a handle for trust_remove(), which
+ * closes the file. */
 struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk_identity *identity,
                                struct mapped file);
 /* It was, since then: 0, or what is wrong with it. */
@@ -48,7 +51,8 @@ void trust_checked(struct trust *t, struct trusted_file *f, int err);
 /* A file that was copied, and checked since then, is damaged. */
 void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity *identity,
                       int64_t began_ns);
-/* Waits for the thread where it has this file in its hands. */
+/* The file is not used any more. Who takes a new plan does not wait for a thread that yields: where
+ * that has the file in its hands, it is closed when the thread is done. */
 void trust_remove(struct trust *t, struct trusted_file *f);
 
 /* On a beat, and when done_fd is readable: takes what the thread found, gives it the next file,
