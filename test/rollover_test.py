@@ -203,6 +203,24 @@ def test_algorithm(world):
     assert w.asked > 100
 
 
+def test_layout(world):
+    """A CSK gives way to KSK and ZSK, and they to a CSK of another algorithm."""
+    w = world(f"{{keys: csk, {POLICY}}}")
+    path = w.node.config_path
+    first = set(w.stages())
+    path.write_text(path.read_text().replace("keys: csk", "keys: split"))
+    w.reload()
+    assert sorted(k[:2] for k in w.stages().values()) == [("csk", "active"), ("ksk", "published"), ("zsk", "published")]
+    status = dnssec(w.node, "status", "example.test").stdout
+    assert "takes over together with the KSK" in status and "and leave the one that it has" in status, status
+    after = w.operate(1.5, 170)
+    assert not first & set(after) and sorted(k[:2] for k in after.values()) == [("ksk", "active"), ("zsk", "active")]
+    path.write_text(path.read_text().replace("keys: split", "keys: csk, algorithm: ed25519"))
+    w.reload()
+    back = w.operate(2, 170)
+    assert [k[:2] + k[3:] for k in back.values()] == [("csk", "active", 15)]
+
+
 def test_split_keys(world):
     """Pre-publication of a ZSK, then both DS of a KSK."""
     w = world(f"{{keys: split, {POLICY}}}")

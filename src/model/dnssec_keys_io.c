@@ -150,16 +150,15 @@ static int key_write(const char *folder, const struct key_record *k, const struc
 }
 
 /* The key is on disk before the state names it. */
-static int key_make(const char *folder, struct key_state *s, enum key_use use, uint8_t algorithm,
-                    int64_t now)
+static int key_make(const char *folder, struct key_state *s, struct key_need need, int64_t now)
 {
     int err = ERR_CONFLICT;
     for (unsigned i = 0; i < TAG_TRIES && err == ERR_CONFLICT; i++) {
         struct dnssec_key *key;
-        err = dnssec_key_generate(algorithm, flags_of(use), &key);
+        err = dnssec_key_generate(need.algorithm, flags_of(need.use), &key);
         if (err)
             return err;
-        err = key_state_add(s, use, algorithm, dnssec_key_tag(key), now);
+        err = key_state_add(s, need, dnssec_key_tag(key), now);
         if (!err)
             err = key_write(folder, &s->keys[s->count - 1], key);
         dnssec_key_free(key);
@@ -264,13 +263,13 @@ static int ring_read(struct dnssec_keyring *r, struct text *problems)
 /* Makes what is missing, and moves what is due, until nothing is left to be done now. */
 static int ring_advance(struct dnssec_keyring *r, struct text *problems)
 {
-    enum key_use use;
+    struct key_need need;
     for (;;) {
         struct key_record removed[KEY_RECORDS_MAX];
         unsigned count;
         int err = 0;
-        while (!err && key_state_needs(&r->state, &r->policy, r->made, &use)) {
-            err = key_make(r->folder, &r->state, use, r->policy.algorithm, r->made);
+        while (!err && key_state_needs(&r->state, &r->policy, r->made, &need)) {
+            err = key_make(r->folder, &r->state, need, r->made);
             /* Kept at once: a load that fails later finds it again instead of making another. */
             err = err ? err : state_save(r->folder, &r->state);
             r->saved = r->state;
@@ -283,7 +282,7 @@ static int ring_advance(struct dnssec_keyring *r, struct text *problems)
         invariant(r->removed_count + count <= KEY_RECORDS_MAX);
         memcpy(r->removed + r->removed_count, removed, count * sizeof *removed);
         r->removed_count += count;
-        if (!key_state_needs(&r->state, &r->policy, r->made, &use))
+        if (!key_state_needs(&r->state, &r->policy, r->made, &need))
             return 0;
     }
 }
@@ -297,11 +296,12 @@ static void ring_free(struct dnssec_keyring *r)
 }
 
 static struct dnssec_keyring *ring_new(const struct dnssec_keys_request *q, const char *folder,
-                                       const struct key_state *s)
+                                       const struct key_state *on_disk, const struct key_state *s)
 {
     struct dnssec_keyring *r = mem_new(1, sizeof *r);
     r->references = 1;
-    r->state = r->saved = *s;
+    r->saved = *on_disk;
+    r->state = *s;
     r->policy = key_policy_of(&q->zone->dnssec);
     r->made = q->wall;
     r->folder = mem_string(folder);
@@ -322,19 +322,14 @@ static void differences_tell(const struct dnssec_keys_request *q, const struct k
             "%s: zone %s goes on being signed, since the parent may have a DS for it; have it "
             "removed with: holdfast dnssec unsign %s\n",
             q->zone->file, q->zone->name, q->zone->name);
-    else if (split != d->split)
+    else if (split != d->split || s->keys[0].algorithm != d->algorithm)
         text_appendf(
             problems,
-            "%s: zone %s keeps the layout of its keys, %s; the configuration's holds for new "
-            "zones\n",
-            q->zone->file, q->zone->name, split ? "split" : "csk");
-    else if (s->keys[0].algorithm != d->algorithm)
-        text_appendf(
-            problems,
-            "%s: the keys of zone %s are on their way from %s to %s; what the parent has to "
+            "%s: the keys of zone %s are on their way from %s %s to %s %s; what the parent has to "
             "do is said by: holdfast dnssec status %s\n",
             q->zone->file, q->zone->name, dnssec_algorithm_name(s->keys[0].algorithm),
-            dnssec_algorithm_name(d->algorithm), q->zone->name);
+            split ? "split" : "csk", dnssec_algorithm_name(d->algorithm),
+            d->split ? "split" : "csk", q->zone->name);
 }
 
 /* Nothing is on disk yet. */
@@ -356,9 +351,10 @@ static int first_check(const struct dnssec_keys_request *q, const char *folder,
 }
 
 static int ring_make(const struct dnssec_keys_request *q, const char *folder,
-                     const struct key_state *s, struct text *problems, struct dnssec_keyring **ret)
+                     const struct key_state *on_disk, const struct key_state *s,
+                     struct text *problems, struct dnssec_keyring **ret)
 {
-    struct dnssec_keyring *r = ring_new(q, folder, s);
+    struct dnssec_keyring *r = ring_new(q, folder, on_disk, s);
     int err = ring_advance(r, problems);
     err = err ? err : ring_read(r, problems);
     if (err) {
@@ -397,14 +393,15 @@ int dnssec_keys_load(const struct dnssec_keys_request *q, struct text *problems,
     }
     if (s.count)
         differences_tell(q, &s, problems);
+    struct key_state on_disk = s;
     if (on)
-        key_state_unsign_cancel(&s, q->wall);
-    return ring_make(q, folder.text, &s, problems, ret);
+        key_state_unsign_cancel(&s, q->served_signed, q->wall);
+    return ring_make(q, folder.text, &on_disk, &s, problems, ret);
 }
 
 int dnssec_keyring_commit(struct dnssec_keyring *r, int64_t ttl_max)
 {
-    key_state_ttl(&r->state, ttl_max, r->made);
+    key_state_served(&r->state, &r->policy, ttl_max, r->made);
     int err = memcmp(&r->state, &r->saved, sizeof r->state) ? state_save(r->folder, &r->state) : 0;
     for (unsigned i = 0; !err && i < r->removed_count; i++) {
         struct path path;

@@ -233,5 +233,29 @@ START_TEST(test_names_stay_inside)
 }
 END_TEST
 
+/* Turning back from going unsigned is kept, so that what the operator says next is understood. */
+START_TEST(test_on_again)
+{
+    struct dnssec_keyring *r;
+    int64_t t = START;
+    begin();
+    ck_assert_int_eq(load(t, false, &r, NULL), 0);
+    ck_assert_int_eq(dnssec_keyring_commit(r, 300), 0);
+    dnssec_keyring_unref(r);
+    ck_assert_int_eq(order(t += 2 * HOUR, DNSSEC_DS_SEEN, "noted"), 0);
+    zone.dnssec.on = false;
+    ck_assert_int_eq(order(t, DNSSEC_UNSIGN, "asked to remove"), 0);
+    ck_assert_int_eq(order(t, DNSSEC_ROLL, "on its way to be unsigned"), ERR_CONFLICT);
+    ck_assert_int_eq(order(t, DNSSEC_DS_GONE, "noted"), 0);
+    zone.dnssec.on = true;
+    ck_assert_int_eq(load(t, true, &r, NULL), 0);
+    ck_assert_uint_eq(r->keys.delegated_count, 1);
+    ck_assert_int_eq(dnssec_keyring_commit(r, 300), 0);
+    dnssec_keyring_unref(r);
+    ck_assert_int_eq(order(t, DNSSEC_DS_SEEN, "noted"), 0);
+    folder_remove();
+}
+END_TEST
+
 CHECK_MAIN("dnssec_keys_io", test_first_use, test_roll_removes_the_old_file, test_wide_permissions,
-           test_lost, test_off, test_names_stay_inside)
+           test_lost, test_off, test_on_again, test_names_stay_inside)

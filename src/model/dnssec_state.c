@@ -1,7 +1,7 @@
 #include "model/dnssec_state.h"
 
-#include "base/err.h"
 #include "base/invariant.h"
+#include "model/dnssec_state_parts.h"
 #include <string.h>
 
 const char *key_use_name(enum key_use use)
@@ -63,18 +63,24 @@ bool key_state_signs_zone(const struct key_state *s, const struct key_record *k)
     return true;
 }
 
-bool key_delegated(const struct key_record *k)
-{
-    return key_signs_keys(k) && (k->ds == DS_WANTED || k->ds == DS_SEEN);
-}
-
-static const struct key_record *key_at(const struct key_state *s, enum key_use use,
-                                       enum key_stage stage)
+const struct key_record *key_at(const struct key_state *s, enum key_use use, enum key_stage stage)
 {
     for (unsigned i = 0; i < s->count; i++)
         if (s->keys[i].use == use && s->keys[i].stage == stage)
             return &s->keys[i];
     return NULL;
+}
+
+bool layout_changes(const struct key_state *s)
+{
+    const struct key_record *csk = key_at(s, KEY_CSK, KEY_ACTIVE);
+    return csk ? key_at(s, KEY_KSK, KEY_PUBLISHED) || key_at(s, KEY_ZSK, KEY_PUBLISHED)
+               : key_at(s, KEY_CSK, KEY_PUBLISHED) != NULL;
+}
+
+bool key_delegated(const struct key_record *k)
+{
+    return key_signs_keys(k) && (k->ds == DS_WANTED || k->ds == DS_SEEN);
 }
 
 /* ---- how long caches remember ---- */
@@ -84,37 +90,68 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* RFC 7583 3.2.1: a DNSKEY set without the newcomer may be held for so long. */
-static int64_t keys_known_after(const struct key_policy *p)
+static int64_t keys_ttl(const struct key_state *s, const struct key_policy *p)
 {
-    return p->dnskey_ttl + p->propagation;
+    return larger(p->dnskey_ttl, s->keys_ttl.longest);
+}
+
+/* RFC 7583 3.2.1: a DNSKEY set without the newcomer may be held for so long. */
+static int64_t keys_known_after(const struct key_state *s, const struct key_policy *p)
+{
+    return keys_ttl(s, p) + p->propagation;
 }
 
 /* A signature, or its absence, may be held for so long. */
 static int64_t signatures_gone_after(const struct key_state *s, const struct key_policy *p)
 {
-    return larger(s->ttl_max, p->dnskey_ttl) + p->propagation;
+    return larger(s->ttl.longest, keys_ttl(s, p)) + p->propagation;
 }
 
-static int64_t ds_known_after(const struct key_policy *p)
+int64_t ds_known_after(const struct key_policy *p)
 {
     return p->ds_ttl + p->propagation;
 }
 
+/* A longer one counts at once. A shorter one does when no cache has what was served with the longer
+ * one any more; until then the longest of those that came after it is kept. */
+static void ttl_note(struct ttl_memory *m, int64_t ttl, int64_t propagation, int64_t now)
+{
+    if (ttl >= m->longest) {
+        *m = (struct ttl_memory){.longest = ttl};
+        return;
+    }
+    if (!m->lower)
+        *m = (struct ttl_memory){m->longest, now, ttl};
+    m->since = larger(m->since, ttl);
+    if (now > m->lower + m->longest + propagation)
+        *m = (struct ttl_memory){m->since, ttl < m->since ? now : 0, ttl < m->since ? ttl : 0};
+}
+
+void key_state_served(struct key_state *s, const struct key_policy *p, int64_t ttl_max, int64_t now)
+{
+    ttl_note(&s->ttl, ttl_max, p->propagation, now);
+    ttl_note(&s->keys_ttl, p->dnskey_ttl, p->propagation, now);
+}
+
 /* ---- what is due when ---- */
 
-/* KEY_NEVER: it waits for the operator. */
-static int64_t ds_time(const struct key_state *s, const struct key_record *k,
-                       const struct key_policy *p)
+int64_t ds_time(const struct key_state *s, const struct key_record *k, const struct key_policy *p)
 {
     return k->published + signatures_gone_after(s, p);
 }
 
-/* Of a DS that is hidden still: when it may be asked for. */
+/* KEY_NEVER: it waits for the operator, or for another key. Of a DS that is hidden still: when it
+ * may be asked for. */
 static int64_t takeover_time(const struct key_state *s, const struct key_record *k,
                              const struct key_policy *p)
 {
-    int64_t at = k->published + keys_known_after(p);
+    int64_t at = k->published + keys_known_after(s, p);
+    if (key_at(s, KEY_CSK, KEY_ACTIVE) && k->use != KEY_CSK) {
+        const struct key_record *zsk = key_at(s, KEY_ZSK, KEY_PUBLISHED);
+        if (k->use == KEY_ZSK || !zsk)
+            return KEY_NEVER; /* it goes with its KSK */
+        at = larger(at, zsk->published + keys_known_after(s, p));
+    }
     if (!key_is_sep(k))
         return at;
     if (k->ds == DS_HIDDEN)
@@ -141,9 +178,10 @@ static int64_t removal_time(const struct key_state *s, const struct key_record *
 }
 
 /* The successor of a ZSK is made early enough to take over when its time is up. */
-static int64_t zsk_roll_time(const struct key_record *k, const struct key_policy *p)
+int64_t zsk_roll_time(const struct key_state *s, const struct key_record *k,
+                      const struct key_policy *p)
 {
-    int64_t lead = keys_known_after(p);
+    int64_t lead = keys_known_after(s, p);
     return k->activated + (p->zsk_lifetime > lead ? p->zsk_lifetime - lead : 0);
 }
 
@@ -158,102 +196,63 @@ int64_t key_event_time(const struct key_state *s, const struct key_record *k,
     case KEY_ACTIVE:
         if (key_is_sep(k))
             return k->ds == DS_HIDDEN ? ds_time(s, k, p) : KEY_NEVER;
-        return p->zsk_lifetime && !key_at(s, KEY_ZSK, KEY_PUBLISHED) ? zsk_roll_time(k, p)
-                                                                     : KEY_NEVER;
+        return p->zsk_lifetime && !key_at(s, KEY_ZSK, KEY_PUBLISHED) && !layout_changes(s)
+                   ? zsk_roll_time(s, k, p)
+                   : KEY_NEVER;
     case KEY_RETIRED:
         return removal_time(s, k, p);
     }
     return KEY_NEVER;
 }
 
-/* ---- needs ---- */
-
-static bool use_present(const struct key_state *s, enum key_use use)
-{
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->keys[i].use == use)
-            return true;
-    return false;
-}
-
-/* The algorithm changes for all uses at once, and while no other change is under way. */
-static bool algorithm_due(const struct key_state *s, const struct key_policy *p)
-{
-    for (unsigned i = 0; i < s->count; i++) {
-        const struct key_record *k = &s->keys[i];
-        if (k->stage != KEY_ACTIVE && (k->stage != KEY_MADE || k->algorithm != p->algorithm))
-            return false;
-    }
-    return !s->unsign;
-}
-
-static bool roll_due(const struct key_state *s, const struct key_policy *p, enum key_use use,
-                     int64_t now)
-{
-    const struct key_record *active = key_at(s, use, KEY_ACTIVE);
-    if (!active || key_at(s, use, KEY_MADE) || key_at(s, use, KEY_PUBLISHED))
-        return false;
-    if (active->algorithm != p->algorithm)
-        return algorithm_due(s, p);
-    if (s->roll & 1u << use)
-        return true;
-    /* Not while the one before is still on its way out: two at a time are enough. */
-    return use == KEY_ZSK && p->zsk_lifetime && !key_at(s, use, KEY_RETIRED) &&
-           now >= zsk_roll_time(active, p);
-}
-
-bool key_state_needs(const struct key_state *s, const struct key_policy *p, int64_t now,
-                     enum key_use *ret_use)
-{
-    /* The layout of keys that are there stays: the configuration's holds for a zone's first. */
-    bool split = s->count ? !use_present(s, KEY_CSK) : p->split;
-    enum key_use uses[2] = {split ? KEY_KSK : KEY_CSK, KEY_ZSK};
-    for (unsigned i = 0; i < (split ? 2u : 1u); i++)
-        if (!use_present(s, uses[i]) || roll_due(s, p, uses[i], now)) {
-            *ret_use = uses[i];
-            return true;
-        }
-    return false;
-}
-
-int key_state_add(struct key_state *s, enum key_use use, uint8_t algorithm, uint16_t tag,
-                  int64_t now)
-{
-    if (s->count == KEY_RECORDS_MAX)
-        return ERR_LIMIT;
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->keys[i].tag == tag)
-            return ERR_CONFLICT;
-    s->keys[s->count++] = (struct key_record){
-        .tag = tag, .algorithm = algorithm, .use = (uint8_t)use, .stage = KEY_MADE, .made = now};
-    s->roll &= (uint8_t) ~(1u << use);
-    return 0;
-}
-
 /* ---- moves ---- */
 
-static void key_ds_set(struct key_record *k, enum ds_stage ds, int64_t now)
+void key_ds_set(struct key_record *k, enum ds_stage ds, int64_t now)
 {
     k->ds = (uint8_t)ds;
     k->ds_since = now;
 }
 
+/* Does `a` do something that `b` does? A CSK does what a KSK and a ZSK do. */
+static bool uses_meet(const struct key_record *a, const struct key_record *b)
+{
+    return a->use == b->use || a->use == KEY_CSK || b->use == KEY_CSK;
+}
+
+/* The one whose work a newcomer is to take over. */
+static const struct key_record *predecessor(const struct key_state *s, const struct key_record *k)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->keys[i].stage == KEY_ACTIVE && uses_meet(&s->keys[i], k) &&
+            key_is_sep(&s->keys[i]) == key_is_sep(k))
+            return &s->keys[i];
+    return k->use == KEY_ZSK ? key_at(s, KEY_CSK, KEY_ACTIVE) : NULL;
+}
+
+/* The DS waits where caches may have what it would make invalid: nothing signed by its algorithm,
+ * or nothing signed at all. */
+static bool ds_may_come(const struct key_record *k, const struct key_record *before)
+{
+    return before->algorithm == k->algorithm && (before->ds == DS_WANTED || before->ds == DS_SEEN);
+}
+
 static void key_serve(struct key_state *s, struct key_record *k, int64_t now)
 {
-    const struct key_record *active = key_at(s, (enum key_use)k->use, KEY_ACTIVE);
-    bool first = !active;
+    const struct key_record *before = predecessor(s, k);
     k->published = now;
-    k->stage = first ? KEY_ACTIVE : KEY_PUBLISHED;
-    k->activated = first ? now : 0;
-    if (!first && key_is_sep(k) && active->algorithm == k->algorithm)
+    k->stage = before ? KEY_PUBLISHED : KEY_ACTIVE;
+    k->activated = before ? 0 : now;
+    if (before && key_is_sep(k) && ds_may_come(k, before))
         key_ds_set(k, DS_WANTED, now);
 }
 
+/* A KSK that takes over from a CSK leaves the zone's own data to its ZSK, which is known for as
+ * long and follows within the same step: takeover_time(). */
 static void key_take_over(struct key_state *s, struct key_record *k, int64_t now)
 {
     for (unsigned i = 0; i < s->count; i++) {
         struct key_record *old = &s->keys[i];
-        if (old->use != k->use || old->stage != KEY_ACTIVE)
+        if (old->stage != KEY_ACTIVE || !uses_meet(old, k))
             continue;
         old->stage = KEY_RETIRED;
         old->retired = now;
@@ -324,132 +323,4 @@ int64_t key_state_step(struct key_state *s, const struct key_policy *p, int64_t 
     invariant(active_once(s));
     *ret_removed_count = removed;
     return next;
-}
-
-void key_state_ttl(struct key_state *s, int64_t ttl_max, int64_t now)
-{
-    if (ttl_max >= s->ttl_max) {
-        s->ttl_max = ttl_max;
-        s->ttl_lower = 0;
-    } else if (!s->ttl_lower) {
-        s->ttl_lower = now; /* caches hold what was served with the longer one until now */
-    } else if (now > s->ttl_lower + s->ttl_max) {
-        s->ttl_max = ttl_max;
-        s->ttl_lower = 0;
-    }
-}
-
-/* ---- orders ---- */
-
-int key_state_roll(struct key_state *s, const struct key_policy *p, enum key_use use,
-                   struct text *out)
-{
-    const char *name = key_use_name(use);
-    (void)p;
-    if (!key_at(s, use, KEY_ACTIVE)) {
-        text_appendf(out, "the zone has no active %s; its keys are %s", name,
-                     !s->count                 ? "not made yet"
-                     : use_present(s, KEY_CSK) ? "of layout csk: roll csk"
-                                               : "of layout split: roll ksk or zsk");
-        return ERR_MISSING;
-    }
-    unsigned others = 0;
-    for (unsigned i = 0; i < s->count; i++)
-        others += s->keys[i].use == use && s->keys[i].stage != KEY_ACTIVE;
-    if (others || s->roll & 1u << use) {
-        text_appendf(out, "a roll of the %s is under way; see holdfast dnssec status", name);
-        return ERR_CONFLICT;
-    }
-    s->roll |= (uint8_t)(1u << use);
-    text_appendf(out, "the %s is being rolled", name);
-    return 0;
-}
-
-int key_state_ds_seen(struct key_state *s, const struct key_policy *p, int64_t now,
-                      struct text *out)
-{
-    char when[KEY_TIME_MAX];
-    for (unsigned i = 0; i < s->count; i++) {
-        struct key_record *k = &s->keys[i];
-        if (!key_is_sep(k) || k->stage == KEY_MADE || (k->ds != DS_WANTED && k->ds != DS_HIDDEN))
-            continue;
-        if (k->ds == DS_HIDDEN && now < ds_time(s, k, p)) {
-            text_appendf(out,
-                         "it is too early for the DS of key %u: caches may hold answers without "
-                         "its signatures until %s",
-                         k->tag, key_time_format(ds_time(s, k, p), when));
-            return ERR_REFUSED;
-        }
-        key_ds_set(k, DS_SEEN, now);
-        text_appendf(out, "noted: the parent answers with the DS of key %u", k->tag);
-        return 0;
-    }
-    text_append(out, "no DS is awaited from the parent");
-    return ERR_MISSING;
-}
-
-int key_state_ds_gone(struct key_state *s, const struct key_policy *p, int64_t now,
-                      struct text *out)
-{
-    unsigned changed = 0;
-    (void)p;
-    for (unsigned i = 0; i < s->count; i++) {
-        struct key_record *k = &s->keys[i];
-        if (!key_is_sep(k) || k->ds != DS_UNWANTED)
-            continue;
-        key_ds_set(k, DS_GONE, now);
-        text_appendf(out, "%snoted: the parent no longer answers with the DS of key %u",
-                     changed++ ? "\n" : "", k->tag);
-    }
-    if (!changed)
-        text_append(out, "no DS is to be removed from the parent; to take a zone out of DNSSEC use "
-                         "holdfast dnssec unsign");
-    return changed ? 0 : ERR_MISSING;
-}
-
-int key_state_unsign(struct key_state *s, int64_t now, struct text *out)
-{
-    unsigned awaited = 0;
-    for (unsigned i = 0; i < s->count; i++) {
-        struct key_record *k = &s->keys[i];
-        if (!key_is_sep(k))
-            continue;
-        if (k->ds == DS_HIDDEN)
-            key_ds_set(k, DS_GONE, now);
-        else if (k->ds == DS_WANTED || k->ds == DS_SEEN)
-            key_ds_set(k, DS_UNWANTED, now);
-        awaited += k->ds == DS_UNWANTED;
-    }
-    s->unsign = true;
-    s->roll = 0;
-    text_append(out, awaited
-                         ? "the parent is asked to remove every DS (CDS and CDNSKEY say delete); "
-                           "when none of its servers answers with one any more, say so: holdfast "
-                           "dnssec ds-gone"
-                         : "noted: the parent has no DS for this zone");
-    return 0;
-}
-
-void key_state_unsign_cancel(struct key_state *s, int64_t now)
-{
-    if (!s->unsign)
-        return;
-    s->unsign = false;
-    for (unsigned i = 0; i < s->count; i++)
-        if (key_is_sep(&s->keys[i]) && s->keys[i].stage == KEY_ACTIVE)
-            key_ds_set(&s->keys[i], DS_WANTED, now);
-}
-
-int64_t key_state_unsign_time(const struct key_state *s, const struct key_policy *p)
-{
-    int64_t at = 0;
-    for (unsigned i = 0; i < s->count; i++) {
-        const struct key_record *k = &s->keys[i];
-        if (!key_is_sep(k))
-            continue;
-        if (k->ds != DS_GONE)
-            return KEY_NEVER;
-        at = larger(at, k->ds_since + ds_known_after(p));
-    }
-    return s->unsign ? at : KEY_NEVER;
 }

@@ -21,6 +21,12 @@
  * DNSKEY set, which RFC 6840 5.11 forbids. Those that insist on every algorithm of the DS set are
  * served.
  *
+ *   The layout changes (the policy wants KSK and ZSK where there is a CSK, or a CSK where there are
+ * those): the successors are made together, published together, and take over together, when all
+ * DNSKEYs are known and the DS of the newcomer that has one is. What they follow retires as above.
+ * Algorithm and layout may change in one go. No other roll begins meanwhile, and what was begun is
+ * ended before the next.
+ *
  *   DS of a KSK or CSK at the parent; CDS and CDNSKEY (RFC 7344) name those wanted or seen
  *     hidden --signatures known everywhere--> wanted --operator--> seen
  *     wanted, seen --the successor is active, or the zone is to go unsigned--> unwanted
@@ -66,13 +72,20 @@ struct key_record {
     int64_t ds_since;                            /* when ds became what it is */
 };
 
+/* The longest TTL that caches may still hold something with, in seconds. */
+struct ttl_memory {
+    int64_t longest;
+    int64_t lower; /* since when a shorter one is served; 0 = it is not */
+    int64_t since; /* the longest that was served after that */
+};
+
 struct key_state {
     struct key_record keys[KEY_RECORDS_MAX];
     unsigned count;
-    uint8_t roll;      /* bits, 1 << enum key_use: a successor is to be made */
-    bool unsign;       /* the operator wants the zone unsigned; no DS is wanted any more */
-    int64_t ttl_max;   /* longest TTL of the zone that a cache may still hold, seconds */
-    int64_t ttl_lower; /* since when the zone's longest TTL is below that; 0 = it is not */
+    uint8_t roll;               /* bits, 1 << enum key_use: a successor is to be made */
+    bool unsign;                /* the operator wants the zone unsigned; no DS is wanted any more */
+    struct ttl_memory ttl;      /* of the zone's sets */
+    struct ttl_memory keys_ttl; /* of its DNSKEY set */
 };
 
 struct key_policy {
@@ -84,12 +97,16 @@ struct key_policy {
 
 struct key_policy key_policy_of(const struct config_dnssec *d);
 
-/* Does a key have to be made before the next step? Then its use is put to *ret_use. */
+/* A key that has to be made. */
+struct key_need {
+    enum key_use use;
+    uint8_t algorithm;
+};
+/* Does one have to be made before the next step? */
 bool key_state_needs(const struct key_state *s, const struct key_policy *p, int64_t now,
-                     enum key_use *ret_use);
-/* A key was made. ERR_LIMIT: there are too many; ERR_CONFLICT: its tag is taken. */
-must_check int key_state_add(struct key_state *s, enum key_use use, uint8_t algorithm, uint16_t tag,
-                             int64_t now);
+                     struct key_need *ret);
+/* It was made. ERR_LIMIT: there are too many; ERR_CONFLICT: its tag is taken. */
+must_check int key_state_add(struct key_state *s, struct key_need need, uint16_t tag, int64_t now);
 
 /* Every change that is due at `now`. What it makes published is taken to be served from `now` on:
  * step a copy, and keep it once the zone signed by it is in service. Removed keys are put to
@@ -100,8 +117,9 @@ int64_t key_state_step(struct key_state *s, const struct key_policy *p, int64_t 
 /* When a key's next change is due; KEY_NEVER where it waits for the operator or for nothing. */
 int64_t key_event_time(const struct key_state *s, const struct key_record *k,
                        const struct key_policy *p);
-/* The zone that is served from now on has TTLs up to this. */
-void key_state_ttl(struct key_state *s, int64_t ttl_max, int64_t now);
+/* The zone that is served from now on has TTLs up to ttl_max, and its DNSKEY set the policy's. */
+void key_state_served(struct key_state *s, const struct key_policy *p, int64_t ttl_max,
+                      int64_t now);
 
 /* Does a key sign the DNSKEY, CDS and CDNSKEY sets; all else; is its DS asked for (CDS)? */
 bool key_signs_keys(const struct key_record *k);
@@ -120,8 +138,9 @@ must_check int key_state_ds_gone(struct key_state *s, const struct key_policy *p
 /* The zone is to go unsigned: the parent is asked to remove every DS (RFC 8078 4). When the
  * operator has seen them gone (key_state_ds_gone) and no cache has one, it may. */
 must_check int key_state_unsign(struct key_state *s, int64_t now, struct text *out);
-/* It is to stay signed after all: the parent is asked for the DS of the active key again. */
-void key_state_unsign_cancel(struct key_state *s, int64_t now);
+/* It is to be signed after all: the parent is asked for the DS again, at once where the zone was
+ * signed all the while, and where it was not when no cache has an unsigned answer. */
+void key_state_unsign_cancel(struct key_state *s, bool served_signed, int64_t now);
 /* From when on may the zone be served unsigned? KEY_NEVER while the operator has not said so, or a
  * DS may still be at the parent. */
 int64_t key_state_unsign_time(const struct key_state *s, const struct key_policy *p);

@@ -1,9 +1,12 @@
 /* The state of a zone's keys as a JSON text:
  *
- *   {"format": 1, "ttl_max": 3600, "ttl_lower": 1767225600, "roll": ["csk"], "unsign": false,
+ *   {"format": 1, "ttl_max": 3600, "ttl_lower": 1767225600, "ttl_since": 300,
+ *    "keys_ttl": 600, "keys_lower": 0, "keys_since": 0, "roll": ["csk"], "unsign": false,
  *    "keys": [{"tag": 20326, "algorithm": 13, "use": "csk", "stage": "active", "ds": "seen",
  *              "made": 1767225600, "published": ..., "activated": ..., "retired": 0, "ds_since":
- * ...}]} */
+ * ...}]}
+ *
+ * The four behind ttl_lower may be missing: they came later. */
 #include "base/err.h"
 #include "base/invariant.h"
 #include "model/dnssec_state.h"
@@ -31,9 +34,12 @@ char *key_state_encode(const struct key_state *s)
     for (unsigned use = 0; use < KEY_USES; use++)
         if (s->roll & 1u << use)
             err |= json_array_append_new(roll, json_string(key_use_name((enum key_use)use)));
-    json_t *root = json_pack("{s:i,s:I,s:I,s:o,s:b,s:o}", "format", FORMAT, "ttl_max",
-                             (json_int_t)s->ttl_max, "ttl_lower", (json_int_t)s->ttl_lower, "roll",
-                             roll, "unsign", (int)s->unsign, "keys", keys);
+    json_t *root = json_pack(
+        "{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:b,s:o}", "format", FORMAT, "ttl_max",
+        (json_int_t)s->ttl.longest, "ttl_lower", (json_int_t)s->ttl.lower, "ttl_since",
+        (json_int_t)s->ttl.since, "keys_ttl", (json_int_t)s->keys_ttl.longest, "keys_lower",
+        (json_int_t)s->keys_ttl.lower, "keys_since", (json_int_t)s->keys_ttl.since, "roll", roll,
+        "unsign", (int)s->unsign, "keys", keys);
     char *text = err || !root ? NULL : json_dumps(root, JSON_INDENT(2));
     invariant(text != NULL); /* nothing but a lack of memory */
     json_decref(root);
@@ -108,20 +114,16 @@ static const char *record_decode(const json_t *value, struct key_record *ret)
 /* What key_state_step() relies on. */
 static const char *state_check(const struct key_state *s)
 {
-    unsigned zone = 0, sep = 0, csk = 0, other = 0;
+    unsigned zone = 0, sep = 0;
     for (unsigned i = 0; i < s->count; i++) {
         const struct key_record *k = &s->keys[i];
         zone += key_signs_zone(k);
         sep += key_is_sep(k) && k->stage == KEY_ACTIVE;
-        csk += k->use == KEY_CSK;
-        other += k->use != KEY_CSK;
         for (unsigned j = 0; j < i; j++)
             if (s->keys[j].tag == k->tag)
                 return "two keys have one tag";
     }
-    if (zone > 1 || sep > 1)
-        return "two keys of one use are active";
-    return csk && other ? "it mixes a CSK with other keys" : NULL;
+    return zone > 1 || sep > 1 ? "two keys of one use are active" : NULL;
 }
 
 static const char *keys_decode(const json_t *root, struct key_state *s)
@@ -146,6 +148,14 @@ static const char *keys_decode(const json_t *root, struct key_state *s)
     return state_check(s);
 }
 
+static bool ttl_decode(const json_t *root, const char *longest, const char *lower,
+                       const char *since, struct ttl_memory *ret)
+{
+    return number_get(root, longest, UINT32_MAX, &ret->longest) &&
+           number_get(root, lower, INT64_C(1) << 40, &ret->lower) &&
+           (!json_object_get(root, since) || number_get(root, since, UINT32_MAX, &ret->since));
+}
+
 int key_state_decode(const char *data, size_t length, struct key_state *ret, const char **ret_why)
 {
     struct key_state s = {0};
@@ -159,9 +169,11 @@ int key_state_decode(const char *data, size_t length, struct key_state *ret, con
     } else if (!json_is_integer(format) || json_integer_value(format) != FORMAT) {
         why = "it is of a format that this program does not read";
         err = ERR_VERSION;
-    } else if (!number_get(root, "ttl_max", UINT32_MAX, &s.ttl_max) ||
-               !number_get(root, "ttl_lower", INT64_C(1) << 40, &s.ttl_lower)) {
+    } else if (!ttl_decode(root, "ttl_max", "ttl_lower", "ttl_since", &s.ttl)) {
         why = "it lacks ttl_max or ttl_lower";
+    } else if (json_object_get(root, "keys_ttl") &&
+               !ttl_decode(root, "keys_ttl", "keys_lower", "keys_since", &s.keys_ttl)) {
+        why = "keys_ttl or keys_lower is wrong";
     } else {
         s.unsign = json_is_true(json_object_get(root, "unsign"));
         why = keys_decode(root, &s);

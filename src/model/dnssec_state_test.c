@@ -22,13 +22,13 @@ static int64_t run(struct key_state *s, const struct key_policy *p, int64_t now)
 {
     struct key_record removed[KEY_RECORDS_MAX];
     unsigned count;
-    enum key_use use;
+    struct key_need need;
     int64_t next;
     do {
-        while (key_state_needs(s, p, now, &use))
-            ck_assert_int_eq(key_state_add(s, use, p->algorithm, next_tag++, now), 0);
+        while (key_state_needs(s, p, now, &need))
+            ck_assert_int_eq(key_state_add(s, need, next_tag++, now), 0);
         next = key_state_step(s, p, now, removed, &count);
-    } while (key_state_needs(s, p, now, &use));
+    } while (key_state_needs(s, p, now, &need));
     ck_assert_int_gt(next, now);
     return next;
 }
@@ -38,7 +38,7 @@ static struct key_state begin(const struct key_policy *p)
     struct key_state s = {0};
     next_tag = 100;
     run(&s, p, START);
-    key_state_ttl(&s, TTL, START);
+    key_state_served(&s, p, TTL, START);
     return s;
 }
 
@@ -211,14 +211,120 @@ END_TEST
 START_TEST(test_ttl_is_remembered)
 {
     struct key_state s = begin(&csk);
-    key_state_ttl(&s, 60, START + 10);
-    ck_assert_int_eq(s.ttl_max, TTL);
-    key_state_ttl(&s, 60, START + 10 + TTL);
-    ck_assert_int_eq(s.ttl_max, TTL);
-    key_state_ttl(&s, 60, START + 10 + TTL + 1);
-    ck_assert_int_eq(s.ttl_max, 60);
-    key_state_ttl(&s, 7200, START + 2 * TTL);
-    ck_assert_int_eq(s.ttl_max, 7200);
+    key_state_served(&s, &csk, 60, START + 10);
+    ck_assert_int_eq(s.ttl.longest, TTL);
+    key_state_served(&s, &csk, 60, START + 10 + TTL + SPREAD);
+    ck_assert_int_eq(s.ttl.longest, TTL);
+    key_state_served(&s, &csk, 60, START + 10 + TTL + SPREAD + 1);
+    ck_assert_int_eq(s.ttl.longest, 60);
+    int64_t t = START + 2 * TTL;
+    key_state_served(&s, &csk, 7200, t);
+    ck_assert_int_eq(s.ttl.longest, 7200);
+    /* shorter, a little longer, shorter: what came between is remembered too */
+    key_state_served(&s, &csk, 60, t + 1);
+    key_state_served(&s, &csk, 3600, t + 7000);
+    key_state_served(&s, &csk, 60, t + 7100);
+    key_state_served(&s, &csk, 60, t + 7200 + SPREAD + 2);
+    ck_assert_int_eq(s.ttl.longest, 3600);
+    key_state_served(&s, &csk, 60, t + 7200 + 3600 + 2 * SPREAD + 3);
+    ck_assert_int_eq(s.ttl.longest, 60);
+}
+END_TEST
+
+/* A DNSKEY set that was served with a long TTL is in caches for as long, whatever the policy says
+ * now. */
+START_TEST(test_dnskey_ttl_is_remembered)
+{
+    struct key_policy p = split;
+    p.dnskey_ttl = 86400;
+    struct key_state s = begin(&p);
+    int64_t t = START + 10 * 86400;
+    run(&s, &p, t);
+    ck_assert_int_eq(roll(&s, &p, KEY_ZSK), 0);
+    p.dnskey_ttl = 300;
+    ck_assert_int_eq(run(&s, &p, t), t + 86400 + SPREAD);
+}
+END_TEST
+
+/* A CSK gives way to KSK and ZSK, and they to a CSK. */
+START_TEST(test_layout)
+{
+    struct key_policy p = split;
+    p.zsk_lifetime = 0;
+    struct key_state s = begin(&csk);
+    int64_t t = START + 2 * TTL;
+    run(&s, &csk, t);
+    seen(&s, &csk, t);
+    t += DS_TTL;
+    ck_assert_int_eq(run(&s, &p, t), KEY_NEVER);
+    ck_assert_uint_eq(s.count, 3);
+    ck_assert_int_eq(key(&s, 101)->use, KEY_KSK);
+    ck_assert_int_eq(key(&s, 102)->use, KEY_ZSK);
+    ck_assert(key_delegated(key(&s, 100)) && key_delegated(key(&s, 101)));
+    ck_assert(key_signs_zone(key(&s, 100)) && !key_signs_zone(key(&s, 102)));
+    ck_assert_int_eq(roll(&s, &p, KEY_CSK), ERR_CONFLICT);
+    ck_assert_int_eq(run(&s, &csk, t + 1), KEY_NEVER); /* a changed mind comes after this */
+    ck_assert_uint_eq(s.count, 3);
+    seen(&s, &p, t + 5);
+    int64_t over = t + 5 + DS_TTL + SPREAD;
+    ck_assert_int_eq(run(&s, &p, over - 1), over);
+    ck_assert_int_eq(run(&s, &p, over), KEY_NEVER);
+    ck_assert_int_eq(key(&s, 100)->stage, KEY_RETIRED);
+    ck_assert(key_signs_zone(key(&s, 102)) && key_signs_keys(key(&s, 101)));
+    gone(&s, &p, over);
+    int64_t away = over + DS_TTL + SPREAD;
+    ck_assert_int_eq(run(&s, &p, away - 1), away);
+    run(&s, &p, away);
+    ck_assert_uint_eq(s.count, 2);
+    /* and back, at once with another algorithm */
+    struct key_policy back = csk;
+    back.algorithm = 15;
+    ck_assert_int_eq(run(&s, &back, away), away + TTL + SPREAD);
+    ck_assert_uint_eq(s.count, 3);
+    ck_assert_int_eq(key(&s, 103)->use, KEY_CSK);
+    ck_assert(key_state_signs_zone(&s, key(&s, 103)) && key_state_signs_zone(&s, key(&s, 102)));
+    run(&s, &back, away + TTL + SPREAD);
+    seen(&s, &back, away + TTL + SPREAD);
+    t = away + TTL + SPREAD + DS_TTL + SPREAD;
+    run(&s, &back, t);
+    ck_assert_int_eq(key(&s, 101)->stage, KEY_RETIRED);
+    ck_assert_int_eq(key(&s, 102)->stage, KEY_RETIRED);
+    ck_assert_int_eq(key(&s, 103)->stage, KEY_ACTIVE);
+    ck_assert(key_state_signs_zone(&s, key(&s, 102))); /* its algorithm's DS is in caches */
+    run(&s, &back, t + 100 * DS_TTL);
+    ck_assert_uint_eq(s.count, 3);
+    gone(&s, &back, t + 100 * DS_TTL);
+    run(&s, &back, t + 102 * DS_TTL);
+    ck_assert_uint_eq(s.count, 1);
+}
+END_TEST
+
+/* The first of two keys was made, then the node died and the policy changed: the second is of the
+ * kind that was meant. */
+START_TEST(test_half_made)
+{
+    struct key_state s = begin(&csk);
+    struct key_policy p = split;
+    struct key_need need;
+    int64_t t = START + 2 * TTL;
+    run(&s, &csk, t);
+    ck_assert(key_state_needs(&s, &p, t, &need) && need.use == KEY_KSK && need.algorithm == 13);
+    ck_assert_int_eq(key_state_add(&s, need, next_tag++, t), 0);
+    p = csk;
+    p.algorithm = 15;
+    ck_assert(key_state_needs(&s, &p, t, &need) && need.use == KEY_ZSK && need.algorithm == 13);
+}
+END_TEST
+
+/* The successor's DS is not for the parent before that of a zone's first key would be. */
+START_TEST(test_early_roll)
+{
+    struct key_state s = begin(&csk);
+    ck_assert_int_eq(roll(&s, &csk, KEY_CSK), 0);
+    ck_assert_int_eq(run(&s, &csk, START + 1), START + TTL + SPREAD);
+    ck_assert(!key_delegated(key(&s, 100)) && !key_delegated(key(&s, 101)));
+    run(&s, &csk, START + TTL + SPREAD + 1);
+    ck_assert(key_delegated(key(&s, 100)) && key_delegated(key(&s, 101)));
 }
 END_TEST
 
@@ -236,10 +342,21 @@ START_TEST(test_unsign)
     struct key_state again = s;
     ck_assert_int_eq(key_state_ds_gone(&s, &csk, START + 2 * DS_TTL, &out), 0);
     ck_assert_int_eq(key_state_unsign_time(&s, &csk), START + 3 * DS_TTL + SPREAD);
-    key_state_unsign_cancel(&again, START + 2 * DS_TTL);
+    struct key_state anew = s;
+    key_state_unsign_cancel(&again, true, START + 2 * DS_TTL);
+    run(&again, &csk, START + 2 * DS_TTL);
     ck_assert(key_delegated(&again.keys[0]));
     ck_assert_int_eq(again.keys[0].ds, DS_WANTED);
     ck_assert_int_eq(key_state_unsign_time(&again, &csk), KEY_NEVER);
+    /* it was unsigned in between: caches may have answers that a DS would make invalid */
+    key_state_unsign_cancel(&anew, false, START + 2 * DS_TTL);
+    ck_assert(!key_delegated(&anew.keys[0]));
+    ck_assert_int_eq(run(&anew, &csk, START + 2 * DS_TTL), START + 2 * DS_TTL + TTL + SPREAD);
+    /* and again, before that: what was too early is too early still */
+    ck_assert_int_eq(key_state_unsign(&anew, START + 2 * DS_TTL + 1, &out), 0);
+    key_state_unsign_cancel(&anew, true, START + 2 * DS_TTL + 2);
+    ck_assert_int_eq(run(&anew, &csk, START + 2 * DS_TTL + 3), START + 2 * DS_TTL + TTL + SPREAD);
+    ck_assert(!key_delegated(&anew.keys[0]));
     text_done(&out);
 }
 END_TEST
@@ -319,4 +436,5 @@ END_TEST
 
 CHECK_MAIN("dnssec_state", test_first_csk, test_csk_roll, test_published_before_it_signs,
            test_zsk_rolls_by_itself, test_years_of_rolls, test_sleep_over_everything,
-           test_ttl_is_remembered, test_unsign, test_json, test_sentences, test_time_text)
+           test_ttl_is_remembered, test_dnskey_ttl_is_remembered, test_layout, test_half_made,
+           test_early_roll, test_unsign, test_json, test_sentences, test_time_text)

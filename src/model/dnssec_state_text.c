@@ -97,8 +97,9 @@ static bool next_tell(const struct telling *t, const struct key_record *k)
     char when[KEY_TIME_MAX];
     int64_t at = key_event_time(t->s, k, t->p);
     if (k->stage == KEY_PUBLISHED && at == KEY_NEVER) {
-        text_appendf(t->out, "- Key %u takes over once its DS was seen and caches know it.\n",
-                     k->tag);
+        text_appendf(t->out, "- Key %u takes over %s.\n", k->tag,
+                     key_is_sep(k) ? "once its DS was seen and caches know it"
+                                   : "together with the KSK");
     } else if (k->stage == KEY_RETIRED && at == KEY_NEVER) {
         text_appendf(t->out, "- Key %u stays in the zone until %s.\n", k->tag,
                      key_is_sep(k) ? "its DS is gone" : "the KSK of its algorithm leaves");
