@@ -56,6 +56,25 @@ static bool targets_equal(const struct plan *a, const struct plan *b)
     return true;
 }
 
+/* Votes come and go with every probe that is lost; what they amount to is what counts. */
+static bool views_equal(const struct plan *a, const struct plan *b)
+{
+    if (a->view_count != b->view_count || a->vantage_count != b->vantage_count ||
+        a->cause_count != b->cause_count)
+        return false;
+    for (uint32_t i = 0; i < a->view_count; i++)
+        if (a->views[i].finding != b->views[i].finding)
+            return false;
+    for (uint32_t i = 0; i < a->vantage_count; i++)
+        if (a->vantages[i].id != b->vantages[i].id || a->vantages[i].state != b->vantages[i].state)
+            return false;
+    for (uint32_t i = 0; i < a->cause_count; i++)
+        if (a->causes[i].kind != b->causes[i].kind || a->causes[i].name != b->causes[i].name ||
+            a->causes[i].finding != b->causes[i].finding)
+            return false;
+    return true;
+}
+
 static bool endpoints_equal(const struct plan *a, const struct plan *b)
 {
     for (uint32_t i = 0; i < a->endpoint_count; i++)
@@ -87,8 +106,8 @@ unsigned plan_compare(const struct plan *previous, const struct plan *next)
         return PLAN_ANSWERS | PLAN_VERDICTS;
     unsigned changes = answers_equal(previous, next) ? 0 : PLAN_ANSWERS;
     if (previous->boot_id != next->boot_id || previous->intent_version != next->intent_version ||
-        !targets_equal(previous, next) || !endpoints_equal(previous, next) ||
-        !modes_equal(previous, next))
+        !targets_equal(previous, next) || !views_equal(previous, next) ||
+        !endpoints_equal(previous, next) || !modes_equal(previous, next))
         changes |= PLAN_VERDICTS;
     return changes;
 }

@@ -3,6 +3,8 @@
  *   layout    what the configuration settles                              layout.c
  *   carry     which of the previous plan's things are ours                carry.c
  *   verdicts  the samples of each target                                  verdict.c
+ *   votes     of several vantages, where this node is not alone           quorum.c
+ *   findings  what broke and where, by who sees it and who does not       locate.c
  *   faces     services that others stand for come first                   face.c
  *   reach     who is in some answer, from the names in zones downwards    here
  *   compare   what changed, and the sentences about it                    change.c, sentence.c
@@ -16,6 +18,8 @@
 #include "base/invariant.h"
 #include "decide/change.h"
 #include "decide/face.h"
+#include "decide/locate.h"
+#include "decide/quorum.h"
 #include "decide/scratch.h"
 #include "decide/sentence.h"
 #include "decide/verdict.h"
@@ -27,6 +31,7 @@ struct decider {
     struct store stores[2];
     unsigned current; /* the store of the newest plan */
     struct scratch scratch;
+    struct quorum quorum;
     struct events events;
     struct face_fact *facts;
     uint8_t *inside;
@@ -46,6 +51,7 @@ void decider_free(struct decider *d)
     store_done(&d->stores[0]);
     store_done(&d->stores[1]);
     scratch_done(&d->scratch);
+    quorum_done(&d->quorum);
     events_done(&d->events);
     free(d->facts);
     free(d->inside);
@@ -72,7 +78,11 @@ static void samples_take(struct step *step)
         if (s->epoch != in->epoch || s->target >= step->layout->target_count)
             continue;
         const struct config_check *check = step->layout->targets[s->target].check;
-        if (check)
+        if (!check)
+            continue;
+        if (step->quorum->count)
+            quorum_sample(step, s);
+        else
             verdict_sample(&step->next->targets[s->target], check, s, step->now);
     }
 }
@@ -83,7 +93,10 @@ static void targets_settle(struct step *step)
         struct plan_target *t = &step->next->targets[i];
         bool paused = step->next->endpoints[t->endpoint].admin == ADMIN_DISABLED;
         t->flags &= (uint8_t) ~(TARGET_HELD | TARGET_SERVED);
-        verdict_settle(t, step->layout->targets[i].check, paused, step->now, step->input->wall);
+        if (step->quorum->count)
+            quorum_settle(step, i, paused);
+        else
+            verdict_settle(t, step->layout->targets[i].check, paused, step->now, step->input->wall);
     }
 }
 
@@ -168,8 +181,11 @@ static void step_run(struct step *step)
 {
     const struct layout *l = step->layout;
     targets_begin(step);
+    quorum_begin(step);
     samples_take(step);
+    quorum_vantages(step);
     targets_settle(step);
+    locate(step);
     endpoints_begin(step);
     for (uint32_t i = 0; i < l->config->service_count; i++)
         for (unsigned f = 0; f < IP_FAMILIES; f++)
@@ -197,6 +213,7 @@ void plan_step(struct decider *d, const struct decide_input *input, struct decid
                         .facts = d->facts,
                         .inside = d->inside,
                         .scratch = &d->scratch,
+                        .quorum = &d->quorum,
                         .now = input->now};
     step_run(&step);
     carry_done(&carry);

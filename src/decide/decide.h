@@ -11,6 +11,8 @@
 #include "model/netmap.h"
 #include "model/plan.h"
 #include "model/sample.h"
+#include "model/slow.h"
+#include "model/vantage.h"
 
 /* What changed against the previous plan; 0: only the newest samples' details. */
 enum plan_change {
@@ -29,11 +31,20 @@ struct decide_files {
 
 /* A sentence for the log about one thing that the step decided. */
 struct decide_event {
-    enum { EVENT_VERDICT, EVENT_MODE, EVENT_VELOCITY, EVENT_FROZEN, EVENT_EXPIRY } kind;
+    enum {
+        EVENT_VERDICT,
+        EVENT_MODE,
+        EVENT_VELOCITY,
+        EVENT_FROZEN,
+        EVENT_EXPIRY,
+        EVENT_FINDING, /* of one target */
+        EVENT_CAUSE,   /* of several that share something */
+        EVENT_VANTAGE, /* of one who looks */
+    } kind;
     uint32_t target;  /* index, or PLAN_NONE */
     uint32_t service; /* index */
     uint8_t family;
-    char sentence[200]; /* "api.example.com/use1 198.51.100.10 is down: the connection was refused
+    char sentence[400]; /* "api.example.com/use1 198.51.100.10 is down: the connection was refused
                            (3 in a row)" */
 };
 
@@ -51,6 +62,11 @@ struct decide_input {
         *samples; /* since the last step; targets by target_list() of intent->config */
     uint32_t sample_count;
     uint32_t epoch; /* of that list: other samples are ignored */
+    /* Who else looks, by rising id; none: this node is alone, and its own samples decide. */
+    uint64_t vantage; /* this node's number among them */
+    const struct vantage *vantages;
+    uint32_t vantage_count;
+    const struct slow_fact *slow; /* of each target; NULL: nothing is measured */
     usec_t now;
     int64_t wall; /* microseconds since 1970: made_wall, certificate expiry */
     uint64_t boot_id;

@@ -116,14 +116,14 @@ static void keys_place(struct layout *l)
     l->key_first[e] = count;
 }
 
-static uint32_t region_number(struct layout *l, struct map *numbers, const char *region)
+static uint32_t name_number(uint32_t *count, struct map *numbers, const char *name)
 {
-    if (!region)
+    if (!name)
         return PLAN_NONE;
-    uintptr_t number = (uintptr_t)map_get(numbers, region, strlen(region));
+    uintptr_t number = (uintptr_t)map_get(numbers, name, strlen(name));
     if (!number) {
-        number = ++l->region_count;
-        map_put(numbers, region, strlen(region), (void *)number);
+        number = ++*count;
+        map_put(numbers, name, strlen(name), (void *)number);
     }
     return (uint32_t)(number - 1);
 }
@@ -139,12 +139,12 @@ static void regions_place(struct layout *l)
     for (uint32_t s = 0; s < c->service_count; s++)
         for (uint32_t i = 0; i < c->services[s].endpoint_count; i++)
             l->region[l->endpoint_first[s] + i] =
-                region_number(l, &numbers, c->services[s].endpoints[i].region);
+                name_number(&l->region_count, &numbers, c->services[s].endpoints[i].region);
     /* A network is its address bytes, family and length, which struct ip_prefix holds unpadded. */
     _Static_assert(sizeof(struct ip_prefix) == 18, "ip_prefix is used as a key");
     for (uint32_t i = 0; i < c->latency_count; i++) {
         const struct ip_prefix *network = &c->latencies[i].network;
-        l->latency_region[i] = region_number(l, &numbers, c->latencies[i].region);
+        l->latency_region[i] = name_number(&l->region_count, &numbers, c->latencies[i].region);
         l->latency_next[i] = PLAN_NONE;
         uintptr_t before =
             (uintptr_t)map_put(&last, network, sizeof *network, (void *)(uintptr_t)(i + 1));
@@ -153,6 +153,70 @@ static void regions_place(struct layout *l)
     }
     map_done(&numbers);
     map_done(&last);
+}
+
+static void providers_place(struct layout *l)
+{
+    struct map numbers = map_init();
+    l->provider_count = 0;
+    l->provider = arena_new(&l->arena, l->endpoint_count + 1u, sizeof *l->provider);
+    for (uint32_t s = 0; s < l->config->service_count; s++)
+        for (uint32_t i = 0; i < l->config->services[s].endpoint_count; i++)
+            l->provider[l->endpoint_first[s] + i] = name_number(
+                &l->provider_count, &numbers, l->config->services[s].endpoints[i].provider);
+    map_done(&numbers);
+}
+
+/* An address that several services name is probed for each of them, and is one thing even so. */
+static void units_place(struct layout *l)
+{
+    struct map seen = map_init();
+    l->again = arena_new(&l->arena, l->target_count + 1u, sizeof *l->again);
+    for (uint32_t i = 0; i < l->target_count; i++)
+        l->again[i] = map_put(&seen, &l->targets[i].address, sizeof l->targets[i].address, l);
+    map_done(&seen);
+}
+
+static void region_names_place(struct layout *l)
+{
+    l->region_name = arena_new(&l->arena, l->region_count + 1u, sizeof *l->region_name);
+    for (uint32_t s = 0; s < l->config->service_count; s++)
+        for (uint32_t i = 0; i < l->config->services[s].endpoint_count; i++) {
+            uint32_t number = l->region[l->endpoint_first[s] + i];
+            if (number != PLAN_NONE)
+                l->region_name[number] = l->config->services[s].endpoints[i].region;
+        }
+}
+
+/* Targets of one provider may fail together; where none is named, those of one region, else those
+ * of one large network. */
+static uint32_t group_number(struct layout *l, struct map *numbers, const struct target *t)
+{
+    const struct config_endpoint *e = &l->config->services[t->service].endpoints[t->endpoint];
+    char ip[IP_TEXT_MAX];
+    struct ip network = ip_mask(&t->address, t->family == IP_V4 ? 16 : 32);
+    const char *said = e->provider ? e->provider : e->region;
+    char *key = arena_printf(&l->arena, "%s%s",
+                             e->provider ? "p:"
+                             : said      ? "r:"
+                                         : "n:",
+                             said ? said : ip_format(&network, ip));
+    uintptr_t number = (uintptr_t)map_get(numbers, key, strlen(key));
+    if (!number) {
+        number = ++l->group_count;
+        map_put(numbers, key, strlen(key), (void *)number);
+    }
+    return (uint32_t)(number - 1);
+}
+
+static void groups_place(struct layout *l)
+{
+    struct map numbers = map_init();
+    l->group_count = 0;
+    l->group = arena_new(&l->arena, l->target_count + 1u, sizeof *l->group);
+    for (uint32_t i = 0; i < l->target_count; i++)
+        l->group[i] = group_number(l, &numbers, &l->targets[i]);
+    map_done(&numbers);
 }
 
 void layout_update(struct layout *l, const struct config *config, uint32_t epoch)
@@ -168,6 +232,10 @@ void layout_update(struct layout *l, const struct config *config, uint32_t epoch
     services_order(l);
     keys_place(l);
     regions_place(l);
+    region_names_place(l);
+    providers_place(l);
+    units_place(l);
+    groups_place(l);
 }
 
 void layout_done(struct layout *l)

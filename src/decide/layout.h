@@ -24,6 +24,12 @@ struct layout {
     bool *any_key;             /* of each endpoint: "*" was said */
     uint32_t region_count;     /* regions get numbers, for comparing */
     uint32_t *region;          /* of each endpoint, or PLAN_NONE */
+    const char **region_name;  /* of each number */
+    uint32_t provider_count;   /* as regions */
+    uint32_t *provider;        /* of each endpoint, or PLAN_NONE */
+    bool *again;               /* of each target: one before it has the same address */
+    uint32_t group_count;      /* providers, for a vantage that doubts itself */
+    uint32_t *group;           /* of each target */
     uint32_t *latency_region;  /* of each entry of the latency table */
     uint32_t *latency_next;    /* of each entry: the next one of the same network, or PLAN_NONE */
 };

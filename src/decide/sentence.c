@@ -1,10 +1,14 @@
 #include "decide/sentence.h"
 
 #include "base/text.h"
+#include "model/finding.h"
+#include <stdio.h>
 
 /* Long names are cut, so that the rest of a sentence is never lost. */
 #define TARGET_FORMAT "%.48s/%.32s %s "
-#define FACE_FORMAT   "%.80s %s: "
+enum { EVIDENCE_MAX = 64 };
+
+#define FACE_FORMAT "%.80s %s: "
 
 struct subject {
     const struct step *step;
@@ -29,23 +33,37 @@ static const char *age(const struct step *step, usec_t since, char *buffer)
                            buffer);
 }
 
+/* How sure that is: the votes, or how often it was seen where one node decides. */
+static const char *evidence(const struct subject *s, unsigned row, char buffer[static EVIDENCE_MAX])
+{
+    const struct store *next = s->step->next;
+    struct text words = text_init(EVIDENCE_MAX - 1);
+    if (next->vantage_count)
+        votes_write(&next->views[s->index], &words);
+    else
+        text_appendf(&words, "%u in a row", row);
+    snprintf(buffer, EVIDENCE_MAX, "%s", text_string(&words));
+    text_done(&words);
+    return buffer;
+}
+
 static void verdict_tell(const struct subject *s)
 {
     const struct plan_target *t = s->now;
-    char ago[DURATION_TEXT_MAX];
+    char ago[DURATION_TEXT_MAX], sure[EVIDENCE_MAX];
     switch ((enum verdict_state)t->state) {
     case VERDICT_DOWN:
-        subject_add(s, EVENT_VERDICT, "is down: %s (%u in a row)",
-                    reason_sentence((enum reason)t->down_reason), t->failures);
+        subject_add(s, EVENT_VERDICT, "is down: %s (%s)",
+                    reason_sentence((enum reason)t->down_reason), evidence(s, t->failures, sure));
         break;
     case VERDICT_UP:
         if (s->before && s->before->state == VERDICT_DOWN)
-            subject_add(s, EVENT_VERDICT, "is up again after %s: %s (%u in a row)",
-                        age(s->step, s->before->since, ago),
-                        reason_sentence((enum reason)t->reason), t->successes);
-        else if (t->successes)
-            subject_add(s, EVENT_VERDICT, "is up: %s (%u in a row)",
-                        reason_sentence((enum reason)t->reason), t->successes);
+            subject_add(s, EVENT_VERDICT, "is up again after %s: %s (%s)",
+                        age(s->step, s->before->since, ago), reason_sentence(REASON_OK),
+                        evidence(s, t->successes, sure));
+        else if (t->successes || s->step->next->vantage_count)
+            subject_add(s, EVENT_VERDICT, "is up: %s (%s)", reason_sentence(REASON_OK),
+                        evidence(s, t->successes, sure));
         else
             subject_add(s, EVENT_VERDICT, "is now checked%s", "; it counts as up until it fails");
         break;
@@ -159,5 +177,6 @@ void sentences_add(struct step *step)
     for (uint32_t i = 0; i < step->layout->config->service_count; i++)
         for (unsigned f = 0; f < IP_FAMILIES; f++)
             face_tell(step, i, f);
+    findings_tell(step);
     events_end(step->events);
 }

@@ -18,6 +18,7 @@ struct face_fact {
 };
 
 struct scratch;
+struct quorum;
 
 struct step {
     const struct decide_input *input;
@@ -28,5 +29,6 @@ struct step {
     struct face_fact *facts; /* [service * IP_FAMILIES + family] */
     uint8_t *inside;         /* of each endpoint: bits 1 << family: in a choice of its face */
     struct scratch *scratch;
+    struct quorum *quorum;
     usec_t now;
 };

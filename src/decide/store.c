@@ -167,6 +167,11 @@ static void store_settle(struct store *st, const struct layout *l, const struct 
 
 /* ---- the part of the step ---- */
 
+uint32_t store_text(struct store *st, const char *string)
+{
+    return text_put(st, string, strlen(string));
+}
+
 static void files_put(struct store *st, const struct decide_files *files)
 {
     if (!files)
@@ -218,6 +223,11 @@ void store_begin(struct store *st, const struct layout *layout, const struct dec
         store_settle(st, layout, input);
     st->choice_count = st->branch_count = st->address_count = st->good_count = 0;
     st->file_count = 0;
+    st->vantage_count = st->cause_count = 0;
+    st->view_count = input->vantage_count || input->slow ? layout->target_count : 0;
+    if (st->view_count)
+        st->views =
+            store_reserve(st->views, 0, st->view_count, &st->view_capacity, sizeof *st->views);
     st->text_length = st->text_settled;
     files_put(st, input->files);
     for (uint32_t s = 0; s < c->service_count; s++)
@@ -230,6 +240,7 @@ void store_done(struct store *st)
     free(st->endpoints);
     free(st->targets);
     free(st->fallback);
+    free(st->views);
     free(st->choices);
     free(st->heights);
     free(st->branches);
@@ -252,6 +263,12 @@ struct plan store_plan(const struct store *st, const struct layout *layout)
         .endpoint_count = layout->endpoint_count,
         .targets = st->targets,
         .target_count = layout->target_count,
+        .views = st->views,
+        .view_count = st->view_count,
+        .vantages = st->vantages,
+        .vantage_count = st->vantage_count,
+        .causes = st->causes,
+        .cause_count = st->cause_count,
         .choices = st->choices,
         .choice_count = (uint32_t)st->choice_count,
         .branches = st->branches,

@@ -19,6 +19,14 @@ struct store {
     uint32_t *fallback; /* of each service: text offset of the fallback name in wire form */
     size_t service_capacity, endpoint_capacity, target_capacity, fallback_capacity;
 
+    struct plan_view *views; /* none unless the input gives something to see */
+    uint32_t view_count;
+    size_t view_capacity;
+    struct plan_vantage vantages[PLAN_VANTAGES_MAX];
+    uint32_t vantage_count;
+    struct plan_cause causes[PLAN_CAUSES_MAX];
+    uint32_t cause_count;
+
     struct plan_choice *choices;
     uint8_t *heights; /* of each choice: choices from it to the addresses, itself included */
     struct plan_branch *branches;
@@ -40,5 +48,7 @@ void store_done(struct store *st);
 /* A view of it all; generation, times and origin are left for the caller. */
 struct plan store_plan(const struct store *st, const struct layout *layout);
 
+/* A text of this step alone. */
+uint32_t store_text(struct store *st, const char *string);
 /* The array with room for `more` elements after `count`; what is new is not zeroed. */
 void *store_reserve(void *array, size_t count, size_t more, size_t *capacity, size_t size);

@@ -2,6 +2,7 @@
 
 #include "base/invariant.h"
 #include "decide/member.h"
+#include "decide/quorum.h"
 #include "decide/verdict.h"
 
 uint32_t ttl_seconds(usec_t change_us, uint32_t ttl_min, uint32_t ttl_max)
@@ -35,7 +36,9 @@ static usec_t target_change_us(const struct face *f, const struct member *m)
 {
     const struct step *step = f->step;
     const struct plan_target *t = &step->next->targets[m->target];
-    usec_t change = verdict_change_us(t, step->layout->targets[m->target].check, step->now);
+    usec_t change = step->quorum->count
+                        ? quorum_change_us(step, m->target)
+                        : verdict_change_us(t, step->layout->targets[m->target].check, step->now);
     if (t->state == VERDICT_DOWN && t->hold_until > step->now && change != USEC_NEVER)
         return ttl_ladder_us(change);
     return change;

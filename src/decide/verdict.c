@@ -5,8 +5,7 @@
 
 enum { CONNECT_DAMPING = 8 }; /* a new measurement moves the damped one by an eighth */
 
-/* How old the newest sample may be. */
-static usec_t fresh_us(const struct config_check *check)
+usec_t verdict_fresh_us(const struct config_check *check)
 {
     return 3 * check->interval + check->timeout;
 }
@@ -67,15 +66,15 @@ static void connect_damp(struct plan_target *t, const struct sample *s)
         t->connect_us = 1;
 }
 
-void verdict_sample(struct plan_target *t, const struct config_check *check, const struct sample *s,
-                    usec_t now)
+bool verdict_note(struct plan_target *t, const struct config_check *check, const struct sample *s,
+                  usec_t now)
 {
     if (s->late || s->reason == REASON_INTERNAL || s->reason == REASON_NOT_YET ||
         s->reason >= REASONS)
-        return;
-    usec_t at = s->ended < now ? s->ended : now, fresh = fresh_us(check);
+        return false;
+    usec_t at = s->ended < now ? s->ended : now, fresh = verdict_fresh_us(check);
     if (at < t->sampled || now - at > fresh)
-        return; /* overtaken by a newer one, or so old that it says nothing about now */
+        return false; /* overtaken by a newer one, or so old that it says nothing about now */
     if (t->sampled && at - t->sampled > fresh)
         t->successes = t->failures = 0; /* what lies before a gap is not "in a row" */
     t->sampled = at;
@@ -91,7 +90,14 @@ void verdict_sample(struct plan_target *t, const struct config_check *check, con
         count(&t->failures, &t->successes);
     }
     invariant(t->successes == 0 || t->failures == 0);
-    state_advance(t, check, at);
+    return true;
+}
+
+void verdict_sample(struct plan_target *t, const struct config_check *check, const struct sample *s,
+                    usec_t now)
+{
+    if (verdict_note(t, check, s, now))
+        state_advance(t, check, t->sampled);
 }
 
 static void flag_set(struct plan_target *t, enum target_flag flag, bool on)
@@ -99,8 +105,7 @@ static void flag_set(struct plan_target *t, enum target_flag flag, bool on)
     t->flags = (uint8_t)(on ? t->flags | flag : t->flags & ~flag);
 }
 
-/* Nothing is known any more. */
-static void verdict_void(struct plan_target *t, usec_t now)
+void verdict_void(struct plan_target *t, usec_t now)
 {
     if (t->state != VERDICT_UNREADY)
         state_set(t, VERDICT_UNREADY, now);
@@ -113,7 +118,7 @@ void verdict_settle(struct plan_target *t, const struct config_check *check, boo
 {
     bool stale = false, expiring = false;
     if (check) {
-        stale = now - (t->sampled ? t->sampled : t->since) > fresh_us(check);
+        stale = now - (t->sampled ? t->sampled : t->since) > verdict_fresh_us(check);
         if (stale)
             t->successes = t->failures = 0;
         else

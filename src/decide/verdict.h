@@ -20,6 +20,14 @@
 void verdict_sample(struct plan_target *t, const struct config_check *check, const struct sample *s,
                     usec_t now);
 
+/* Counts one sample, with what it measured, and changes no state. False: it counts for nothing. */
+must_check bool verdict_note(struct plan_target *t, const struct config_check *check,
+                             const struct sample *s, usec_t now);
+/* How old the newest sample may be. */
+usec_t verdict_fresh_us(const struct config_check *check);
+/* Nothing is known any more. */
+void verdict_void(struct plan_target *t, usec_t now);
+
 /* What time alone does: hold-downs end, old samples freeze, certificates come near their end.
  * `check` may be NULL; `paused`: not probed on purpose. wall: microseconds since
  * 1970. */

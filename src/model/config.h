@@ -320,6 +320,14 @@ struct config_service {
     struct config_place place;
 };
 
+/* How several nodes come to one verdict (doc/verdicts.md). */
+struct config_verdict {
+    unsigned rounds;   /* failures in a row of one vantage until it votes down; default 2 */
+    unsigned networks; /* that have to agree at least, where there are so many; default 2 */
+    const struct config_service *references; /* whose endpoints every node must be able to reach;
+                                                NULL: not said */
+};
+
 struct config {
     struct arena arena;
     const char *path; /* the file as named by the operator */
@@ -336,6 +344,7 @@ struct config {
     struct config_tls dns_tls;
     struct config_proxy dns_proxy;
     struct config_answers dns_answers;
+    struct config_verdict verdict;
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;
     uint32_t zone_count;

@@ -294,6 +294,24 @@ static void service_fill(struct linking *l, struct draft_service *s)
         out->endpoints[i] = endpoints[i].endpoint;
 }
 
+static void verdict_link(struct linking *l)
+{
+    const struct draft_root *root = l->root;
+    const char *name = root->verdict.references;
+    struct config_verdict *v = &l->config->verdict;
+    v->rounds = root->verdict.rounds;
+    v->networks = root->verdict.networks;
+    if (!name)
+        return;
+    for (uint32_t i = 0; i < l->config->service_count; i++)
+        if (l->config->services[i].name && strcmp(l->config->services[i].name, name) == 0)
+            v->references = &l->config->services[i];
+    if (!v->references)
+        problem_add(l->reading->problems,
+                    tree_get(tree_get(l->reading->root, "verdict"), "references")->place,
+                    "there is no service %s; name one of this file's services", name);
+}
+
 void link_services(struct linking *l)
 {
     struct draft_service *drafts = l->root->services.items;
@@ -319,4 +337,5 @@ void link_services(struct linking *l)
         service_fill(l, &drafts[i]);
         config->services[i] = drafts[i].service;
     }
+    verdict_link(l);
 }

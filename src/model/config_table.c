@@ -101,6 +101,26 @@ static const struct key geo_keys[] = {
 static const struct shape shape_geo = {"geo", "geo", geo_keys, LENGTH(geo_keys),
                                        .help = "Where addresses are, for policy geolocation."};
 
+static const struct key verdict_keys[] = {
+    {"rounds", &type_integer, AT(draft_root, verdict.rounds), .min = 1, .max = 100, .standard = "2",
+     .help =
+         "failures in a row until one node votes that an endpoint is down; a node that is alone "
+         "goes by the check's fall"},
+    {"networks", &type_integer, AT(draft_root, verdict.networks), .min = 1, .max = 64,
+     .standard = "2",
+     .help = "how many networks have to agree at the least, beside being the most of those that "
+             "vote; where there are fewer, all of them. 1: a node cut off from the others goes on "
+             "deciding"},
+    {"references", &type_name, AT(draft_root, verdict.references),
+     .help =
+         "a service of this file whose endpoints every node must be able to reach, at providers "
+         "of their own: a node that fails most of them votes for nothing"},
+};
+
+static const struct shape shape_verdict = {
+    "verdict", "verdict", verdict_keys, LENGTH(verdict_keys),
+    .help = "How several nodes come to one verdict about an endpoint."};
+
 /* ---- zones and networks ---- */
 
 static const struct choice expiries[] = {{"rfc", EXPIRE_RFC}, {"keep", EXPIRE_KEEP}, {NULL, 0}};
@@ -396,6 +416,8 @@ static const struct key root_keys[] = {
      .help = "metrics and status"},
     {"log", &type_mapping, 0, .detail = &shape_log, .standard = "{}", .help = "log lines"},
     {"geo", &type_mapping, 0, .detail = &shape_geo, .help = "where addresses are"},
+    {"verdict", &type_mapping, 0, .detail = &shape_verdict, .standard = "{}",
+     .help = "how several nodes come to one verdict"},
     {"zones", &type_list, AT(draft_root, zones), .min = 1, .max = CONFIG_ZONES_MAX,
      .detail = &zones, .help = "the zones answered, beside those that nodes share"},
     {"tsig", &type_names, AT(draft_root, tsigs), .max = CONFIG_KEYS_MAX, .detail = &tsigs,
@@ -419,5 +441,6 @@ const struct shape *const config_shapes[] = {
     &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
     &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
     &shape_dnssec, &shape_transfer, &shape_update,   &shape_rule,      &shape_tsig,
-    &shape_chaos,  &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy};
+    &shape_chaos,  &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy,
+    &shape_verdict};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -191,6 +191,10 @@ struct draft_root {
         int format, level;
     } log;
     struct {
+        unsigned rounds, networks;
+        const char *references;
+    } verdict;
+    struct {
         const char *database;
     } geo;
     struct list zones, collections, latencies, checks, services, tsigs;

@@ -23,3 +23,28 @@ const char *face_mode_name(enum face_mode m)
     invariant((unsigned)m < FACE_MODES);
     return names[m];
 }
+
+const char *finding_name(enum finding f)
+{
+    static const char *const names[FINDINGS] = {
+        [FINDING_NONE] = "none",       [FINDING_UNDECIDED] = "undecided",
+        [FINDING_LOSS] = "loss",       [FINDING_BROWN_OUT] = "brown-out",
+        [FINDING_TRANSIT] = "transit", [FINDING_PATH] = "path",
+        [FINDING_NAME] = "name",       [FINDING_CUT_OFF] = "cut-off",
+        [FINDING_DOWN] = "down",
+    };
+    invariant((unsigned)f < FINDINGS);
+    return names[f];
+}
+
+const char *vantage_state_name(enum vantage_state s)
+{
+    static const char *const names[VANTAGE_STATES] = {
+        [VANTAGE_VOTES] = "votes",
+        [VANTAGE_SILENT] = "silent",
+        [VANTAGE_BEHIND] = "behind",
+        [VANTAGE_SICK] = "sick",
+    };
+    invariant((unsigned)s < VANTAGE_STATES);
+    return names[s];
+}

@@ -65,6 +65,80 @@ struct plan_target {
     int64_t certificate_end;   /* seconds since 1970; 0 = none seen */
 };
 
+/* What several vantages together say of a target, by rising gravity (doc/verdicts.md). */
+enum finding {
+    FINDING_NONE,      /* it is well, or nobody knows better */
+    FINDING_UNDECIDED, /* too few networks vote: the verdict stays as it was (L8) */
+    FINDING_BROWN_OUT, /* it answers, and far slower than usual */
+    FINDING_LOSS,      /* it answers, and not always */
+    FINDING_TRANSIT,   /* some reach it and some do not: the way between, not the target */
+    FINDING_PATH,      /* the same, and small packets pass: path MTU, or loss on the way */
+    FINDING_NAME,      /* its name is not resolved; its address is not what fails */
+    FINDING_CUT_OFF,   /* it answers inside its region and nowhere else */
+    FINDING_DOWN,
+};
+enum { FINDINGS = 9 };
+/* "none" "undecided" "brown-out" "loss" "transit" "path" "name" "cut-off" "down" */
+const_function const char *finding_name(enum finding f);
+
+/* Vantages are bits of a word, by their place in struct plan. */
+enum { PLAN_VANTAGES_MAX = 64 };
+
+enum vantage_state {
+    VANTAGE_VOTES,
+    VANTAGE_SILENT, /* nothing was heard of it for a while */
+    VANTAGE_BEHIND, /* its prober is late: what it says is not used (L4) */
+    VANTAGE_SICK,   /* it doubts itself (L8): its references fail, or all that it looks at */
+};
+enum { VANTAGE_STATES = 4 };
+/* "votes" "silent" "behind" "sick" */
+const_function const char *vantage_state_name(enum vantage_state s);
+
+/* Who looks; the first is this node, the others follow by rising id. None where a node is alone. */
+struct plan_vantage {
+    uint64_t id;
+    uint32_t node, site, network; /* text offsets */
+    uint8_t state;                /* enum vantage_state */
+    uint8_t health;               /* enum vantage_health, model/sample_table.h: why it is sick */
+    uint16_t unused;
+    usec_t since; /* when state became what it is */
+    usec_t late;  /* this node: when its prober was last late; 0 = never */
+};
+
+/* What is known of a target beside its verdict, in the order of targets; none where a node is alone
+ * and measures nothing. Bits of vantages that do not vote are in none of the words. */
+struct plan_view {
+    uint8_t own;        /* enum verdict_state: this node's own judgement, its vote */
+    uint8_t own_reason; /* enum reason that brought `own` down; REASON_OK while it is not */
+    uint8_t finding;    /* enum finding */
+    uint8_t far_reason; /* enum reason of most of those that fail; REASON_OK: nobody does */
+    uint8_t networks_up, networks_down; /* votes, one a network */
+    uint8_t networks;                   /* that are known */
+    uint8_t slow;                       /* enum plan_slow */
+    uint64_t up, down;                  /* vantages by their vote */
+    uint64_t inside;                    /* vantages in the target's region, voting or not */
+    usec_t own_since, finding_since;
+    usec_t undecided;                  /* since when too few vote; 0: enough do */
+    uint32_t p50_us, p99_us, usual_us; /* this node's own; 0 = not known */
+    uint32_t loss_ppm;                 /* of all vantages' probes; while SLOW_LOSS */
+};
+enum plan_slow { SLOW_LOSS = 1, SLOW_BROWN_OUT = 2 };
+
+/* What targets that fail together share (doc/verdicts.md). */
+enum cause_kind { CAUSE_REGION, CAUSE_PROVIDER, CAUSE_NETWORK };
+enum { CAUSE_KINDS = 3, PLAN_CAUSES_MAX = 16 };
+struct plan_cause {
+    uint32_t name;      /* text offset: of the region, the provider, the network */
+    uint8_t kind;       /* enum cause_kind */
+    uint8_t finding;    /* enum finding: the gravest of most of them */
+    uint8_t far_reason; /* enum reason */
+    uint8_t unused;
+    uint32_t failing, count;   /* targets: that fail, that there are */
+    uint32_t odds;             /* so many to one that it is no chance; saturating */
+    uint64_t up, down, inside; /* vantages that reach most of them, that do not, that are inside */
+    usec_t since;
+};
+
 struct plan_endpoint {
     uint32_t name, region, provider; /* text offsets; PLAN_NONE where not said */
     uint32_t service;                /* the service it belongs to */
@@ -200,6 +274,12 @@ struct plan {
     uint32_t endpoint_count;
     const struct plan_target *targets;
     uint32_t target_count;
+    const struct plan_view *views; /* as many as targets, or none */
+    uint32_t view_count;
+    const struct plan_vantage *vantages;
+    uint32_t vantage_count;
+    const struct plan_cause *causes;
+    uint32_t cause_count;
     const struct plan_choice *choices;
     uint32_t choice_count;
     const struct plan_branch *branches;

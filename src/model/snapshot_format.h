@@ -20,6 +20,9 @@
     X(SECTION_SERVICES, services, service_count)       \
     X(SECTION_ENDPOINTS, endpoints, endpoint_count)    \
     X(SECTION_TARGETS, targets, target_count)          \
+    X(SECTION_VIEWS, views, view_count)                \
+    X(SECTION_VANTAGES, vantages, vantage_count)       \
+    X(SECTION_CAUSES, causes, cause_count)             \
     X(SECTION_CHOICES, choices, choice_count)          \
     X(SECTION_BRANCHES, branches, branch_count)        \
     X(SECTION_ADDRESSES, addresses, address_count)     \

@@ -92,6 +92,51 @@ static int target_check(struct check *c, uint32_t i)
     return 0;
 }
 
+static int view_check(struct check *c, uint32_t i)
+{
+    const struct plan_view *v = &c->plan->views[i];
+    if (v->own >= VERDICT_STATES || v->own_reason >= REASONS || v->finding >= FINDINGS ||
+        v->far_reason >= REASONS)
+        return refuse(c, ERR_BOUNDS, "view %u: unknown state, reason or finding", i);
+    return 0;
+}
+
+static int vantage_check(struct check *c, uint32_t i)
+{
+    const struct plan_vantage *v = &c->plan->vantages[i];
+    if (v->state >= VANTAGE_STATES || !text_fits(c->plan, v->node) ||
+        !text_fits(c->plan, v->site) || !text_fits(c->plan, v->network))
+        return refuse(c, ERR_BOUNDS, "vantage %u: unknown state, or a text outside the text", i);
+    return 0;
+}
+
+static int cause_check(struct check *c, uint32_t i)
+{
+    const struct plan_cause *v = &c->plan->causes[i];
+    if (v->kind >= CAUSE_KINDS || v->finding >= FINDINGS || v->far_reason >= REASONS ||
+        !text_fits(c->plan, v->name))
+        return refuse(c, ERR_BOUNDS, "cause %u: unknown kind, or a text outside the text", i);
+    return 0;
+}
+
+static int views_check(struct check *c)
+{
+    const struct plan *p = c->plan;
+    int r = 0;
+    if (p->view_count && p->view_count != p->target_count)
+        return refuse(c, ERR_BOUNDS, "%u views of %u targets", p->view_count, p->target_count);
+    if (p->vantage_count > PLAN_VANTAGES_MAX || p->cause_count > PLAN_CAUSES_MAX)
+        return refuse(c, ERR_BOUNDS, "%u vantages, %u causes: too many", p->vantage_count,
+                      p->cause_count);
+    for (uint32_t i = 0; i < p->view_count && !r; i++)
+        r = view_check(c, i);
+    for (uint32_t i = 0; i < p->vantage_count && !r; i++)
+        r = vantage_check(c, i);
+    for (uint32_t i = 0; i < p->cause_count && !r; i++)
+        r = cause_check(c, i);
+    return r;
+}
+
 static int endpoint_check(struct check *c, uint32_t i)
 {
     const struct plan *p = c->plan;
@@ -221,6 +266,8 @@ int snapshot_records_check(const struct plan *plan, const char **ret_where)
         r = files_check(&c);
     if (!r)
         r = items_check(&c);
+    if (!r)
+        r = views_check(&c);
     for (uint32_t i = 0; i < plan->service_count && !r; i++)
         r = service_check(&c, i);
     return r ? r : signatures_check(&c);

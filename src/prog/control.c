@@ -40,7 +40,8 @@ static void events_log(const struct decide_output *out)
     static const char *const names[] = {
         [EVENT_VERDICT] = "verdict.changed",   [EVENT_MODE] = "service.mode",
         [EVENT_VELOCITY] = "velocity.held",    [EVENT_FROZEN] = "verdict.frozen",
-        [EVENT_EXPIRY] = "certificate.expiry",
+        [EVENT_EXPIRY] = "certificate.expiry", [EVENT_FINDING] = "verdict.finding",
+        [EVENT_CAUSE] = "verdict.cause",       [EVENT_VANTAGE] = "vantage.changed",
     };
     for (uint32_t i = 0; i < out->event_count; i++)
         log_event(event_level(out, &out->events[i]), names[out->events[i].kind],

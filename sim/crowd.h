@@ -1,0 +1,93 @@
+/* A crowd of nodes that look at the same targets, each from its own place, in virtual time: every
+ * node has its own clock, its own decider and its own sight, and tells the others what it sees in
+ * real messages over links that take time and may be cut. Deterministic. */
+#pragma once
+
+#include "base/random.h"
+#include "base/text.h"
+#include "decide/decide.h"
+#include "model/target.h"
+#include "model/vantage.h"
+
+enum {
+    CROWD_NODES_MAX = 8,
+    CROWD_TARGETS_MAX = 64,
+    CROWD_TICK_MS = 20,
+    CROWD_BEAT_MS = 100,
+};
+
+/* How one node fares with one target. */
+struct crowd_way {
+    uint8_t reason;    /* what a failing probe sees */
+    unsigned permille; /* of probes that fail */
+    unsigned slow;     /* percent: how long an answer takes, of what it takes in calm */
+};
+
+struct crowd_probe {
+    usec_t due;
+    bool running;
+    struct sample sample;
+};
+
+struct crowd_node {
+    struct config *config;
+    struct intent intent;
+    struct decider *decider;
+    struct plan plan;
+    struct vantages vantages;
+    struct arena arena;
+    struct target *targets;
+    uint64_t *identities;
+    struct sample_entry *entries;
+    struct crowd_probe *probes;
+    struct sample *samples;
+    size_t sample_count, sample_capacity;
+    struct crowd_way ways[CROWD_TARGETS_MAX];
+    usec_t clock; /* its monotonic clock less the crowd's time */
+    usec_t phase; /* of its beats and tables */
+    uint64_t id, sequence, boot;
+    bool silent;    /* its tables reach nobody */
+    bool stopped;   /* it does nothing */
+    bool late;      /* its prober is overloaded */
+    uint32_t downs; /* verdicts "down" since the start */
+};
+
+struct crowd_message {
+    usec_t due;
+    uint32_t to;
+    uint64_t from;
+    size_t size;
+    uint8_t bytes[SAMPLE_PART_SIZE_MAX];
+};
+
+struct crowd {
+    struct crowd_node nodes[CROWD_NODES_MAX];
+    uint32_t node_count, target_count;
+    bool cut[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* from, to */
+    struct random random;
+    usec_t time;
+    usec_t base_us; /* what an answer takes in calm, at least; as much again by chance */
+    struct crowd_message *messages;
+    size_t message_count, message_capacity;
+    uint64_t bytes; /* of all messages */
+    struct text trace;
+};
+
+/* A node's place: name, site, network. */
+struct crowd_place {
+    const char *node, *site, *network;
+};
+
+/* `rest`: the configuration but for `node`. */
+void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t count, const char *rest,
+                uint64_t seed);
+void crowd_done(struct crowd *c);
+void crowd_run(struct crowd *c, usec_t span);
+/* All nodes' ways to a target, or one node's to all, or one's to one; UINT32_MAX is all. */
+void crowd_ways(struct crowd *c, uint32_t node, uint32_t target, enum reason reason,
+                unsigned permille);
+void crowd_slow(struct crowd *c, uint32_t node, uint32_t target, unsigned percent);
+/* Runs until every node that is not stopped has this verdict; the time it took, or -1 after `most`.
+ */
+usec_t crowd_until(struct crowd *c, uint32_t target, enum verdict_state state, usec_t most);
+usec_t crowd_until_finding(struct crowd *c, uint32_t target, enum finding finding, usec_t most);

@@ -1,0 +1,223 @@
+/* What many vantages decide together: the table of localisation, self-doubt, and how soon. */
+#include "sim/crowd.h"
+
+#include "test/check_main.h"
+#include <stdio.h>
+#include <string.h>
+
+#define SEC USEC_PER_SEC
+#define MS  USEC_PER_MSEC
+#define ALL UINT32_MAX
+
+/* Two regions at two providers, two services in each; the first vantage is inside us-east-1. */
+static const char regions[] =
+    "zones: [{name: example.com, file: z}]\n"
+    "checks: {web: {tcp: 443, interval: 1s, timeout: 1s}}\n"
+    "services:\n"
+    "  - name: api.example.com\n"
+    "    policy: failover\n"
+    "    endpoints:\n"
+    "      - {name: use1, address: 198.51.100.10, role: primary, region: us-east-1, provider: aws,"
+    " check: web}\n"
+    "      - {name: euw1, address: 203.0.113.10, role: secondary, region: eu-west-1, provider: gcp,"
+    " check: web}\n"
+    "  - name: www.example.com\n"
+    "    policy: weighted\n"
+    "    endpoints:\n"
+    "      - {name: use1, address: 198.51.100.20, region: us-east-1, provider: aws, check: web}\n"
+    "      - {name: euw1, address: 203.0.113.20, region: eu-west-1, provider: gcp, check: web}\n";
+
+enum { API_US, API_EU, WWW_US, WWW_EU };
+
+static const struct crowd_place five[] = {{"inner", "us-east-1", "AS16509"},
+                                          {"tokyo", "tokyo", "AS64500"},
+                                          {"paris", "paris", "AS64501"},
+                                          {"lima", "lima", "AS64502"},
+                                          {"oslo", "oslo", "AS64503"}};
+
+static bool told(const struct crowd *c, const char *words)
+{
+    bool found = strstr(text_string(&c->trace), words) != NULL;
+    if (!found)
+        fprintf(stderr, "%s", text_string(&c->trace));
+    return found;
+}
+
+static void begin(struct crowd *c, uint32_t nodes)
+{
+    crowd_init(c, five, nodes, regions, 1);
+    crowd_run(c, 10 * SEC);
+    for (uint32_t t = 0; t < c->target_count; t++)
+        for (uint32_t i = 0; i < nodes; i++)
+            ck_assert_uint_eq(c->nodes[i].plan.targets[t].state, VERDICT_UP);
+}
+
+static uint8_t state_of(const struct crowd *c, uint32_t node, uint32_t target)
+{
+    return c->nodes[node].plan.targets[target].state;
+}
+
+START_TEST(test_down)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, ALL, API_US, REASON_CONNECT_REFUSED, 1000);
+    ck_assert_int_ge(crowd_until(&c, API_US, VERDICT_DOWN, 10 * SEC), 0);
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_DOWN, 5 * SEC), 0);
+    ck_assert(told(&c, "api.example.com/use1 198.51.100.10 is unreachable from inside and from "));
+    crowd_ways(&c, ALL, API_US, REASON_OK, 0);
+    ck_assert_int_ge(crowd_until(&c, API_US, VERDICT_UP, 20 * SEC), 0);
+    crowd_done(&c);
+}
+END_TEST
+
+/* A failed path is no failed endpoint (L8): a minority moves nothing. */
+START_TEST(test_transit)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, 1, API_US, REASON_CONNECT_TIMEOUT, 1000);
+    crowd_ways(&c, 3, API_US, REASON_CONNECT_TIMEOUT, 1000);
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_TRANSIT, 15 * SEC), 0);
+    crowd_run(&c, 20 * SEC);
+    ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_UP);
+    ck_assert(told(&c, "answers from inside and from AS64501 and AS64503; unreachable from AS64500 "
+                       "and AS64502 since 00:00:1"));
+    ck_assert(told(&c, ": connect timeout; transit, not the endpoint"));
+    crowd_done(&c);
+}
+END_TEST
+
+START_TEST(test_cut_off)
+{
+    struct crowd c;
+    begin(&c, 5);
+    for (uint32_t i = 1; i < 5; i++) {
+        crowd_ways(&c, i, API_US, REASON_CONNECT_TIMEOUT, 1000);
+        crowd_ways(&c, i, WWW_US, REASON_CONNECT_TIMEOUT, 1000);
+    }
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_CUT_OFF, 10 * SEC), 0);
+    crowd_run(&c, 5 * SEC);
+    ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_DOWN);
+    ck_assert(told(&c, "us-east-1 answers from inside; unreachable from AS64500, AS64501, AS64502 "
+                       "and AS64503 since "));
+    ck_assert(told(&c, "the region is cut off, not down (2 of the 2 targets in us-east-1 fail"));
+    crowd_done(&c);
+}
+END_TEST
+
+START_TEST(test_path)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, 2, WWW_US, REASON_TLS_TIMEOUT, 1000);
+    ck_assert_int_ge(crowd_until_finding(&c, WWW_US, FINDING_PATH, 15 * SEC), 0);
+    ck_assert_uint_eq(state_of(&c, 0, WWW_US), VERDICT_UP);
+    ck_assert(told(&c, "small packets pass and large ones do not"));
+    crowd_done(&c);
+}
+END_TEST
+
+START_TEST(test_name)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, ALL, WWW_US, REASON_RESOLVE_NXDOMAIN, 1000);
+    ck_assert_int_ge(crowd_until_finding(&c, WWW_US, FINDING_NAME, 10 * SEC), 0);
+    crowd_done(&c);
+}
+END_TEST
+
+/* L8: who sees everything fail votes for nothing, and moves nothing. */
+START_TEST(test_sick)
+{
+    struct crowd c;
+    begin(&c, 3);
+    crowd_ways(&c, 1, ALL, REASON_CONNECT_UNREACHABLE, 1000);
+    crowd_run(&c, 20 * SEC);
+    for (uint32_t i = 0; i < 3; i++)
+        for (uint32_t t = 0; t < c.target_count; t++)
+            ck_assert_uint_eq(state_of(&c, i, t), VERDICT_UP);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[1].state, VANTAGE_SICK);
+    ck_assert_uint_eq(c.nodes[1].plan.vantages[0].state, VANTAGE_SICK);
+    ck_assert(told(&c, "vantage tokyo in AS64500 votes for nothing since 00:00:1"));
+    /* and what the other two then see is decided by them */
+    crowd_ways(&c, 0, API_US, REASON_CLOSED, 1000);
+    crowd_ways(&c, 2, API_US, REASON_CLOSED, 1000);
+    ck_assert_int_ge(crowd_until(&c, API_US, VERDICT_DOWN, 15 * SEC), 0);
+    crowd_done(&c);
+}
+END_TEST
+
+/* A node that hears nobody decides nothing by itself, and says so. */
+START_TEST(test_alone)
+{
+    struct crowd c;
+    begin(&c, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        c.cut[i][0] = c.cut[0][i] = true;
+    crowd_run(&c, 5 * SEC);
+    crowd_ways(&c, 0, API_US, REASON_CLOSED, 1000);
+    crowd_run(&c, 20 * SEC);
+    ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_UP);
+    ck_assert_uint_eq(c.nodes[0].plan.views[API_US].finding, FINDING_UNDECIDED);
+    ck_assert(c.nodes[0].plan.targets[API_US].flags & TARGET_FROZEN);
+    ck_assert(told(&c, "only 1 of 3 networks can say anything since"));
+    crowd_done(&c);
+}
+END_TEST
+
+/* Votes count once a network. */
+START_TEST(test_one_network_twice)
+{
+    static const struct crowd_place places[] = {{"a", "x", "AS1"},
+                                                {"b", "y", "AS1"},
+                                                {"c", "z", "AS1"},
+                                                {"d", "v", "AS2"},
+                                                {"e", "w", "AS3"}};
+    struct crowd c;
+    crowd_init(&c, places, 5, regions, 3);
+    crowd_run(&c, 10 * SEC);
+    for (uint32_t i = 0; i < 3; i++)
+        crowd_ways(&c, i, API_US, REASON_CLOSED, 1000);
+    crowd_run(&c, 20 * SEC);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_uint_eq(state_of(&c, i, API_US), VERDICT_UP);
+    crowd_ways(&c, 3, API_US, REASON_CLOSED, 1000);
+    ck_assert_int_ge(crowd_until(&c, API_US, VERDICT_DOWN, 10 * SEC), 0);
+    crowd_done(&c);
+}
+END_TEST
+
+/* A late prober's vote is not used, whatever it says (L4). */
+START_TEST(test_late)
+{
+    struct crowd c;
+    begin(&c, 3);
+    c.nodes[1].late = true;
+    crowd_run(&c, 3 * SEC);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[1].state, VANTAGE_BEHIND);
+    ck_assert_uint_eq(c.nodes[1].plan.vantages[0].state, VANTAGE_BEHIND);
+    c.nodes[1].late = false;
+    crowd_run(&c, 6 * SEC);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[1].state, VANTAGE_VOTES);
+    crowd_done(&c);
+}
+END_TEST
+
+/* What several networks lose of one provider is that provider's; what one network loses of all is
+ * its own. */
+START_TEST(test_causes)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, 4, ALL, REASON_CONNECT_TIMEOUT, 1000);
+    crowd_ways(&c, 4, WWW_EU, REASON_OK, 0);
+    crowd_run(&c, 15 * SEC);
+    ck_assert(told(&c, "from AS64503 3 of 4 targets are unreachable since"));
+    crowd_done(&c);
+}
+END_TEST
+
+CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
+           test_alone, test_one_network_twice, test_late, test_causes)
