@@ -58,6 +58,14 @@ static int answer_add(const struct zone *z, const uint8_t *name, const struct fo
     return err;
 }
 
+/* Is it a service's own name? It may also lie elsewhere, or below a cut of this zone. */
+static bool name_is_service(const struct zone *z, const uint8_t *name)
+{
+    size_t length = dname_length(name);
+    const struct zone_node *n = zone_find(z, name, length, dname_hash(name, length));
+    return n && n->flags & NODE_STEERED && !zone_node_set(n, DNS_ALIAS);
+}
+
 /* Names that have a service's addresses by an ALIAS record. */
 static int aliases_add(const struct zone *z, const struct form_answer *answers, uint32_t count,
                        struct zone_builder *b)
@@ -87,7 +95,8 @@ int form_make(const struct zone *z, const struct form_answer *answers, uint32_t 
         zone_builder_seal(b, seal);
     int err = records_add(z, seal, b);
     for (uint32_t i = 0; i < count && !err; i++)
-        err = answer_add(z, answers[i].name, &answers[i], b);
+        if (name_is_service(z, answers[i].name))
+            err = answer_add(z, answers[i].name, &answers[i], b);
     if (!err)
         err = aliases_add(z, answers, count, b);
     if (err)

@@ -88,6 +88,7 @@ void form_answer_of(const struct plan *p, uint32_t service, struct form_answer *
     const uint8_t *name = (const uint8_t *)p->text + s->wire_name;
     memset(ret, 0, sizeof *ret);
     memcpy(ret->name, name, dname_length(name));
+    ret->service = service;
     ret->ttl = s->ttl_max;
     for (unsigned f = 0; f < IP_FAMILIES; f++)
         if (s->faces[f].mode != FACE_ABSENT)
@@ -128,6 +129,7 @@ void form_answer_first(const struct config *c, uint32_t service, struct form_ans
     memset(ret, 0, sizeof *ret);
     int length = dname_parse(s->name, strlen(s->name), NULL, ret->name);
     invariant(length > 0); /* the configuration was checked */
+    ret->service = service;
     ret->ttl = s->ttl_max;
     config_endpoints_add(c, s, ret, 0);
     for (unsigned f = 0; f < IP_FAMILIES; f++)

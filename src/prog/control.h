@@ -58,9 +58,10 @@ struct look {
 /* One zone that was made anew. */
 struct remade {
     uint32_t zone;
-    bool form;               /* it goes on as it is, with another form */
-    struct loaded_keys keys; /* form: those in use, counted */
-    struct form_answer *answers;
+    bool form;                   /* it goes on as it is, with another form */
+    struct loaded_keys keys;     /* form: those in use, counted */
+    struct form_answer *answers; /* of the newest plan, by number of the service; NULL = those of
+                                    the form in use; owned */
     uint32_t answer_count;
     usec_t took;
     struct zone_made made;
@@ -172,9 +173,11 @@ void control_zone_wish(struct control *c, uint32_t zone, enum remake_wish wish);
 /* control_form.c: forms of zones follow what the plan answers, soon, each at a bounded rate.
  * changed: the answers of this plan may differ from the one before. */
 void control_forms(struct control *c, usec_t now, bool changed);
-/* What the form of a zone would say by the newest plan; free(); NULL where it has none, or the plan
- * is of another configuration. */
-struct form_answer *control_form_answers(const struct control *c, uint32_t zone);
+/* What the newest plan answers for the services that the form of a zone has, or for all of them,
+ * since the zone may have other ALIAS records now: by number of the service, free(). NULL where
+ * that is not known: the plan is of another configuration, or nobody may have the zone. */
+struct form_answer *control_form_answers(const struct control *c, uint32_t zone, bool all,
+                                         uint32_t *ret_count);
 /* Starts the next round, where there is one and nothing is in its way. */
 void control_zones_go(struct control *c);
 /* Takes what was made into use, once nobody needs what it replaces. */

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "model/zone_form.h"
 #include "prog/control.h"
+#include "prog/load_transfer.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,41 +21,45 @@ static bool plan_fits(const struct control *c)
            c->plan.service_count == config->service_count;
 }
 
-struct form_answer *control_form_answers(const struct control *c, uint32_t zone)
+struct form_answer *control_form_answers(const struct control *c, uint32_t zone, bool all,
+                                         uint32_t *ret_count)
 {
     const struct loaded_zone *z = &c->loaded->zones[zone];
-    const struct config *config = c->loaded->config;
-    uint32_t count = 0;
-    if (!z->answers || !plan_fits(c))
+    uint32_t count = all ? c->plan.service_count : z->answer_count;
+    if (!plan_fits(c) || (!all && !z->answers) ||
+        !zone_is_transferred(&c->loaded->config->zones[zone]))
         return NULL;
-    struct form_answer *list = mem_new(z->answer_count + (size_t)1, sizeof *list);
-    for (uint32_t i = 0; i < config->service_count && count < z->answer_count; i++)
-        if (config->services[i].zone == (int)zone)
-            form_answer_of(&c->plan, i, &list[count++]);
+    struct form_answer *list = mem_new(count + (size_t)1, sizeof *list);
+    for (uint32_t i = 0; i < count; i++)
+        form_answer_of(&c->plan, all ? i : z->answers[i].service, &list[i]);
+    *ret_count = count;
     return list;
 }
 
-/* One walk over all services: the n-th of a zone is the n-th of its answers. */
+static bool form_holds(const struct control *c, const struct loaded_zone *z)
+{
+    struct form_answer now;
+    for (uint32_t i = 0; i < z->answer_count; i++) {
+        form_answer_of(&c->plan, z->answers[i].service, &now);
+        if (memcmp(&z->answers[i], &now, sizeof now) != 0)
+            return false;
+    }
+    return !z->form_stale;
+}
+
+/* One walk over the services of all forms. */
 static void forms_compare(struct control *c, usec_t now)
 {
     struct loaded *l = c->loaded;
-    uint32_t *next = mem_new(l->config->zone_count + (size_t)1, sizeof *next);
     c->forms_wait = false;
-    for (uint32_t i = 0; i < l->config->service_count; i++) {
-        int zone = l->config->services[i].zone;
-        struct loaded_zone *z = zone < 0 ? NULL : &l->zones[zone];
-        struct form_answer answer;
-        if (!z || !z->answers)
-            continue;
-        form_answer_of(&c->plan, i, &answer);
-        const struct form_answer *has = &z->answers[next[zone]++];
-        if (!z->form_stale && !memcmp(has, &answer, sizeof answer))
+    for (uint32_t i = 0; i < l->config->zone_count; i++) {
+        const struct loaded_zone *z = &l->zones[i];
+        if (!z->answers || form_holds(c, z))
             continue;
         c->forms_wait = true;
         if (now >= z->form_due)
-            control_zone_wish(c, (uint32_t)zone, REMAKE_FORM);
+            control_zone_wish(c, i, REMAKE_FORM);
     }
-    free(next);
 }
 
 void control_forms(struct control *c, usec_t now, bool changed)

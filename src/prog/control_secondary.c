@@ -294,7 +294,8 @@ static void states_set(struct control *c)
     for (uint32_t i = 0; i < us.zone_count; i++) {
         const struct secondary_zone *z = secondary_zone(us.machine, i);
         struct plan_file *file = &c->loaded->zones[i].file;
-        if (!z->primaries || !z->has_content || file->serial != z->serial)
+        uint32_t made_of = c->loaded->zones[i].text_serial;
+        if (!z->primaries || !z->has_content || (made_of && made_of != z->serial))
             continue; /* nothing yet, or on its way */
         uint8_t state = !z->expired                    ? PLAN_ZONE_CURRENT
                         : config->zones[i].expire_keep ? PLAN_ZONE_STALE
@@ -376,16 +377,18 @@ static void zone_resume(struct control *c, struct secondary *machine, uint32_t z
     uint8_t bytes[NOTE_SIZE];
     struct secondary_note note;
     const struct plan_file *file = &c->loaded->zones[zone].file;
+    uint32_t made_of = c->loaded->zones[zone].text_serial;
     const char *name = c->loaded->config->zones[zone].name;
     int length = zone_held_note_read(c->options->data, name, bytes, sizeof bytes);
     if (file->state == PLAN_ZONE_DARK)
         return; /* nothing is held */
     if (length < 0 || note_decode(bytes, (size_t)length, &note))
-        note = (struct secondary_note){.timers = {.refresh = 0, .retry = 0, .expire = 86400},
+        note = (struct secondary_note){.serial = file->serial,
+                                       .timers = {.refresh = 0, .retry = 0, .expire = 86400},
                                        .confirmed = now,
                                        .boot_id = c->boot_id,
                                        .wall = clock_wall()};
-    secondary_resume(machine, zone, file->serial, note.timers,
+    secondary_resume(machine, zone, made_of ? made_of : note.serial, note.timers,
                      note_age(&note, now, c->boot_id, clock_wall()), now);
 }
 

@@ -35,8 +35,7 @@ static int zones_try(struct trial *t, const struct config *config)
         if (!config_zone_is_shared(z) || load_shared_zone_is(t->shared, t->current, z->name))
             continue;
         int err = load_zone(&order, &t->problems, &made);
-        load_aliases_done(&made.aliases);
-        dnssec_keyring_unref(made.keys.ring);
+        zone_made_done(&made);
         if (err && err != -EAGAIN && !result) /* that one's ALIAS records lead to other zones */
             result = err;
     }

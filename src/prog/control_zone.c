@@ -31,13 +31,6 @@ enum {
 };
 #define FORM_EVERY USEC_PER_SEC
 
-static struct form_answer *answers_copy(const struct loaded_zone *z)
-{
-    struct form_answer *copy = mem_new(z->answer_count + (size_t)1, sizeof *copy);
-    memcpy(copy, z->answers, z->answer_count * sizeof *copy);
-    return copy;
-}
-
 static void zone_make(const struct control *c, const struct load_request *request, struct remade *z,
                       struct text *problems)
 {
@@ -49,10 +42,8 @@ static void zone_make(const struct control *c, const struct load_request *reques
                                .was = &was->file,
                                .was_form = was->form.hash ? &was->form : NULL};
     usec_t began = clock_now();
-    if (!z->answers && was->answers)
-        z->answers = answers_copy(was);
-    order.answers = z->answers;
-    order.answer_count = z->answer_count = was->answer_count;
+    order.answers = z->answers ? z->answers : was->answers;
+    order.answer_count = z->answers ? z->answer_count : was->answer_count;
     z->err = z->form ? load_form(&order, &z->keys, problems, &z->made)
                      : load_zone(&order, problems, &z->made);
     z->took = clock_now() - began;
@@ -76,8 +67,9 @@ int control_zones_make(struct control *c, const struct load_request *request, st
 
 void control_zone_drop(struct remade *z)
 {
-    dnssec_keyring_unref(z->made.keys.ring);
+    zone_made_done(&z->made);
     free(z->answers);
+    z->answers = NULL;
 }
 
 static void remake_task(void *context, unsigned i)
@@ -119,14 +111,11 @@ static void zone_refused(struct control *c, struct remade *z)
 }
 
 /* A form that took long to make is made less often. */
-static void form_take(struct loaded_zone *l, struct remade *z)
+static void form_made(struct loaded_zone *l, const struct remade *z)
 {
     usec_t pause = z->took * FORM_SHARE;
     l->form_due = clock_now() + (pause > FORM_EVERY ? pause : FORM_EVERY);
     l->form_stale = false;
-    free(l->answers);
-    l->answers = z->answers;
-    l->answer_count = z->answer_count;
 }
 
 static bool zone_remade(struct control *c, struct remade *z)
@@ -136,10 +125,11 @@ static bool zone_remade(struct control *c, struct remade *z)
     if (z->form) { /* what names it binds did not change */
         z->made.aliases = c->loaded->zones[z->zone].aliases;
         c->loaded->zones[z->zone].aliases = (struct loaded_aliases){0};
+        z->made.text_serial = c->loaded->zones[z->zone].text_serial;
     }
     load_zone_take(c->loaded, z->zone, &z->made);
-    if (z->answers)
-        form_take(&c->loaded->zones[z->zone], z);
+    form_made(&c->loaded->zones[z->zone], z);
+    free(z->answers);
     if (other)
         log_event(LOG_INFO, "zone.made", {"zone", LOG_S(c->loaded->config->zones[z->zone].name)},
                   {"serial", LOG_U(z->made.file.serial)});
@@ -198,10 +188,11 @@ static bool remade_begin(struct control *c, uint32_t zone, struct remade *ret)
 {
     const struct loaded_zone *z = &c->loaded->zones[zone];
     bool form = c->remake.wanted[zone] == REMAKE_FORM;
-    struct form_answer *answers = control_form_answers(c, zone);
+    uint32_t count = 0;
+    struct form_answer *answers = control_form_answers(c, zone, !form, &count);
     if (form && !answers)
         return false;
-    *ret = (struct remade){.zone = zone, .form = form, .answers = answers};
+    *ret = (struct remade){.zone = zone, .form = form, .answers = answers, .answer_count = count};
     if (form) {
         ret->keys = z->keys;
         ret->keys.ring = dnssec_keyring_ref(z->keys.ring);

@@ -55,6 +55,8 @@ static int kind_check(struct importing *i)
     else if (z->catalog == CATALOG_GENERATE)
         text_appendf(out, "zone %s is the list of the zones that name it as their catalog_zone",
                      z->name);
+    else if (config_zone_is_shared(z))
+        text_appendf(out, "zone %s is kept by all nodes together: change it there", z->name);
     else if (!z->update.rule_count)
         text_appendf(out,
                      "zone %s is what its file %s says: write the zone there (holdfast zone import "

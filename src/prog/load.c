@@ -132,6 +132,17 @@ static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request
     z->file.state = old->state;
 }
 
+/* Its form goes on as well. */
+static void form_kept(const struct zone_order *o, struct loaded_zone *z)
+{
+    if (!o->load->data || !load_form_wanted(o->config, o->zone, &z->aliases))
+        return;
+    z->answers = load_form_answers(o, &z->aliases, &z->answer_count);
+    z->form_stale = true;
+    if (o->was_form)
+        z->form = *o->was_form;
+}
+
 static int zone_load(struct loaded *l, const struct load_request *r,
                      const struct load_served *served, uint32_t zone, struct text *problems)
 {
@@ -145,10 +156,6 @@ static int zone_load(struct loaded *l, const struct load_request *r,
                                .was = was.file,
                                .was_form = was.form};
     struct zone_made made;
-    if (!z->answers && r->data && load_form_wanted(l->config, zone))
-        z->answers = load_form_answers(r, l->config, zone, &z->answer_count);
-    order.answers = z->answers;
-    order.answer_count = z->answer_count;
     int err = load_zone(&order, problems, &made);
     if (err == -EAGAIN)
         return err;
@@ -156,13 +163,14 @@ static int zone_load(struct loaded *l, const struct load_request *r,
     z->form = made.form;
     z->keys = made.keys;
     z->aliases = made.aliases;
+    z->answers = made.answers;
+    z->answer_count = made.answer_count;
+    z->text_serial = made.text_serial;
     l->made += made.anew;
     if (!err || !r->keep_old || !was.file)
         return err;
     zone_kept(l, zone, r, was.file, problems);
-    if (was.form && order.answers)
-        z->form = *was.form;
-    z->form_stale = true;
+    form_kept(&order, z);
     return 0;
 }
 
@@ -341,6 +349,10 @@ void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *mad
     z->form = made->form;
     z->keys = made->keys;
     z->aliases = made->aliases;
+    free(z->answers);
+    z->answers = made->answers;
+    z->answer_count = made->answer_count;
+    z->text_serial = made->text_serial;
     if (!same_keys)
         load_zone_commit(l, zone);
 }

@@ -45,10 +45,12 @@ struct loaded_zone {
     struct plan_file file;
     struct plan_file form; /* PLAN_FILE_HISTORY; hash 0 = none: nothing in it is steered, or nobody
                               may have it */
-    struct form_answer *answers; /* that the form was made of; owned; NULL: it has none */
+    struct form_answer *answers; /* that the form was made of, by number of the service; owned;
+                                    NULL: it has none */
     uint32_t answer_count;
-    usec_t form_due; /* not made anew before */
-    bool form_stale; /* they are not what it was made of */
+    uint32_t text_serial; /* of what it was made from; 0 = not known */
+    usec_t form_due;      /* not made anew before */
+    bool form_stale;      /* they are not what it was made of */
     struct loaded_keys keys;
     struct loaded_aliases aliases;
     struct plan_file versions[HISTORY_KEEP]; /* PLAN_FILE_HISTORY, the oldest first */

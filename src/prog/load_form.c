@@ -10,20 +10,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool load_form_wanted(const struct config *c, uint32_t zone)
+bool load_form_wanted(const struct config *c, uint32_t zone, const struct loaded_aliases *aliases)
 {
-    return zone_is_transferred(&c->zones[zone]) && zone_is_steered(c, zone) &&
-           !c->zones[zone].primary_count; /* their serial is not ours to move */
+    return zone_is_transferred(&c->zones[zone]) && (zone_is_steered(c, zone) || aliases->count);
 }
 
 /* ---- what is known of steered names ---- */
 
-static const struct form_answer *answer_find(const struct loaded_zone *z, const uint8_t *name)
+/* Which services the zone has names of. */
+static bool *services_used(const struct config *c, uint32_t zone,
+                           const struct loaded_aliases *aliases)
+{
+    bool *used = mem_new(c->service_count + (size_t)1, sizeof *used);
+    for (uint32_t i = 0; i < c->service_count; i++)
+        used[i] = c->services[i].zone == (int)zone;
+    for (uint32_t i = 0; i < aliases->count; i++)
+        used[aliases->list[i].service] = true;
+    return used;
+}
+
+/* By number, at or behind *at. */
+static const struct form_answer *answer_known(const struct zone_order *o, uint32_t service,
+                                              uint32_t *at)
+{
+    while (o->answers && *at < o->answer_count && o->answers[*at].service < service)
+        ++*at;
+    bool found = o->answers && *at < o->answer_count && o->answers[*at].service == service;
+    return found ? &o->answers[*at] : NULL;
+}
+
+/* By name: the zone may be of a configuration with other numbers; looked for from *near on. */
+static const struct form_answer *answer_find(const struct loaded_zone *z, const uint8_t *name,
+                                             uint32_t *near)
 {
     size_t length = dname_length(name);
-    for (uint32_t i = 0; z && i < z->answer_count; i++)
-        if (dname_equal(z->answers[i].name, dname_length(z->answers[i].name), name, length))
-            return &z->answers[i];
+    for (uint32_t k = 0; z && k < z->answer_count; k++) {
+        uint32_t i = (*near + k) % z->answer_count;
+        if (!dname_equal(z->answers[i].name, dname_length(z->answers[i].name), name, length))
+            continue;
+        *near = i + 1;
+        return &z->answers[i];
+    }
     return NULL;
 }
 
@@ -39,25 +66,30 @@ static uint32_t service_find(const struct plan *p, const char *name, uint32_t ne
     return PLAN_NONE;
 }
 
-struct form_answer *load_form_answers(const struct load_request *r, const struct config *c,
-                                      uint32_t zone, uint32_t *ret_count)
+struct form_answer *load_form_answers(const struct zone_order *o,
+                                      const struct loaded_aliases *aliases, uint32_t *ret_count)
 {
+    const struct config *c = o->config;
+    const struct load_request *r = o->load;
     const struct loaded_zone *was =
-        r->current ? load_zone_find(r->current, zone, c->zones[zone].name) : NULL;
+        r->current ? load_zone_find(r->current, o->zone, c->zones[o->zone].name) : NULL;
     const struct plan *plan = r->current ? NULL : r->served;
     struct form_answer *list = mem_new(c->service_count + (size_t)1, sizeof *list);
-    uint32_t count = 0, near = 0;
+    auto_free bool *used = services_used(c, o->zone, aliases);
+    uint32_t count = 0, at = 0, near = 0, found = 0;
     for (uint32_t i = 0; i < c->service_count; i++) {
-        if (c->services[i].zone != (int)zone)
+        if (!used[i])
             continue;
         struct form_answer *a = &list[count++];
         form_answer_first(c, i, a);
-        const struct form_answer *known = answer_find(was, a->name);
-        uint32_t service = service_find(plan, c->services[i].name, near);
+        const struct form_answer *known = answer_known(o, i, &at);
+        known = known ? known : answer_find(was, a->name, &found);
+        uint32_t service = known ? PLAN_NONE : service_find(plan, c->services[i].name, near);
         if (known)
             *a = *known;
         else if (service != PLAN_NONE)
             form_answer_of(plan, service, a);
+        a->service = i;
         near = service == PLAN_NONE ? near : service + 1;
     }
     *ret_count = count;
@@ -139,7 +171,7 @@ static int form_new(const struct settling *s, const uint8_t *zone, struct text *
         f->version.sign = &f->sign;
         seal = zone_sign_seal(&f->sign);
     }
-    return form_make(&f->zone, o->answers, o->answer_count, s->sign ? &seal : NULL, problems,
+    return form_make(&f->zone, s->answers, s->answer_count, s->sign ? &seal : NULL, problems,
                      &f->version.data, &size);
 }
 
@@ -169,7 +201,7 @@ int load_settle(const struct settling *s, uint8_t *zone, struct text *problems, 
     struct form f = {0};
     *ret_form = NULL;
     if (header_of(zone)->flags & ZONE_SIGNED && !s->sign) {
-        if (o->answers)
+        if (s->answers)
             text_appendf(problems,
                          "%s:1:1: without keys there is no signed form of the zone %s "
                          "for transfers, as names in it are steered\n",
@@ -177,7 +209,7 @@ int load_settle(const struct settling *s, uint8_t *zone, struct text *problems, 
         return s->same ? ERR_MISSING : 0;
     }
     int same = s->same ? 1 : version_same(&v);
-    int err = same < 0 ? same : o->answers ? form_new(s, zone, problems, &f) : 0;
+    int err = same < 0 ? same : s->answers ? form_new(s, zone, problems, &f) : 0;
     if (err == ERR_MISSING && !s->same)
         err = 0; /* no form, which was told; the zone itself is whole */
     if (!err && f.version.data) {
@@ -230,7 +262,13 @@ static int form_settle(const struct zone_order *o, const struct mapped *file,
 {
     struct zone old;
     struct zone_sign sign = {.keys = keys, .previous = &old, .spread = zone_sign_threads};
-    struct settling s = {o, keys ? &sign : NULL, &old, true, clock_wall() / USEC_PER_SEC};
+    struct settling s = {.order = o,
+                         .sign = keys ? &sign : NULL,
+                         .answers = o->answers,
+                         .answer_count = o->answer_count,
+                         .old = &old,
+                         .same = true,
+                         .wall = clock_wall() / USEC_PER_SEC};
     uint8_t *zone = NULL, *form = NULL;
     int err = zone_copy(file, &old, &zone);
     if (!err)
@@ -261,8 +299,13 @@ int load_form(const struct zone_order *o, const struct loaded_keys *keys, struct
         err = form_settle(o, &file, keys->ring ? &now : NULL, problems, ret);
         mapped_close(&file);
     }
-    if (err)
+    if (err) {
         text_appendf(problems, "%s:1:1: no form of the zone %s for transfers: %s\n", o->load->path,
                      o->config->zones[o->zone].name, err_text(err));
-    return err;
+        return err;
+    }
+    ret->answer_count = o->answer_count;
+    ret->answers = mem_new(o->answer_count + (size_t)1, sizeof *ret->answers);
+    memcpy(ret->answers, o->answers, o->answer_count * sizeof *ret->answers);
+    return 0;
 }

@@ -184,7 +184,7 @@ void history_add(struct loaded *l, uint32_t zone, const struct zone_made *made)
         if (z->form.hash != made->form.hash)
             version_add(z, &z->form);
     } else if (z->file.hash != made->file.hash && zone_is_transferred(&l->config->zones[zone]) &&
-               !zone_is_steered(l->config, zone)) {
+               !zone_is_steered(l->config, zone) && !z->aliases.count) {
         version_add(z, &z->file);
     }
 }

@@ -55,16 +55,24 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
 {
     const struct config_zone *z = &o->config->zones[o->zone];
     const struct load_request *r = o->load;
-    if (!r->ledger || !r->data || r->fresh || !z->file || o->answers || z->dnssec.on ||
-        config_zone_is_shared(z) || zone_named(r, z->name) || load_held_is(r, z) ||
+    struct loaded_aliases none = {0};
+    if (!r->ledger || !r->data || r->fresh || !z->file || z->dnssec.on ||
+        load_form_wanted(o->config, o->zone, &none) || config_zone_is_shared(z) ||
+        zone_named(r, z->name) || load_held_is(r, z) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     const struct ledger_record *known = ledger_find(r->ledger, z->name);
     if (o->was && known && known->compiled != o->was->hash)
         return false; /* the serial went on since then */
-    return load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0,
-                             &ret->file.hash, &ret->file.serial) &&
-           load_aliases_stored(o->config, r->data, ret->file.hash, &ret->aliases);
+    if (!load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0, &ret->file.hash,
+                           &ret->file.serial) ||
+        !load_aliases_stored(o->config, r->data, ret->file.hash, &ret->aliases))
+        return false;
+    ret->text_serial = ret->file.serial;
+    if (!load_form_wanted(o->config, o->zone, &ret->aliases))
+        return true;
+    load_aliases_done(&ret->aliases);
+    return false;
 }
 
 /* What is known while one zone is made. */
@@ -129,25 +137,47 @@ static int zone_store(struct making *m, const uint8_t *data, const uint8_t *form
         return err;
     ret->file.state = m->dark ? PLAN_ZONE_DARK : PLAN_ZONE_CURRENT;
     ret->anew = true;
-    ret->aliases.other = m->alias.source.other;
-    if (!load_aliases_read(m->order->config, &zone, &ret->aliases) && r->data) {
-        text_appendf(problems, "%s: an ALIAS record leads to no service\n", m->zone->file);
-        return ERR_MISSING;
-    }
-    /* What another zone gave would not be seen to change. */
+    /* What another zone gave would not be seen to change. One that comes from primaries and has a
+     * serial of ours is never taken for what they sent. */
     if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file &&
-        !m->held && !config_zone_is_shared(m->zone))
+        !(m->zone->primary_count && ret->answers) && !m->held && !config_zone_is_shared(m->zone))
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, ret->file.hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, &zone, m->wall, &ret->keys);
     return 0;
 }
 
+/* Which names answer as services do, and what a form has to say of them. */
+static int zone_bind(struct making *m, const struct zone *zone, struct text *problems,
+                     struct zone_made *ret)
+{
+    const struct zone_order *o = m->order;
+    ret->text_serial = zone->header->serial;
+    ret->aliases.other = m->alias.source.other;
+    if (!load_aliases_read(o->config, zone, &ret->aliases) && o->load->data) {
+        text_appendf(problems, "%s: an ALIAS record leads to no service\n", m->zone->file);
+        return ERR_MISSING;
+    }
+    if (o->load->data && !m->dark && load_form_wanted(o->config, o->zone, &ret->aliases))
+        ret->answers = load_form_answers(o, &ret->aliases, &ret->answer_count);
+    return 0;
+}
+
+/* The serial of a zone from primaries is theirs to give, as long as the zone is what they gave. */
+static bool serial_is_ours(const struct making *m, const struct zone_made *made)
+{
+    return m->order->load->data && !m->dark &&
+           (!m->zone->primary_count || m->sign.ring || made->answers);
+}
+
 /* Serial and form, now that the zone can be compared with the one before. */
-static int zone_settle(struct making *m, uint8_t *data, struct text *problems, uint8_t **ret_form)
+static int zone_settle(struct making *m, const struct zone_made *made, uint8_t *data,
+                       struct text *problems, uint8_t **ret_form)
 {
     struct settling s = {.order = m->order,
                          .sign = m->sign.ring ? &m->sign.sign : NULL,
+                         .answers = made->answers,
+                         .answer_count = made->answer_count,
                          .old = m->sign.has_old ? &m->sign.old : NULL,
                          .held = m->held,
                          .wall = m->wall};
@@ -170,13 +200,24 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
      * it was made. */
     if (!err && !m->zone->primary_count && !m->held && !config_zone_is_shared(m->zone))
         err = shrink_check(o->load, m->zone, &m->sign, &zone, problems);
-    if (!err && o->load->data && !m->zone->primary_count) /* the serial is the primaries' to give */
-        err = zone_settle(m, data, problems, &form);
+    if (!err)
+        err = zone_bind(m, &zone, problems, ret);
+    if (!err && serial_is_ours(m, ret))
+        err = zone_settle(m, ret, data, problems, &form);
     if (!err)
         err = zone_store(m, data, form, problems, ret);
     free(form);
     free(data);
     return err;
+}
+
+void zone_made_done(struct zone_made *made)
+{
+    dnssec_keyring_unref(made->keys.ring);
+    load_aliases_done(&made->aliases);
+    free(made->answers);
+    made->answers = NULL;
+    made->keys.ring = NULL;
 }
 
 int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret)
@@ -197,6 +238,11 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
         load_alias_open(&m.alias, o);
         err = zone_make(&m, problems, ret);
         load_alias_done(&m.alias);
+        if (err) {
+            load_aliases_done(&ret->aliases);
+            free(ret->answers);
+            ret->answers = NULL;
+        }
         if (err && err != -EAGAIN && o->load->keep_old)
             load_sign_stuck(&m.sign, m.wall, &ret->keys);
         load_sign_done(&m.sign);

@@ -6,11 +6,12 @@
 struct zone_order {
     const struct load_request *load;
     const struct config *config;
-    const struct loaded_zone *zones;   /* of the configuration; file.hash 0 = not made yet */
-    uint32_t zone;                     /* index in the configuration */
-    const struct plan_file *was;       /* what is to be replaced; NULL = nothing */
-    const struct plan_file *was_form;  /* and its form; NULL = none */
-    const struct form_answer *answers; /* of its steered names; NULL where it has no form */
+    const struct loaded_zone *zones;  /* of the configuration; file.hash 0 = not made yet */
+    uint32_t zone;                    /* index in the configuration */
+    const struct plan_file *was;      /* what is to be replaced; NULL = nothing */
+    const struct plan_file *was_form; /* and its form; NULL = none */
+    const struct form_answer
+        *answers; /* of services, by their number, as far as is known; or NULL */
     uint32_t answer_count;
 };
 
@@ -19,10 +20,15 @@ struct zone_made {
     struct plan_file form;         /* hash 0: none */
     struct loaded_keys keys;       /* its ring is counted for the caller */
     struct loaded_aliases aliases; /* the caller's */
-    bool anew;                     /* compiled; else it was in the store already */
+    struct form_answer *answers;   /* what the form was made of; the caller's; NULL: it has none */
+    uint32_t answer_count;
+    uint32_t text_serial; /* of what it was made from; 0 = not known */
+    bool anew;            /* compiled; else it was in the store already */
 };
 
 /* Puts the compiled zone into the store. Also on failure `ret->keys` is set: where the load keeps
  * what was served, its steered names are signed with them. 0; -EAGAIN: some other zone has to be
  * made first; or an error, with at least one line in `problems`. */
 must_check int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret);
+/* What was made is not wanted: frees what is the caller's. */
+void zone_made_done(struct zone_made *made);
