@@ -228,7 +228,7 @@ def flood(node, seconds, wires):
                         got += len(data)
                         largest = max(largest, len(data))
             time.sleep(0.001)
-    return sent, got, largest, seconds
+    return sent, got, largest, time.monotonic() - began  # a busy machine takes longer than it was told
 
 
 def wire(name, rtype, **options):

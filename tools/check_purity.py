@@ -14,7 +14,7 @@ import tree
 PURE = re.compile(
     r"""^(?:
     _*(?:mem|wmem)(?:cpy|move|set|cmp|chr|rchr|mem|pcpy)(?:_chk)?
-  | bcmp | ffs(?:l|ll)? | abs | labs | llabs
+  | bcmp | explicit_bzero | ffs(?:l|ll)? | abs | labs | llabs
   | _*str(?:n?len|n?cmp|n?casecmp|r?chr|chrnul|str|casestr|p?brk|c?spn|n?dup|sep|tok_r)(?:_chk)? | _*rawmemchr
   | strto(?:l|ul|ll|ull|imax|umax|d|f|ld) | __isoc(?:99|23)_(?:sscanf|strto\w+) | sscanf
   | strerrorname_np | strerrordesc_np
