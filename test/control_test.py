@@ -108,6 +108,26 @@ def test_log_and_undo_outlive_control(nodes, origins):  # noqa: F811
     assert history[1]["edits"][0]["before"] == {"state": "drained"}
 
 
+def test_diff_takes_changes_together(nodes, origins):  # noqa: F811
+    board = Switchboard(nodes, origins)
+    board.two_controls()
+    board.said("control", "off", "p/a")
+
+    def diff(*words):
+        out = board.node.cli("diff", *words, "--data", str(board.node.data))
+        return out.returncode, out.stdout, out.stderr
+
+    status, text, _ = diff("1")
+    assert status == 1 and "- control p/a" in text and '+ control p/a {"gates"' in text and '"state":"Off"' in text
+    assert "+ control p/b" in text and "  change 3\n" in text
+    # What was changed there and back is nothing; what was made in between has nothing before it.
+    board.said("control", "on", "p/a")
+    assert diff("2") == (0, "", "") and diff("2", "3")[0] == 1
+    status, text, _ = diff("0", "3")
+    assert status == 1 and "+ panel p {}" in text and "- " not in text and "  2 changes, from 1 to 3" in text
+    assert diff("5") == (2, "", "holdfast: the newest change is 4\n")
+
+
 def test_nothing_without_a_node(holdfast, tmp_path):
     for words in (["control", "list"], ["rule", "list"], ["shift", "list"], ["log"], ["undo", "1"],
                   ["control", "on", "p/a"], ["control", "add", "p/a"]):

@@ -25,6 +25,7 @@ int cmd_share(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_undo(int argc, char **argv);
 int cmd_zone(int argc, char **argv);
 int cmd_dnssec(int argc, char **argv);

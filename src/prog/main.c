@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"share", cmd_share, "FILE", "zones, checks and services for every node at once", false},
     {"record", cmd_record, "list|set|remove NAME", "records of zones that nodes share", false},
     {"log", cmd_log, "[COUNT]", "what operators changed: who, when, why", false},
+    {"diff", cmd_diff, "FROM [TO]", "what is other than it was after a change", false},
     {"undo", cmd_undo, "CHANGE", "take a change back", false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
     {"dnssec", cmd_dnssec, "status|roll|... ZONE", "keys of a zone, and what its parent needs",
