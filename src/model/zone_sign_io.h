@@ -3,6 +3,5 @@
 
 #include "model/zone_sign.h"
 
-/* A zone_sign_spread: in threads that yield to answers and probes (L7; seam/thread.h). The caller
- * helps when that takes long. */
+/* A zone_sign_spread: in threads that yield to answers and probes (L7; seam/thread.h). */
 void zone_sign_threads(void (*task)(void *context, unsigned i), void *context, unsigned count);

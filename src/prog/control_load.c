@@ -199,7 +199,7 @@ static void reload_task(void *context, unsigned i)
 /* Behind answers, and behind what has to be decided and published (L7). */
 static void reload_work(uv_work_t *work)
 {
-    threads_aside(reload_task, work->data, 1, THREADS_PATIENT);
+    threads_aside(reload_task, work->data, 1);
 }
 
 static void waiting_append(const struct config *c, struct text *message)

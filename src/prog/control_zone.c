@@ -91,7 +91,7 @@ static void remake_task(void *context, unsigned i)
 /* Behind answers, and behind what has to be decided and published (L7). */
 static void remake_work(uv_work_t *work)
 {
-    threads_aside(remake_task, work->data, 1, THREADS_PATIENT);
+    threads_aside(remake_task, work->data, 1);
 }
 
 /* It goes on as it was, and is tried again later. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,8 +137,22 @@ static int root_leave(const char *name, uint64_t kept)
     return become(&user);
 }
 
+/* Where it is not granted, threads that yield are nice instead (seam/thread.h). */
+static void nice_allow_return(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NICE, &limit))
+        return;
+    if (limit.rlim_max < NICE_LIMIT_ORDINARY)
+        limit.rlim_max = NICE_LIMIT_ORDINARY;
+    if (limit.rlim_cur < NICE_LIMIT_ORDINARY)
+        limit.rlim_cur = NICE_LIMIT_ORDINARY;
+    (void)setrlimit(RLIMIT_NICE, &limit);
+}
+
 int process_drop(const char *user, bool keep_net_raw)
 {
+    nice_allow_return();
     uint64_t kept = keep_net_raw ? UINT64_C(1) << CAP_NET_RAW : 0;
     int err = geteuid() == 0 ? root_leave(user, kept) : 0;
     if (!err)

@@ -1,5 +1,6 @@
 #include "seam/thread.h"
 #include "seam/clock.h"
+#include "seam/process.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,7 +13,10 @@
 #include <unistd.h>
 
 /* A seventh of the shortest that others have by default, and longer than a batch takes. */
-enum { ANSWER_SLICE_NS = 100000, NICE_LAST = 19 };
+enum { ANSWER_SLICE_NS = 100000 };
+enum { NICE_LAST = 19 };
+#define LOOK_EVERY USEC_PER_SEC
+#define STARVED    (LOOK_EVERY / 20) /* of a core's time */
 
 /* struct sched_attr of linux/sched/types.h (its first version), whose header clashes with the C
  * library's. */
@@ -34,12 +38,22 @@ void thread_answers(void)
 }
 
 /* Niceness alone is not enough: since Linux 6.6 even the nicest thread may end its slice, up to 4
- * ms. SCHED_IDLE is preempted at once by every version. */
+ * ms. SCHED_IDLE is preempted at once by every version, but may get nothing at all, so only who can
+ * come back from it goes there. */
 void thread_yields(void)
 {
     const struct sched_param none = {0};
-    (void)setpriority(PRIO_PROCESS, 0, NICE_LAST); /* on Linux: this thread's own */
-    (void)sched_setscheduler(0, SCHED_IDLE, &none);
+    struct rlimit nice;
+    if (!getrlimit(RLIMIT_NICE, &nice) && nice.rlim_cur >= NICE_LIMIT_ORDINARY)
+        (void)sched_setscheduler(0, SCHED_IDLE, &none);
+    else
+        (void)setpriority(PRIO_PROCESS, 0, NICE_LAST); /* on Linux: this thread's own */
+}
+
+void thread_resumes(pthread_t thread)
+{
+    const struct sched_param none = {0};
+    (void)pthread_setschedparam(thread, SCHED_OTHER, &none);
 }
 
 struct work {
@@ -83,17 +97,44 @@ static unsigned cores(void)
     return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (unsigned)count;
 }
 
-/* Until no thread is running, or `patience` is over. */
-static void work_await(struct work *w, usec_t patience)
+/* Of threads that have not been joined; one that ended may count or not. */
+static usec_t threads_used(const pthread_t *threads, unsigned count)
 {
-    usec_t until = patience == THREADS_PATIENT ? 0 : clock_now() + patience;
+    usec_t used = 0;
+    for (unsigned i = 0; i < count; i++) {
+        clockid_t clock;
+        struct timespec t;
+        if (!pthread_getcpuclockid(threads[i], &clock) && !clock_gettime(clock, &t))
+            used += t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+    }
+    return used;
+}
+
+/* False when `until` came first. */
+static bool work_await(struct work *w, usec_t until)
+{
     struct timespec t = {.tv_sec = until / USEC_PER_SEC, .tv_nsec = until % USEC_PER_SEC * 1000};
     int err = 0;
     pthread_mutex_lock(&w->lock);
     while (w->running && err != ETIMEDOUT)
-        err = until ? pthread_cond_timedwait(&w->ended, &w->lock, &t)
-                    : pthread_cond_wait(&w->ended, &w->lock);
+        err = pthread_cond_timedwait(&w->ended, &w->lock, &t);
+    bool ended = !w->running;
     pthread_mutex_unlock(&w->lock);
+    return ended;
+}
+
+/* Until no thread is running, or they get too little; these go on like others then. */
+static void work_watch(struct work *w, const pthread_t *threads, unsigned count)
+{
+    usec_t before = 0;
+    while (!work_await(w, clock_now() + LOOK_EVERY)) {
+        usec_t used = threads_used(threads, count);
+        if (used >= before && used - before < STARVED)
+            break;
+        before = used;
+    }
+    for (unsigned i = 0; i < count; i++)
+        thread_resumes(threads[i]);
 }
 
 static void work_init(struct work *w)
@@ -143,14 +184,13 @@ void threads_spread(void (*task)(void *context, unsigned i), void *context, unsi
     work_done(&w);
 }
 
-void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
-                   usec_t patience)
+void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count)
 {
     struct work w = {.task = task, .context = context, .count = count, .yields = true};
     pthread_t threads[THREADS_MAX];
     work_init(&w);
     unsigned started = work_start(&w, 0, threads);
-    work_await(&w, patience);
+    work_watch(&w, threads, started);
     work_run(&w);
     threads_join(threads, started);
     work_done(&w);

@@ -6,7 +6,7 @@
  * ordinary priority. doc/internals/smooth.md has the measurements. */
 #pragma once
 
-#include "base/time.h"
+#include <pthread.h>
 
 enum { THREADS_MAX = 8 }; /* at work for one call below */
 
@@ -14,18 +14,19 @@ enum { THREADS_MAX = 8 }; /* at work for one call below */
  * it may use in the long run does not change. Kernels before Linux 6.12 know no such wish, and
  * nothing happens. */
 void thread_answers(void);
-/* This thread steps behind all others of the node, for good. */
+/* This thread steps behind all others of the node. For good where the process may not change its
+ * mind (RLIMIT_NICE below 20, see process_drop()): then it is as nice as can be, which some
+ * versions of Linux heed less. */
 void thread_yields(void);
+/* Back to where it was, as far as that is allowed: it gets too little of the core. */
+void thread_resumes(pthread_t thread);
 
 /* Calls task(context, i) for each i below count, each once, from as many threads as the process has
  * cores, THREADS_MAX at most; returns when all returned. Where no thread can be made, the caller
  * does everything. The threads have the caller's priority, and the caller is one of them. */
 void threads_spread(void (*task)(void *context, unsigned i), void *context, unsigned count);
 
-/* The same in threads that yield. On a core that is never idle they
- * get next to nothing, so after `patience` the caller, who waits, takes what is left to be done
- * at its own priority; what a thread began it ends. THREADS_PATIENT: it waits. The caller holds no
- * lock that others want. */
-#define THREADS_PATIENT INT64_MAX
-void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count,
-                   usec_t patience);
+/* The same in threads that yield, while the caller waits. On a core that is never idle they get
+ * next to nothing. Where it is less than a twentieth of a core within a second, they go on at the
+ * ordinary priority, and the caller takes its part. It holds no lock that others want. */
+void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count);

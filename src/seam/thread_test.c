@@ -1,10 +1,11 @@
 #include "base/attr.h"
-#include "seam/clock.h"
+#include "seam/process.h"
 #include "seam/thread.h"
 #include "test/check_main.h"
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,20 +15,10 @@ static void count_task(void *context, unsigned i)
     atomic_fetch_add(&counts[i], 1);
 }
 
-static void aside_patient(void (*task)(void *context, unsigned i), void *context, unsigned count)
-{
-    threads_aside(task, context, count, THREADS_PATIENT);
-}
-
-static void aside_impatient(void (*task)(void *context, unsigned i), void *context, unsigned count)
-{
-    threads_aside(task, context, count, 1);
-}
-
 START_TEST(test_each_once)
 {
-    static void (*const ways[])(void (*)(void *, unsigned), void *, unsigned) = {aside_patient,
-                                                                                 aside_impatient};
+    static void (*const ways[])(void (*)(void *, unsigned), void *, unsigned) = {threads_spread,
+                                                                                 threads_aside};
     static atomic_uint counts[1000];
     for (unsigned n = 0; n < array_length(counts); n += 37) {
         memset(counts, 0, sizeof counts);
@@ -38,8 +29,19 @@ START_TEST(test_each_once)
 }
 END_TEST
 
+/* False where that is not allowed here. */
+static bool nice_limit(rlim_t limit)
+{
+    struct rlimit l;
+    ck_assert_int_eq(getrlimit(RLIMIT_NICE, &l), 0);
+    l.rlim_cur = limit;
+    if (l.rlim_max < limit) /* root may */
+        l.rlim_max = limit;
+    return setrlimit(RLIMIT_NICE, &l) == 0;
+}
+
 struct seen {
-    atomic_uint mine, others, idle;
+    atomic_uint mine, others, idle, nice;
     pid_t me;
 };
 
@@ -50,14 +52,17 @@ static void see_task(void *context, unsigned i)
     atomic_fetch_add(gettid() == s->me ? &s->mine : &s->others, 1);
     if (sched_getscheduler(0) == SCHED_IDLE)
         atomic_fetch_add(&s->idle, 1);
+    if (getpriority(PRIO_PROCESS, 0) == 19)
+        atomic_fetch_add(&s->nice, 1);
 }
 
 START_TEST(test_who_works)
 {
     struct seen aside = {.me = gettid()}, alike = {.me = gettid()};
-    threads_aside(see_task, &aside, 100, THREADS_PATIENT);
+    bool returns = nice_limit(NICE_LIMIT_ORDINARY);
+    threads_aside(see_task, &aside, 100);
     ck_assert_uint_eq(aside.others, 100);
-    ck_assert_uint_eq(aside.idle, 100);
+    ck_assert_uint_eq(returns ? aside.idle : aside.nice, 100);
     threads_spread(see_task, &alike, 100);
     ck_assert_uint_eq(alike.mine + alike.others, 100);
     ck_assert_uint_eq(alike.idle, 0);
@@ -65,9 +70,9 @@ START_TEST(test_who_works)
 }
 END_TEST
 
-/* Those that yield hold up one task each; the caller has the rest done meanwhile. */
+/* Threads that get nothing of the core, here because they wait: the caller has the rest done. */
 struct slow {
-    atomic_uint by_me;
+    atomic_uint by_me, others_idle;
     pid_t me;
 };
 
@@ -75,19 +80,34 @@ static void slow_task(void *context, unsigned i)
 {
     struct slow *s = context;
     (void)i;
-    if (gettid() == s->me)
+    if (gettid() == s->me) {
         atomic_fetch_add(&s->by_me, 1);
-    else
-        usleep(200000);
+        return;
+    }
+    usleep(1500000);
+    if (sched_getscheduler(0) == SCHED_IDLE)
+        atomic_fetch_add(&s->others_idle, 1);
 }
 
-START_TEST(test_patience_ends)
+START_TEST(test_who_starves_comes_back)
 {
     struct slow s = {.me = gettid()};
-    usec_t began = clock_now();
-    threads_aside(slow_task, &s, 100, 20000);
-    ck_assert_uint_ge(s.by_me, 100 - 2 * THREADS_MAX);
-    ck_assert_int_lt(clock_now() - began, 5 * USEC_PER_SEC); /* one by one: 20 s on a core */
+    (void)nice_limit(NICE_LIMIT_ORDINARY);
+    threads_aside(slow_task, &s, 100);
+    ck_assert_uint_ge(s.by_me, 100 - THREADS_MAX);
+    ck_assert_uint_eq(s.others_idle, 0);
+}
+END_TEST
+
+/* Who could not come back is nice instead. */
+START_TEST(test_no_way_back)
+{
+    struct seen aside = {.me = gettid()};
+    ck_assert(nice_limit(0));
+    threads_aside(see_task, &aside, 100);
+    ck_assert_uint_eq(aside.others, 100);
+    ck_assert_uint_eq(aside.idle, 0);
+    ck_assert_uint_eq(aside.nice, 100);
 }
 END_TEST
 
@@ -105,5 +125,5 @@ START_TEST(test_who_answers_has_a_short_slice)
 }
 END_TEST
 
-CHECK_MAIN("thread", test_each_once, test_who_works, test_patience_ends,
+CHECK_MAIN("thread", test_each_once, test_who_works, test_who_starves_comes_back, test_no_way_back,
            test_who_answers_has_a_short_slice)

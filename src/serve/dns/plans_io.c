@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 
 enum { PLANS_LOOKED_AT_MAX = 16 };
-#define CHECK_PATIENCE USEC_PER_SEC
 
 /* ---- the store ---- */
 
@@ -79,8 +78,7 @@ static void part_check(void *opening, unsigned part)
 }
 
 /* Every byte is looked at by the process that serves it (L2): on all cores where nothing can be
- * answered before, else behind the answers. A plan that moves people away from what failed may wait
- * behind this one, so that on a busy core the check goes on in the open after a while. */
+ * answered before, else behind the answers. */
 static int store_open_zone(void *context, const struct served_bytes *bytes, struct zone *ret)
 {
     struct plans *p = context;
@@ -91,7 +89,7 @@ static int store_open_zone(void *context, const struct served_bytes *bytes, stru
     if (err)
         return err;
     if (p->answering)
-        threads_aside(part_check, o, zone_opening_parts(o), CHECK_PATIENCE);
+        threads_aside(part_check, o, zone_opening_parts(o));
     else
         threads_spread(part_check, o, zone_opening_parts(o));
     return zone_opening_end(o, ret);
