@@ -170,8 +170,12 @@ def test_csk_roll(node):
     assert len(ask(made, "example.com", "CDS").answer) == 2
     ds, _ = parent_take(caches, made)
     caches.ds = {ds}
+    status = made.cli("status", "--data", str(made.data)).stdout
+    assert "keys of example.com: give the parent a DS" in status, status
+    assert made.metric("holdfast_dnssec_zone_need", 'zone="example.com",need="ds-give"') == 1
     out = dnssec(made, "ds-seen", "example.com")
     assert out.returncode == 0 and "noted" in out.stdout, out
+    assert "keys of" not in made.cli("status", "--data", str(made.data)).stdout
     caches.pass_time(6 * HOUR, 3 * HOUR)
 
     out = dnssec(made, "roll", "example.com")

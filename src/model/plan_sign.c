@@ -242,6 +242,10 @@ static void times_note(const struct signing *g, const struct entry *e)
         g->out->refresh = refresh;
     if (e->inception > g->out->since)
         g->out->since = e->inception;
+    if (!g->out->end || e->expiration < g->out->end)
+        g->out->end = e->expiration;
+    if (!g->out->alarm || refresh + g->keys->refresh / 2 < g->out->alarm)
+        g->out->alarm = refresh + g->keys->refresh / 2;
 }
 
 /* One key's signatures of a choice. */

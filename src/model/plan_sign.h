@@ -20,6 +20,8 @@ struct plan_signed {
     uint32_t made, reused; /* signatures */
     int64_t refresh;       /* seconds since 1970: sign again then; INT64_MAX without signatures */
     int64_t since;         /* the latest inception: a clock before it has to sign again too */
+    int64_t end;           /* the first expiration; 0 without signatures */
+    int64_t alarm;         /* signatures that were not renewed by then are late; 0 without */
 };
 
 struct plan_signer *plan_signer_new(void);

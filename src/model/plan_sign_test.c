@@ -101,6 +101,8 @@ START_TEST(test_every_answer)
     ck_assert_int_le(out.refresh, NOW + 11 * DAY);
     ck_assert_int_gt(out.refresh, NOW + 10 * DAY - 1);
     ck_assert_int_eq(out.since, NOW - 3600);
+    ck_assert_int_eq(out.end, out.refresh + 3 * DAY);
+    ck_assert_int_eq(out.alarm, out.refresh + 3 * DAY / 2);
     end(s, &m);
 }
 END_TEST

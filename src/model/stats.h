@@ -138,6 +138,8 @@
       "Signed zones that cannot be signed anew and go on as they were.")                        \
     X(CONTROL_SIGNATURES_END, "holdfast_dnssec_signatures_end_timestamp_seconds", "", gauge_us, \
       "When the first signature made here ends; 0: there is none.")                             \
+    X(CONTROL_STEERED_END, "holdfast_dnssec_steered_signatures_end_timestamp_seconds", "",      \
+      gauge_us, "When the first signature of a steered name ends; 0: there is none.")           \
     X(CONTROL_KEYS_NEXT, "holdfast_dnssec_next_event_timestamp_seconds", "", gauge_us,          \
       "When the next key takes a step by itself; 0: none does.")                                \
     X(CONTROL_PARENT_PENDING, "holdfast_dnssec_parent_pending", "", gauge,                      \

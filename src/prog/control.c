@@ -109,6 +109,7 @@ static void beat(uv_timer_t *timer)
     if (!c->first_round)
         control_forms(c, now, out.changes & PLAN_ANSWERS);
     control_look(c, now);
+    control_dnssec_beat(c, now);
     control_zones_renew(c);
     control_secondary_beat(c, now);
 }

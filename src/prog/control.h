@@ -6,6 +6,7 @@
 #include "command/command_io.h"
 #include "decide/decide.h"
 #include "model/board.h"
+#include "model/key_board.h"
 #include "model/plan_sign.h"
 #include "model/stats.h"
 #include "observe/observe_io.h"
@@ -136,6 +137,8 @@ struct control {
 
     struct publication publication;
     struct look look;
+    struct key_board key_board; /* as it was written last */
+    usec_t dnssec_due;          /* the keys and signatures of all zones are looked at again */
     struct reload reload;
     struct remake remake;
     bool forms_wait; /* some form is not what the plan answers */
@@ -197,6 +200,7 @@ void control_look(struct control *c, usec_t now);
 /* control_dnssec.c: counts signed zones and their keys for the metrics, and says loudly where
  * signatures are about to end. After each change of what is loaded. */
 void control_dnssec_look(struct control *c);
+void control_dnssec_beat(struct control *c, usec_t now);
 /* An order about keys; replies, maybe after a reload. */
 void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
                     struct command_reply_to *to);

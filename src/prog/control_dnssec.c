@@ -5,7 +5,11 @@
 #include "base/memory.h"
 #include "prog/control.h"
 #include "seam/clock.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { DNSSEC_LOOK_S = 3600 };
 
 void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
                     struct command_reply_to *to)
@@ -34,23 +38,32 @@ void control_dnssec(struct control *c, const struct command_result *wish, const 
     text_done(&out);
 }
 
-/* ---- what metrics tell ---- */
+/* ---- what people are told ---- */
 
-static bool parent_is_awaited(const struct key_state *s)
+/* What the keys of a zone want from somebody, as bits. */
+static unsigned needs_of(const struct loaded_keys *k)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (key_is_sep(&s->keys[i]) && s->keys[i].stage != KEY_MADE &&
-            (s->keys[i].ds == DS_WANTED || s->keys[i].ds == DS_UNWANTED))
-            return true;
-    return false;
+    unsigned needs = k->kept ? KEYS_STUCK : 0;
+    const struct key_state *s = k->ring ? &k->ring->state : NULL;
+    for (unsigned i = 0; s && i < s->count; i++) {
+        const struct key_record *r = &s->keys[i];
+        if (key_is_sep(r) && r->stage != KEY_MADE)
+            needs |= r->ds == DS_WANTED ? KEYS_DS_GIVE : r->ds == DS_UNWANTED ? KEYS_DS_REMOVE : 0;
+    }
+    return needs;
 }
 
 /* L3: it goes on as it was for as long as it can; half of `refresh` before it cannot any more is
  * late, since signatures are renewed a whole `refresh` before they end. */
+static int64_t alarm_of(const struct config_zone *z, uint32_t end)
+{
+    return (int64_t)end - z->dnssec.refresh / USEC_PER_SEC / 2;
+}
+
 static void end_tell(const struct config_zone *z, uint32_t end, int64_t wall)
 {
     char when[KEY_TIME_MAX];
-    if (end - wall > z->dnssec.refresh / USEC_PER_SEC / 2)
+    if (wall < alarm_of(z, end))
         return;
     log_event(LOG_ERROR, "dnssec.expiring", {"zone", LOG_S(z->name)},
               {"end", LOG_S(key_time_format(end, when))},
@@ -58,28 +71,65 @@ static void end_tell(const struct config_zone *z, uint32_t end, int64_t wall)
                                     "being signed stands in the log at each try")});
 }
 
+static struct key_board_zone board_zone(const struct config_zone *z, const struct loaded_keys *k)
+{
+    struct key_board_zone b = {.needs = (uint8_t)needs_of(k),
+                               .signatures_end = k->signatures_end,
+                               .alarm = alarm_of(z, k->signatures_end)};
+    if (k->ring && k->ring->next_event != KEY_NEVER)
+        b.next_event = k->ring->next_event;
+    snprintf(b.name, sizeof b.name, "%s", z->name);
+    return b;
+}
+
+/* L1: without the file nothing but people's view is missing. */
+static void board_publish(struct control *c, const struct key_board *b)
+{
+    if (!memcmp(b, &c->key_board, sizeof *b))
+        return;
+    int err = key_board_write(c->options->data, b);
+    if (err)
+        log_event(LOG_WARN, "dnssec.board", {"reason", LOG_S(err_text(err))});
+    else
+        c->key_board = *b;
+}
+
 void control_dnssec_look(struct control *c)
 {
     int64_t wall = clock_wall() / USEC_PER_SEC, next = KEY_NEVER;
-    uint64_t zones = 0, stuck = 0, pending = 0;
+    uint64_t stuck = 0, pending = 0;
     uint32_t first = 0;
+    struct key_board *board = mem_new(1, sizeof *board);
+    key_board_init(board);
+    board->steered_end = c->publication.made.end;
+    board->steered_alarm = c->publication.made.alarm;
     for (uint32_t i = 0; i < c->loaded->config->zone_count; i++) {
         const struct loaded_keys *k = &c->loaded->zones[i].keys;
         if (!k->signatures_end)
             continue;
-        zones++;
+        struct key_board_zone z = board_zone(&c->loaded->config->zones[i], k);
+        key_board_add(board, &z);
         stuck += k->kept;
+        pending += (z.needs & (KEYS_DS_GIVE | KEYS_DS_REMOVE)) != 0;
         first = !first || k->signatures_end < first ? k->signatures_end : first;
+        next = z.next_event && z.next_event < next ? z.next_event : next;
         end_tell(&c->loaded->config->zones[i], k->signatures_end, wall);
-        if (!k->ring)
-            continue;
-        pending += parent_is_awaited(&k->ring->state);
-        next = k->ring->next_event < next ? k->ring->next_event : next;
     }
-    stats_set(c->stats.threads, CONTROL_SIGNED, zones);
+    stats_set(c->stats.threads, CONTROL_SIGNED, board->total);
     stats_set(c->stats.threads, CONTROL_SIGNED_STUCK, stuck);
     stats_set(c->stats.threads, CONTROL_SIGNATURES_END, (uint64_t)first * USEC_PER_SEC);
+    stats_set(c->stats.threads, CONTROL_STEERED_END, (uint64_t)board->steered_end * USEC_PER_SEC);
     stats_set(c->stats.threads, CONTROL_KEYS_NEXT,
               next == KEY_NEVER ? 0 : (uint64_t)next * USEC_PER_SEC);
     stats_set(c->stats.threads, CONTROL_PARENT_PENDING, pending);
+    board_publish(c, board);
+    free(board);
+    c->dnssec_due = clock_now() + DNSSEC_LOOK_S * USEC_PER_SEC;
+}
+
+/* Time alone makes signatures late. */
+void control_dnssec_beat(struct control *c, usec_t now)
+{
+    if (now >= c->dnssec_due)
+        control_dnssec_look(c);
 }

@@ -114,6 +114,8 @@ static void publish_done(uv_work_t *work, int status)
         return;
     }
     control_transfer_published(c);
+    if (p->made.made)
+        control_dnssec_look(c);
     stats_add(c->stats.threads, CONTROL_PUBLISHED, 1);
     stats_set(c->stats.threads, PLAN_GENERATION, p->generation);
     log_event(LOG_DEBUG, "plan.published", {"generation", LOG_U(p->generation)},

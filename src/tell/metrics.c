@@ -148,6 +148,42 @@ static void zones_append(struct metrics *m)
                          text_of(m, p->files[i].name), p->files[i].serial);
 }
 
+/* ---- keys ---- */
+
+static void key_times_append(struct metrics *m, const char *name, const char *help, size_t member)
+{
+    const struct key_board *b = m->v->keys;
+    family(m, name, "gauge", help);
+    for (uint32_t i = 0; i < b->count; i++) {
+        int64_t when;
+        memcpy(&when, (const char *)&b->zones[i] + member, sizeof when);
+        text_appendf(m->out, "%s{zone=\"%s\"} %lld\n", name, escaped(&m->arena, b->zones[i].name),
+                     (long long)when);
+    }
+}
+
+static void keys_append(struct metrics *m)
+{
+    static const struct {
+        unsigned need;
+        const char *word;
+    } needs[] = {{KEYS_DS_GIVE, "ds-give"}, {KEYS_DS_REMOVE, "ds-remove"}, {KEYS_STUCK, "sign"}};
+    const struct key_board *b = m->v->keys;
+    key_times_append(m, "holdfast_dnssec_zone_next_event_timestamp_seconds",
+                     "When a key of the zone takes a step by itself; 0: none does.",
+                     offsetof(struct key_board_zone, next_event));
+    key_times_append(m, "holdfast_dnssec_zone_signatures_end_timestamp_seconds",
+                     "When the first signature of the zone ends.",
+                     offsetof(struct key_board_zone, signatures_end));
+    family(m, "holdfast_dnssec_zone_need", "gauge",
+           "What the keys of the zone want of a person, in a label.");
+    for (uint32_t i = 0; i < b->count; i++)
+        for (size_t n = 0; n < array_length(needs); n++)
+            if (b->zones[i].needs & needs[n].need)
+                text_appendf(m->out, "holdfast_dnssec_zone_need{zone=\"%s\",need=\"%s\"} 1\n",
+                             escaped(&m->arena, b->zones[i].name), needs[n].word);
+}
+
 /* ---- services ---- */
 
 /* What a line of a service is about. */
@@ -298,6 +334,8 @@ void metrics_render(struct text *out, const struct view *v)
     node_append(&m);
     roles_append(&m);
     stats_append(&m);
+    if (v->keys)
+        keys_append(&m);
     if (v->has_plan) {
         m.targets = view_targets(v);
         labels_make(&m);

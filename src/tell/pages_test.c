@@ -393,7 +393,44 @@ START_TEST(test_pages)
 }
 END_TEST
 
-CHECK_MAIN("pages", test_metrics_lines, test_metrics_families_are_whole,
+START_TEST(test_keys)
+{
+    static struct key_board board;
+    struct key_board_zone zones[] = {
+        {"calm.example", 0, 1700090000, 1700900000, 1700800000},
+        {"needy.example", KEYS_DS_GIVE, 0, 1700900000, 1700800000},
+        {"old.example", KEYS_DS_REMOVE | KEYS_STUCK, 0, 1700000100, 1700000000},
+    };
+    struct text out = text_init(1 << 20);
+    view_make();
+    key_board_init(&board);
+    for (unsigned i = 0; i < array_length(zones); i++)
+        key_board_add(&board, &zones[i]);
+    view.keys = &board;
+    metrics_render(&out, &view);
+    expect_line(&out, "holdfast_dnssec_zone_need{zone=\"needy.example\",need=\"ds-give\"} 1");
+    expect_line(&out, "holdfast_dnssec_zone_need{zone=\"old.example\",need=\"sign\"} 1");
+    expect_line(&out, "holdfast_dnssec_zone_next_event_timestamp_seconds{zone=\"calm.example\"} "
+                      "1700090000");
+    expect_line(&out, "holdfast_dnssec_zone_signatures_end_timestamp_seconds{zone=\"old.example\"} "
+                      "1700000100");
+    ck_assert_ptr_null(strstr(text_string(&out), "need{zone=\"calm"));
+    text_reset(&out);
+    table_render(&out, &view, false);
+    expect_line(&out, "keys of needy.example: give the parent a DS (holdfast dnssec status "
+                      "needy.example)");
+    ck_assert_ptr_null(strstr(text_string(&out), "calm.example"));
+    ck_assert_ptr_nonnull(strstr(text_string(&out), "old.example end at 2023-11-14 22:15 UTC"));
+    text_reset(&out);
+    ck_assert_uint_eq(health_render(&out, &view), 503);
+    ck_assert_ptr_nonnull(strstr(text_string(&out), "were not renewed in time"));
+    view.keys = NULL;
+    text_done(&out);
+    view_drop();
+}
+END_TEST
+
+CHECK_MAIN("pages", test_keys, test_metrics_lines, test_metrics_families_are_whole,
            test_metrics_are_documented, test_metrics_without_anything, test_health,
            test_board_of_another_configuration, test_ages, test_age_texts, test_table, test_answers,
            test_pages)

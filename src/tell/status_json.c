@@ -151,6 +151,26 @@ static json_t *endpoint_json(const struct view *v, const struct plan_endpoint *e
     return o;
 }
 
+static json_t *keys_json(const struct key_board *b)
+{
+    json_t *o = json_object(), *zones = json_array();
+    for (uint32_t i = 0; i < b->count && b->zones[i].needs; i++) {
+        const struct key_board_zone *z = &b->zones[i];
+        json_t *zone = json_object();
+        set(zone, "zone", string(z->name));
+        set(zone, "ds_give", json_boolean(z->needs & KEYS_DS_GIVE));
+        set(zone, "ds_remove", json_boolean(z->needs & KEYS_DS_REMOVE));
+        set(zone, "stuck", json_boolean(z->needs & KEYS_STUCK));
+        set(zone, "next_event", z->next_event ? json_integer(z->next_event) : json_null());
+        set(zone, "signatures_end", json_integer(z->signatures_end));
+        add(zones, zone);
+    }
+    set(o, "signed", json_integer(b->total));
+    set(o, "needy", json_integer(b->needy));
+    set(o, "zones", zones);
+    return o;
+}
+
 static void plan_json(json_t *o, const struct view *v)
 {
     const struct plan *p = &v->plan;
@@ -178,6 +198,8 @@ void status_json_render(struct text *out, const struct view *v)
     for (unsigned i = 0; i < STATS_ROLES; i++)
         add(roles, role_json(v, (enum stats_role)i));
     set(o, "roles", roles);
+    if (v->keys)
+        set(o, "keys", keys_json(v->keys));
     if (v->has_plan)
         plan_json(o, v);
     char *dump = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));

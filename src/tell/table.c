@@ -137,6 +137,35 @@ static void services_render(struct table *t)
     grid_done(&g);
 }
 
+/* ---- keys ---- */
+
+static const char *need_text(unsigned needs)
+{
+    return needs & KEYS_STUCK          ? "cannot be signed: see the log"
+           : !(needs & KEYS_DS_REMOVE) ? "give the parent a DS"
+           : !(needs & KEYS_DS_GIVE)   ? "have the parent remove a DS"
+                                       : "give the parent a DS, remove another";
+}
+
+/* Zones whose keys wait for a person, and nothing where none does. */
+static void keys_render(struct table *t)
+{
+    enum { ROWS_MAX = 10 };
+    const struct key_board *b = t->v->keys;
+    uint32_t rows = b->needy < ROWS_MAX ? b->needy : ROWS_MAX;
+    if (!rows)
+        return;
+    text_append(t->out, "\n");
+    for (uint32_t i = 0; i < rows && i < b->count; i++) {
+        const struct key_board_zone *z = &b->zones[i];
+        tone_append(t->out, "keys of ", TONE_WARN, t->colour);
+        tone_append(t->out, z->name, TONE_WARN, t->colour);
+        text_appendf(t->out, ": %s (holdfast dnssec status %s)\n", need_text(z->needs), z->name);
+    }
+    if (b->needy > rows)
+        text_appendf(t->out, "keys of %u more zones wait for somebody\n", b->needy - rows);
+}
+
 /* ---- endpoints ---- */
 
 static struct grid_cell admin_cell(enum admin_state admin)
@@ -250,6 +279,8 @@ void table_render(struct text *out, const struct view *v, bool colour)
     struct table t = {.out = out, .v = v, .colour = colour, .arena = arena_init()};
     node_render(&t);
     roles_render(&t);
+    if (v->keys)
+        keys_render(&t);
     if (v->has_plan) {
         t.targets = view_targets(v);
         services_render(&t);

@@ -115,5 +115,7 @@ unsigned view_problems(const struct view *v, struct text *out)
     }
     for (unsigned i = 0; i < STATS_ROLES; i++)
         count += role_problems(v, (enum stats_role)i, out);
+    if (v->keys)
+        count += key_board_alarms(v->keys, v->wall / USEC_PER_SEC, out);
     return count + beat_problems(v, out);
 }

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "base/text.h"
 #include "model/board.h"
+#include "model/key_board.h"
 #include "model/plan.h"
 #include "model/snapshot_io.h"
 #include "model/stats.h"
@@ -31,6 +32,8 @@ struct view {
     bool has_board; /* and it belongs to this boot */
     struct board_header board;
     struct plan_target *board_targets; /* owned */
+
+    struct key_board *keys; /* owned; NULL: control has not written it */
 
     struct view_role roles[STATS_ROLES];
 

@@ -80,6 +80,14 @@ static void board_refresh(struct view *v, const char *data)
     board_close(&board);
 }
 
+static void keys_refresh(struct view *v, const char *data)
+{
+    struct key_board *keys = NULL;
+    int err = key_board_read(data, &keys);
+    free(v->keys);
+    v->keys = err ? NULL : keys;
+}
+
 static void roles_refresh(struct view *v, const char *data)
 {
     for (unsigned i = 0; i < STATS_ROLES; i++) {
@@ -97,6 +105,7 @@ int view_refresh(struct view *v, const char *data)
     int err = plan_refresh(v, data, &refusal);
     refusal_count(v, &refusal);
     board_refresh(v, data);
+    keys_refresh(v, data);
     roles_refresh(v, data);
     v->now = clock_now();
     v->wall = clock_wall();
@@ -111,5 +120,6 @@ void view_done(struct view *v)
     if (v->has_plan)
         mapped_close(&v->plan_file);
     free(v->board_targets);
+    free(v->keys);
     *v = (struct view){0};
 }
