@@ -324,7 +324,7 @@ static const struct {
     {"undo", command_undo, true}, {"intent", command_intent, false},
     {"reload", op_reload, false}, {"zones", op_zones, false},
     {"dnssec", op_dnssec, false}, {"user", command_user, true},
-    {"import", op_import, false},
+    {"import", op_import, false}, {"node", command_node, false},
 };
 
 bool command_is_change(const char *line, size_t length)
@@ -352,7 +352,7 @@ static void request_run(const struct command_input *input, const json_t *request
     }
     command_say(ret, ERR_INVALID,
                 "%s%.40s%s; it is ping, version, order, change, undo, intent, reload, zones, "
-                "import or dnssec",
+                "import, node or dnssec",
                 op ? "there is no operation \"" : "the request has no \"op\"", op ? op : "",
                 op ? "\"" : "");
 }

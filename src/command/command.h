@@ -22,9 +22,12 @@
  *   {"op": "reload", "accept_shrink": ["example.com"], "zones": ["example.com"], "fresh": false}
  *   {"op": "zones", "zone": "example.com"}
  *   {"op": "import", "zone": "example.com", "format": 1, "accept_shrink": false, "dry_run": false}
+ *   {"op": "node", "do": "invite", "role": "voter", "for_ms": 3600000, "name": "tokyo-1", "force":
+ * false}
  *   {"op": "dnssec", "zone": "example.com", "do": "roll", "key": "zsk"}
  *
  * "endpoint" may be "api.example.com/use1"; "state" is auto, drained, disabled or forced-up;
+ * "do" of a node is list, invite, expel, promote, demote, renew (its own certificate) or authority;
  * the body of an import is a list of records (model/zone_held.h, of version HELD_VERSION);
  * "do" is status, roll, ds-seen, ds-gone or unsign, and "key" (of roll) csk, ksk or zsk. Replies:
  *
@@ -51,6 +54,26 @@ enum command_effect {
     COMMAND_ZONES,   /* how zones that come from elsewhere are doing: `zone`, or all of them */
     COMMAND_IMPORT,  /* the body is to be the content of `zone`; what to reply is known after it */
     COMMAND_DNSSEC,  /* about the keys of `zone`; what to reply is known after it */
+    COMMAND_NODE,    /* about the nodes of the cluster: `node` */
+};
+
+enum command_node_do {
+    COMMAND_NODE_LIST,
+    COMMAND_NODE_INVITE,
+    COMMAND_NODE_EXPEL,
+    COMMAND_NODE_PROMOTE,
+    COMMAND_NODE_DEMOTE,
+    COMMAND_NODE_RENEW,
+    COMMAND_NODE_AUTHORITY,
+};
+enum { COMMAND_NODE_DOS = 7 };
+
+struct command_node {
+    enum command_node_do what;
+    char name[64]; /* expel, promote, demote */
+    bool learner;  /* invite */
+    int64_t for_ms;
+    bool force;
 };
 
 struct command_input {
@@ -78,7 +101,8 @@ struct command_result {
     enum key_use key;
     char **zones; /* COMMAND_RELOAD: only these are made anew; none = those that changed */
     unsigned zone_count;
-    bool fresh; /* COMMAND_RELOAD: every zone is made anew */
+    bool fresh;               /* COMMAND_RELOAD: every zone is made anew */
+    struct command_node node; /* COMMAND_NODE */
 };
 
 /* Does this request change the intent, if anything? Then its operation is order, change, undo or

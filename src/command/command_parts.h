@@ -34,6 +34,10 @@ bool command_change_is_good(const json_t *request);
 /* The number of the change that is to be undone; 0: none is said. */
 uint64_t command_undo_number(const json_t *request);
 
+/* Nodes of the cluster. */
+void command_node(const struct command_input *input, const json_t *request,
+                  struct command_result *ret);
+
 /* Users of the API. */
 void command_user(const struct command_input *input, const json_t *request,
                   struct command_result *ret);

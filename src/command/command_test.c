@@ -262,11 +262,35 @@ START_TEST(test_others)
     run("{\"op\":\"dance\"}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"there is no operation "
             "\\\"dance\\\"; it is ping, "
-            "version, order, change, undo, intent, reload, zones, import or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones, import, node or dnssec\"}");
     run("{}");
     replies("{\"ok\":false,\"error\":\"ERR_INVALID\",\"message\":\"the request has no \\\"op\\\"; "
             "it is ping, "
-            "version, order, change, undo, intent, reload, zones, import or dnssec\"}");
+            "version, order, change, undo, intent, reload, zones, import, node or dnssec\"}");
+}
+END_TEST
+
+START_TEST(test_node)
+{
+    run("{\"op\":\"node\",\"do\":\"list\"}");
+    ck_assert_int_eq(result.effect, COMMAND_NODE);
+    ck_assert_int_eq(result.node.what, COMMAND_NODE_LIST);
+    run("{\"op\":\"node\",\"do\":\"invite\",\"role\":\"learner\",\"for_ms\":5000}");
+    ck_assert(result.effect == COMMAND_NODE && result.node.learner && result.node.for_ms == 5000);
+    run("{\"op\":\"node\",\"do\":\"expel\",\"name\":\"b\",\"force\":true}");
+    ck_assert(result.effect == COMMAND_NODE && result.node.force && result.node.name[0] == 'b');
+    static const char *const bad[] = {
+        "{\"op\":\"node\"}",
+        "{\"op\":\"node\",\"do\":\"dance\"}",
+        "{\"op\":\"node\",\"do\":\"expel\"}",
+        "{\"op\":\"node\",\"do\":\"invite\",\"role\":\"king\"}",
+        "{\"op\":\"node\",\"do\":\"invite\",\"for_ms\":0}",
+        "{\"op\":\"node\",\"do\":\"invite\",\"for_ms\":999999999999}",
+    };
+    for (size_t i = 0; i < array_length(bad); i++) {
+        run(bad[i]);
+        ck_assert(result.effect == COMMAND_NOTHING && result.err == ERR_INVALID);
+    }
 }
 END_TEST
 
@@ -477,4 +501,5 @@ END_TEST
 
 CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
            test_change, test_change_refused, test_last_endpoint, test_reload, test_import,
-           test_others, test_dnssec, test_bytes, test_reply, test_user, test_user_refused)
+           test_others, test_dnssec, test_node, test_bytes, test_reply, test_user,
+           test_user_refused)

@@ -78,6 +78,15 @@ struct config_proxy {
     uint32_t from_count;
 };
 
+/* Links to the other nodes. Where there are listeners there is an address; the three files are all
+ * there or none. */
+struct config_mesh {
+    struct config_listen *listen;
+    uint32_t listen_count;
+    struct config_listen address;       /* where the others reach this node */
+    const char *certificate, *key, *ca; /* files, PEM; NULL: the cluster's own authority */
+};
+
 /* How a zone is signed (doc/dnssec.md). */
 struct config_dnssec {
     bool on;             /* all that follows holds only then */
@@ -345,6 +354,7 @@ struct config {
     struct config_proxy dns_proxy;
     struct config_answers dns_answers;
     struct config_verdict verdict;
+    struct config_mesh mesh;
     const char *geo_database; /* MaxMind DB file; NULL: none */
     struct config_zone *zones;
     uint32_t zone_count;

@@ -20,8 +20,11 @@ static const struct config_listen *listen_number(const struct config *c, uint32_
     if (i < c->dns_tls.listen_count)
         return &c->dns_tls.listen[i];
     i -= c->dns_tls.listen_count;
-    return i < c->dns_proxy.listen_count ? &c->dns_proxy.listen[i]
-                                         : &c->tell_listen[i - c->dns_proxy.listen_count];
+    if (i < c->dns_proxy.listen_count)
+        return &c->dns_proxy.listen[i];
+    i -= c->dns_proxy.listen_count;
+    return i < c->mesh.listen_count ? &c->mesh.listen[i]
+                                    : &c->tell_listen[i - c->mesh.listen_count];
 }
 
 /* Two listeners on one port: of one list, or of two, which all take TCP. */
@@ -29,7 +32,7 @@ static void listens_check(struct linking *l)
 {
     struct config *c = l->config;
     uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count +
-                     c->tell_listen_count;
+                     c->mesh.listen_count + c->tell_listen_count;
     char text[IP_PORT_TEXT_MAX];
     for (uint32_t i = 1; i < total; i++) {
         const struct config_listen *a = listen_number(c, i);
@@ -165,6 +168,7 @@ void link_networks(struct linking *l)
     c->dns_udp_size = root->dns.udp_size;
     c->dns_client_subnet = root->dns.client_subnet;
     link_streams(l);
+    link_mesh(l);
     c->dns_answers = root->dns.answers;
     c->geo_database = root->geo.database;
     c->log_format = root->log.format;

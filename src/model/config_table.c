@@ -414,6 +414,8 @@ static const struct key root_keys[] = {
     {"dns", &type_mapping, 0, .detail = &shape_dns, .standard = "{}", .help = "the name server"},
     {"tell", &type_mapping, 0, .detail = &shape_tell, .standard = "{}",
      .help = "metrics and status"},
+    {"mesh", &type_mapping, 0, .detail = &shape_mesh, .standard = "{}",
+     .help = "links to the other nodes of the cluster"},
     {"log", &type_mapping, 0, .detail = &shape_log, .standard = "{}", .help = "log lines"},
     {"geo", &type_mapping, 0, .detail = &shape_geo, .help = "where addresses are"},
     {"verdict", &type_mapping, 0, .detail = &shape_verdict, .standard = "{}",
@@ -437,10 +439,10 @@ static const struct key root_keys[] = {
 const struct shape shape_root = {"file", "configuration", root_keys, LENGTH(root_keys)};
 
 const struct shape *const config_shapes[] = {
-    &shape_node,   &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
-    &shape_geo,    &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
-    &shape_ttl,    &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
-    &shape_dnssec, &shape_transfer, &shape_update,   &shape_rule,      &shape_tsig,
-    &shape_chaos,  &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy,
-    &shape_verdict};
+    &shape_node,    &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
+    &shape_geo,     &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
+    &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
+    &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,      &shape_tsig,
+    &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy,
+    &shape_verdict, &shape_mesh};
 const size_t config_shape_count = LENGTH(config_shapes);

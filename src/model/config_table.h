@@ -188,6 +188,11 @@ struct draft_root {
         struct list listen;
     } tell;
     struct {
+        struct list listen; /* struct draft_listen */
+        struct config_listen address;
+        const char *certificate, *key, *ca;
+    } mesh;
+    struct {
         int format, level;
     } log;
     struct {
@@ -202,7 +207,7 @@ struct draft_root {
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
     shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
-    shape_rrl, shape_tcp, shape_tls, shape_proxy;
+    shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh;
 extern const struct names_of tsigs;
 extern const struct list_of primaries;
 /* Every shape but the root, for the schema's definitions. */

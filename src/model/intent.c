@@ -223,6 +223,7 @@ static int edits_apply(const struct intent *old, const struct intent_request *r,
         err = ERR_LIMIT;
     }
     err = err ? err : intent_references_check(next, why);
+    err = err ? err : intent_nodes_check(old, next, c->wall_ms, why);
     return err ? err : intent_safety_check(old, next, r, c->wall_ms, why);
 }
 

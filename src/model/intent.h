@@ -82,8 +82,11 @@ enum intent_kind {
     INTENT_SERVICE,
     INTENT_ZONE,
     INTENT_RECORDS,
+    INTENT_NODE, /* model/intent_node.h */
+    INTENT_INVITE,
+    INTENT_AUTHORITY,
 };
-enum { INTENT_KINDS = 10 };
+enum { INTENT_KINDS = 13 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -114,12 +117,13 @@ struct intent_object {
     bool gating, inverted;  /* rule */
     enum rule_type type;
     uint32_t threshold, wait_ms;
-    int64_t expires_ms;         /* shift */
+    int64_t expires_ms;         /* shift, invite */
     uint64_t touched;           /* zone: the newest version in which it or one of its records
                                    changed */
     struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
     struct intent_names second; /* rule: target controls */
     struct user *user;          /* user */
+    struct node *node;          /* node, invite; owned */
 };
 
 /* What one change did; never changed, shared. */

@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const char *const kind_names[INTENT_KINDS] = {
-    "endpoint", "panel", "control", "rule", "shift", "user", "check", "service", "zone", "records"};
+    "endpoint", "panel", "control", "rule", "shift",  "user",     "check",
+    "service",  "zone",  "records", "node", "invite", "authority"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -82,6 +83,7 @@ void object_unref(struct intent_object *o)
     free(o->value);
     free(o->author);
     free(o->reason);
+    free(o->node);
     free(o);
 }
 
@@ -149,7 +151,7 @@ static const char *object_name_check(enum intent_kind kind, const char *name)
         return scope_check(name);
     if (kind >= INTENT_CHECK && kind <= INTENT_RECORDS)
         return shared_name_check(kind, name);
-    if (kind == INTENT_PANEL || kind == INTENT_USER)
+    if (kind != INTENT_ENDPOINT && kind != INTENT_CONTROL && kind != INTENT_RULE)
         return part_is_good(name, strlen(name)) ? NULL
                                                 : "wants a name of at most 64 bytes without spaces "
                                                   "and slashes";
@@ -298,11 +300,13 @@ static const char *user_read(const json_t *value, struct intent_object *o)
 }
 
 static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_object *) = {
-    [INTENT_ENDPOINT] = endpoint_read, [INTENT_PANEL] = panel_read,
-    [INTENT_CONTROL] = control_read,   [INTENT_RULE] = rule_read,
-    [INTENT_SHIFT] = shift_read,       [INTENT_USER] = user_read,
-    [INTENT_CHECK] = shared_read,      [INTENT_SERVICE] = shared_read,
-    [INTENT_ZONE] = shared_read,       [INTENT_RECORDS] = records_read,
+    [INTENT_ENDPOINT] = endpoint_read,   [INTENT_PANEL] = panel_read,
+    [INTENT_CONTROL] = control_read,     [INTENT_RULE] = rule_read,
+    [INTENT_SHIFT] = shift_read,         [INTENT_USER] = user_read,
+    [INTENT_CHECK] = shared_read,        [INTENT_SERVICE] = shared_read,
+    [INTENT_ZONE] = shared_read,         [INTENT_RECORDS] = records_read,
+    [INTENT_NODE] = node_read,           [INTENT_INVITE] = invite_read,
+    [INTENT_AUTHORITY] = authority_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,

@@ -25,6 +25,14 @@ const char *records_read(const json_t *value, struct intent_object *o);
 void zones_touch(struct intent *next, const struct intent_change *change);
 /* Do all records lie in a zone that there is? */
 must_check int shared_references_check(const struct intent *intent, struct text *why);
+/* Values of nodes, invitations and authorities: what is wrong, as a sentence's end; NULL: nothing.
+ */
+const char *node_read(const json_t *value, struct intent_object *o);
+const char *invite_read(const json_t *value, struct intent_object *o);
+const char *authority_read(const json_t *value, struct intent_object *o);
+/* May the nodes of `old` become those of `next`? ERR_CONFLICT, and `why` gets a sentence. */
+must_check int intent_nodes_check(const struct intent *old, const struct intent *next,
+                                  int64_t wall_ms, struct text *why);
 
 /* Are all references of the intent's objects to something that is there? Else `why` gets a
  * sentence and the result is ERR_MISSING. */

@@ -143,7 +143,21 @@
     X(CONTROL_KEYS_NEXT, "holdfast_dnssec_next_event_timestamp_seconds", "", gauge_us,          \
       "When the next key takes a step by itself; 0: none does.")                                \
     X(CONTROL_PARENT_PENDING, "holdfast_dnssec_parent_pending", "", gauge,                      \
-      "Zones whose parent is to be given a DS, or to remove one.")
+      "Zones whose parent is to be given a DS, or to remove one.")                              \
+    X(CONTROL_LINKS, "holdfast_links", "", gauge, "Other nodes of the cluster.")                \
+    X(CONTROL_LINKS_UP, "holdfast_links_up", "", gauge, "Of those, the ones linked with.")      \
+    X(CONTROL_LINKS_CONNECTED, "holdfast_links_connected_total", "", counter,                   \
+      "Links to other nodes that came up.")                                                     \
+    X(CONTROL_LINKS_REFUSED, "holdfast_links_refused_total", "", counter,                       \
+      "Connections from somebody who is no node of the cluster, or not understood.")            \
+    X(CONTROL_LINK_BYTES_IN, "holdfast_link_bytes_total", "direction=\"in\"", counter,          \
+      "Bytes exchanged with other nodes, before encryption.")                                   \
+    X(CONTROL_LINK_BYTES_OUT, "holdfast_link_bytes_total", "direction=\"out\"", counter,        \
+      "Bytes exchanged with other nodes, before encryption.")                                   \
+    X(CONTROL_LINK_DROPPED, "holdfast_link_samples_dropped_total", "", counter,                 \
+      "Tables of samples that made room for newer ones, since a link was slow.")                \
+    X(CONTROL_MESH_CERTIFICATE_END, "holdfast_mesh_certificate_end_timestamp_seconds", "",      \
+      gauge_us, "When the certificate that other nodes are shown ends; 0: there is none.")
 
 #define STATS_TELL(X)                                                                        \
     X(TELL_REQUESTS, "holdfast_http_requests_total", "", counter, "HTTP requests answered.") \

@@ -81,11 +81,19 @@ int order_send_body(const char *data, json_t *request, const uint8_t *body, size
     return status;
 }
 
+json_t *order_fetch(const char *data, json_t *request, unsigned wait_s)
+{
+    json_t *reply = order_ask(data, request, NULL, 0, wait_s);
+    if (!reply || !reply_print(reply, true))
+        return reply;
+    json_decref(reply);
+    return NULL;
+}
+
 json_t *order_intent(const char *data)
 {
-    json_t *reply = order_ask(data, json_pack("{s:s}", "op", "intent"), NULL, 0, ORDER_WAIT_S);
-    int status = reply ? reply_print(reply, true) : 1;
-    json_t *intent = status ? NULL : json_incref(json_object_get(reply, "intent"));
+    json_t *reply = order_fetch(data, json_pack("{s:s}", "op", "intent"), ORDER_WAIT_S);
+    json_t *intent = json_incref(json_object_get(reply, "intent"));
     json_decref(reply);
     return intent;
 }

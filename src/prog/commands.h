@@ -16,6 +16,8 @@ int cmd_check(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_init(int argc, char **argv);
+int cmd_nodes(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_endpoint(int argc, char **argv);
 int cmd_control(int argc, char **argv);

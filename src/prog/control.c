@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_mesh.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
@@ -112,6 +113,7 @@ static void beat(uv_timer_t *timer)
     control_dnssec_beat(c, now);
     control_zones_renew(c);
     control_secondary_beat(c, now);
+    control_mesh_beat(c, now);
 }
 
 void control_beat_soon(struct control *c)

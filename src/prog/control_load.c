@@ -71,12 +71,15 @@ static void settings_append(struct text *out, const struct config *c)
                  tcp->memory_mib);
     listens_append(out, "dns.tls.listen", c->dns_tls.listen, c->dns_tls.listen_count);
     listens_append(out, "dns.proxy.listen", c->dns_proxy.listen, c->dns_proxy.listen_count);
+    listens_append(out, "mesh.listen", c->mesh.listen, c->mesh.listen_count);
     text_append(out, "dns.proxy.from");
     for (uint32_t i = 0; i < c->dns_proxy.from_count; i++) {
         char prefix[IP_PREFIX_TEXT_MAX];
         text_appendf(out, " %s", ip_prefix_format(&c->dns_proxy.from[i], prefix));
     }
     text_append(out, "\n");
+    text_appendf(out, "mesh %s %s %s\n", word(c->mesh.certificate), word(c->mesh.key),
+                 word(c->mesh.ca));
     text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
                  c->dns_tls.clients, c->dns_tls.handshakes);
     text_append(out, "dns.xdp");

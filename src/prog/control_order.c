@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "prog/control_intent.h"
+#include "prog/control_mesh.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "seam/clock.h"
@@ -49,6 +50,8 @@ static void request(void *context, const char *line, size_t length, const char *
         control_dnssec(c, &result, author, to);
     } else if (result.effect == COMMAND_IMPORT) {
         control_import(c, &result, author, to);
+    } else if (result.effect == COMMAND_NODE) {
+        control_nodes(c, &result.node, author, to);
     } else if (result.effect == COMMAND_ZONES) {
         zones_tell(c, result.zone, to);
     } else if (c->reload.running) {

@@ -9,6 +9,9 @@ int order_send(const char *data, json_t *request, unsigned wait_s);
 /* The same with a body of `size` bytes (command/command_io.h). */
 int order_send_body(const char *data, json_t *request, const uint8_t *body, size_t size,
                     unsigned wait_s);
+/* The node's reply where it is no refusal, json_decref; NULL: why was printed. Steals the request.
+ */
+json_t *order_fetch(const char *data, json_t *request, unsigned wait_s);
 /* The node's intent as it is now (model/intent.h, as a file), json_decref; NULL: why was printed.
  */
 json_t *order_intent(const char *data);

@@ -5,6 +5,7 @@
 #include "model/config.h"
 #include "model/snapshot_io.h"
 #include "model/stats.h"
+#include "prog/account.h"
 #include "prog/commands.h"
 #include "prog/handover.h"
 #include "prog/load.h"
@@ -15,17 +16,14 @@
 #include "prog/xdp.h"
 #include "seam/disk.h"
 #include "seam/log_io.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char run_usage[] =
@@ -35,55 +33,6 @@ static const char run_usage[] =
     "privileges than it needs, and starts again what dies. SIGHUP (or `holdfast reload`) reads "
     "the\n"
     "configuration again; SIGTERM ends the node.\n";
-
-/* Who the roles become when root starts the node; NULL = they stay who they are. */
-static int user_choose(const struct config *c, const char **ret_user)
-{
-    if (geteuid() != 0) {
-        *ret_user = NULL;
-        return 0;
-    }
-    const char *user = c->user ? c->user : getpwnam("holdfast") ? "holdfast" : "nobody";
-    if (!getpwnam(user)) {
-        fprintf(stderr,
-                "%s: node.user: there is no user \"%s\" on this machine; create it (see "
-                "packaging/holdfast.sysusers) or name another\n",
-                c->path, user);
-        return ERR_MISSING;
-    }
-    *ret_user = user;
-    return 0;
-}
-
-/* Changing an owner, also to what it is, changes a file's identity: whatever was remembered of it
- * (model/zone_ledger.h, serve/dns/verified.h) would be lost with every start. */
-static bool owner_is(int folder, const char *name, const struct passwd *pw)
-{
-    struct stat st;
-    return !fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_uid == pw->pw_uid &&
-           st.st_gid == pw->pw_gid;
-}
-
-static void owner_set(const char *folder, const char *user)
-{
-    const struct passwd *pw = getpwnam(user);
-    DIR *dir = opendir(folder);
-    if (!pw || !dir) {
-        if (dir)
-            closedir(dir);
-        return;
-    }
-    int fd = dirfd(dir);
-    if (fchown(fd, pw->pw_uid, pw->pw_gid))
-        log_event(LOG_WARN, "run.owner", {"folder", LOG_S(folder)},
-                  {"reason", LOG_S(strerror(errno))});
-    for (struct dirent *e; (e = readdir(dir));)
-        if (e->d_type == DT_REG && !owner_is(fd, e->d_name, pw) &&
-            fchownat(fd, e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW))
-            log_event(LOG_WARN, "run.owner", {"file", LOG_S(e->d_name)},
-                      {"reason", LOG_S(strerror(errno))});
-    closedir(dir);
-}
 
 static int folder_make(const char *path)
 {
@@ -105,8 +54,12 @@ static int folders_make(const struct config *c, const char *user)
         text_appendf(&path, "%s%s", c->data, below[i]);
         err = folder_make(text_string(&path));
         if (!err && user)
-            owner_set(text_string(&path), user);
+            account_give(text_string(&path), user);
     }
+    text_reset(&path);
+    text_appendf(&path, "%s/mesh", c->data);
+    if (!err && user)
+        account_give(text_string(&path), user); /* made by init or join, where they ran */
     text_done(&path);
     return err ? err : snapshot_folders_create(c->data);
 }
@@ -177,7 +130,7 @@ static int node_run(const struct config *c, const char *path)
     }
     if (upgrade)
         o.lock_fd = before.lock_fd;
-    if (user_choose(c, &user) || folders_make(c, user) ||
+    if (account_choose(c, &user) || folders_make(c, user) ||
         (!upgrade && lock_take(c->data, &o.lock_fd)))
         return 1;
     unsigned threads = threads_choose(c);
