@@ -34,11 +34,11 @@ def zone_text(serial, *lines, timers="3600 2 604800 60"):
 class Primary:
     """Knot or NSD with zones that tests can change."""
 
-    def __init__(self, kind, zones, notify=(), key=False, catalog=None, signed=False):
+    def __init__(self, kind, zones, notify=(), key=False, catalog=None, signed=False, update=None):
         if not os.path.exists(BINARIES[kind]):
             pytest.skip(f"no {kind} here")
         self.kind, self.zones, self.key = kind, dict(zones), key
-        self.notify, self.catalog, self.signed = list(notify), catalog, signed
+        self.notify, self.catalog, self.signed, self.update = list(notify), catalog, signed, update
         self.address = loopback()
         self.folder = tempfile.mkdtemp(prefix=f"hf-{kind}-")
         for name, text in zones.items():
@@ -75,6 +75,7 @@ class Primary:
         member += "    dnssec-signing: on\n" if self.signed else ""
         names = ", ".join(f"r{i}" for i in range(len(self.notify)))
         zones = "".join(f"  - domain: {z}\n    file: {z}.zone\n{member}" for z in self.zones)
+        update = f"  - id: in\n    address: 127.0.0.0/8\n    action: update\n    key: {self.update}\n" if self.update else ""
         if self.catalog:
             zones += f"  - domain: {self.catalog}\n    catalog-role: generate\n"
         self._configure(f"""server:
@@ -89,6 +90,9 @@ key:
   - id: k1
     algorithm: hmac-sha256
     secret: {SECRET}
+  - id: u1
+    algorithm: hmac-sha256
+    secret: {SECRET}
 {"remote:" if remotes else ""}
 {remotes}
 acl:
@@ -96,10 +100,10 @@ acl:
     address: 127.0.0.0/8
     action: transfer
     {key}
-template:
+{update}template:
   - id: default
     storage: {self.folder}
-    acl: out
+    acl: [out{", in" if self.update else ""}]
     zonefile-load: difference
     journal-content: all
     zonefile-sync: -1

@@ -212,6 +212,8 @@ struct config_zone {
     uint64_t records_max; /* of one transfer */
     uint64_t bytes_max;
     struct config_update update;
+    struct ip_prefix *forward; /* updates from these go on to the primaries; none: from nowhere */
+    uint32_t forward_count;
     struct config_place place;
 };
 

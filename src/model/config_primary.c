@@ -154,6 +154,13 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
                         : "the zone %s comes from nowhere; give it a file, or primaries",
                     d->name);
     link_shared(l, d, ret);
+    const struct draft_prefix *forward = d->forward.items;
+    ret->forward = arena_new(l->reading->keep, d->forward.count + (size_t)1, sizeof *ret->forward);
+    for (; ret->forward_count < d->forward.count; ret->forward_count++)
+        ret->forward[ret->forward_count] = forward[ret->forward_count].prefix;
+    if (ret->forward_count && !count)
+        problem_add(l->reading->problems, place_under(&d->head, "forward_updates"),
+                    "updates are passed on to primaries; name them, or take forward_updates away");
     if (ret->catalog_consume && !count)
         problem_add(l->reading->problems, place_under(&d->head, "catalog"),
                     "a catalog is consumed from primaries; name them, or take catalog away");

@@ -169,6 +169,10 @@ static const struct key zone_keys[] = {
      .standard = "{}", .help = "who may have it whole, and who is told of changes"},
     {"update", &type_mapping, AT(draft_zone, update), .detail = &shape_update,
      .help = "who may change it with DNS UPDATE (RFC 2136); nobody where this is not said"},
+    {"forward_updates", &type_list, AT(draft_zone, forward), .min = 1, .max = 1000,
+     .detail = &update_networks,
+     .help = "networks whose signed DNS UPDATE messages are passed on to its primaries, as they "
+             "came (RFC 2136 6); none where this is not said"},
 };
 
 static const struct shape shape_zone = {

@@ -70,6 +70,7 @@ struct draft_zone {
     bool accept_shrink;
     unsigned records_max, bytes_max;
     struct draft_update update;
+    struct list forward; /* struct draft_prefix */
 };
 
 struct draft_collection {
@@ -209,7 +210,7 @@ extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback,
     shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
     shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh;
 extern const struct names_of tsigs;
-extern const struct list_of primaries;
+extern const struct list_of primaries, update_networks;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];
 extern const size_t config_shape_count;

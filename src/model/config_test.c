@@ -611,10 +611,12 @@ START_TEST(test_primaries)
         "x.pem key k1\", \"192.0.2.3:8853 tls pin "
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\", 192.0.2.4 tls opportunistic]\n"
         "    expire: keep\n"
-        "    max_records: 100\n");
+        "    max_records: 100\n"
+        "    forward_updates: [192.0.2.0/24, \"::/0\"]\n");
     const struct config_zone *none = &c->zones[0], *z = &c->zones[1];
     const struct config_primary *p = z->primaries;
     ck_assert(!none->primary_count && !none->expire_keep && !none->accept_shrink);
+    ck_assert(!none->forward_count && z->forward_count == 2 && z->forward[0].length == 24);
     ck_assert(z->primary_count == 5 && z->expire_keep && z->records_max == 100);
     ck_assert(p[0].port == 53 && p[0].key == CONFIG_NONE && p[0].tls == PRIMARY_PLAIN);
     ck_assert(p[1].port == 5353 && p[1].key == 0);

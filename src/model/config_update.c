@@ -77,7 +77,7 @@ static const struct list_of patterns = {
 static const struct list_of rrtypes = {
     .element = {.name = "type", .type = &type_rrtype}, .size = sizeof(uint16_t), .alone = true};
 
-static const struct list_of networks = {
+const struct list_of update_networks = {
     .element = {.name = "network", .type = &type_prefix, .offset = AT(draft_prefix, prefix)},
     .size = sizeof(struct draft_prefix),
     .headed = true,
@@ -106,7 +106,8 @@ static const struct list_of rules = {
     .alone = true};
 
 static const struct key update_keys[] = {
-    {"allow", &type_list, AT(draft_update, allow), .min = 1, .max = 1000, .detail = &networks,
+    {"allow", &type_list, AT(draft_update, allow), .min = 1, .max = 1000,
+     .detail = &update_networks,
      .help = "networks that updates may come from; from anywhere where this is not said"},
     {"rules", &type_list, AT(draft_update, rules), .required = true, .min = 1, .max = 1000,
      .detail = &rules, .help = "an update is taken when each of its records fits one of them"},

@@ -130,6 +130,8 @@
       "DNS UPDATE messages.")                                                                   \
     X(CONTROL_UPDATES_FAILED, "holdfast_updates_total", "result=\"failed\"", counter,           \
       "DNS UPDATE messages.")                                                                   \
+    X(CONTROL_UPDATES_FORWARDED, "holdfast_updates_total", "result=\"forwarded\"", counter,     \
+      "DNS UPDATE messages.")                                                                   \
     X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.")      \
     X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                                \
       "Latest lateness of the control loop.")                                                   \

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "prog/control.h"
+#include "prog/control_forward.h"
 #include "prog/control_secondary.h"
 #include "seam/clock.h"
 #include "seam/net.h"
@@ -49,7 +50,7 @@ bool control_relay_works(void)
 
 /* ---- answers ---- */
 
-static void answer_send(const struct relayed *r, const uint8_t *message, size_t length)
+void control_relay_send(const struct relayed *r, const uint8_t *message, size_t length)
 {
     const struct link *link = &relay.links[r->link];
     uint8_t head[RELAY_ANSWER_HEAD];
@@ -62,12 +63,12 @@ static void answer_send(const struct relayed *r, const uint8_t *message, size_t 
         log_event(LOG_WARN, "relay.answer", {"reason", LOG_S(err_name(-errno))});
 }
 
-static void answer_give(struct relayed *r)
+void control_relay_answer(struct relayed *r)
 {
     static uint8_t response[DNS_MESSAGE_MAX];
     size_t length = relayed_answer(r, clock_wall() / USEC_PER_SEC, response);
     if (length)
-        answer_send(r, response, length);
+        control_relay_send(r, response, length);
 }
 
 /* ---- updates ---- */
@@ -106,7 +107,7 @@ static void relayed_end(struct control *c, struct relayed *r)
                                                               r->wire, r->length);
     if (r->applied)
         control_zone_changed(c, r->zone);
-    answer_give(r);
+    control_relay_answer(r);
 }
 
 static void import_end(struct control *c, struct import_work *w)
@@ -159,9 +160,31 @@ static const struct plan_file *access_file(const struct loaded *l)
     return NULL;
 }
 
+/* Those for the worker; the others are on their way to primaries. */
+static struct relayed *waiting_take(struct control *c)
+{
+    struct relayed *list = relay.waiting, **at = &list, *r;
+    relay.waiting = NULL;
+    relay.tail = &relay.waiting;
+    relay.waiting_count = 0;
+    while ((r = *at)) {
+        relayed_address(r, c->loaded);
+        if (control_forward_wanted(c, r)) {
+            *at = r->next;
+            control_forward(c, r);
+        } else {
+            at = &r->next;
+        }
+    }
+    return list;
+}
+
 static void batch_begin(struct control *c)
 {
-    if (relay.working || (!relay.waiting && !relay.imports))
+    if (relay.working)
+        return;
+    struct relayed *first = waiting_take(c);
+    if (!first && !relay.imports)
         return;
     const struct plan_file *keys = access_file(c->loaded);
     if (keys)
@@ -172,13 +195,8 @@ static void batch_begin(struct control *c)
                                         .zones = c->loaded->zones,
                                         .imports = relay.imports,
                                         .access_file = keys ? &relay.access_file : NULL,
-                                        .first = relay.waiting,
+                                        .first = first,
                                         .wall = clock_wall() / USEC_PER_SEC};
-    for (struct relayed *r = relay.waiting; r; r = r->next)
-        relayed_address(r, c->loaded);
-    relay.waiting = NULL;
-    relay.tail = &relay.waiting;
-    relay.waiting_count = 0;
     relay.imports = NULL;
     relay.working = true;
     relay.work.data = c;
@@ -229,7 +247,7 @@ static void frame_take(struct link *link, const uint8_t *frame, size_t length)
     r->link_number = link->number;
     if (relay.waiting_count == RELAY_WAITING_MAX) {
         r->rcode = DNS_SERVFAIL;
-        answer_give(r);
+        control_relay_answer(r);
         relayed_free(r);
         return;
     }

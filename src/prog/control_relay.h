@@ -17,6 +17,10 @@ must_check int control_relay_open(struct control *c);
 /* A worker uses the configuration: a reload that has ended waits until it is done. */
 bool control_relay_works(void);
 
+/* Gives the client of a message its answer: these bytes, or what the message's rcode says. */
+void control_relay_send(const struct relayed *r, const uint8_t *message, size_t length);
+void control_relay_answer(struct relayed *r);
+
 struct command_result;
 /* An operator's import: done by the worker behind the messages that wait; replies then. */
 void control_import(struct control *c, const struct command_result *wish, const char *author,

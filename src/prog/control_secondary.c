@@ -188,16 +188,36 @@ static void serial_came(void *context, const struct fetch_result *result, uint32
 
 /* ---- asking ---- */
 
+static struct channel_peer channel_of(const struct config_primary *p)
+{
+    static const enum channel_trust trusts[] = {[PRIMARY_TLS_NAME] = CHANNEL_NAME,
+                                                [PRIMARY_TLS_PIN] = CHANNEL_PIN,
+                                                [PRIMARY_TLS_ANY] = CHANNEL_ANY};
+    struct channel_peer tls = {.trust = trusts[p->tls], .name = p->tls_name, .ca = p->tls_ca};
+    memcpy(tls.pin, p->tls_pin, sizeof tls.pin);
+    return tls;
+}
+
+void control_secondary_pass(const struct config_primary *p, const uint8_t *message, size_t length,
+                            fetch_passed *done, void *context)
+{
+    struct channel_peer tls = channel_of(p);
+    struct fetch_peer peer = {.ip = p->ip, .port = p->port, .tls = p->tls ? &tls : NULL};
+    fetch_pass(us.fetcher, message, length, &peer, done, context);
+}
+
+uint32_t control_secondary_primary(uint32_t zone)
+{
+    return secondary_zone(us.machine, zone)->primary;
+}
+
 static void question_begin(struct control *c, const struct secondary_order *order,
                            const struct access *keys)
 {
     const struct config *config = c->loaded->config;
     const struct config_zone *z = &config->zones[order->zone];
     const struct config_primary *p = &z->primaries[order->primary];
-    static const enum channel_trust trusts[] = {[PRIMARY_TLS_NAME] = CHANNEL_NAME,
-                                                [PRIMARY_TLS_PIN] = CHANNEL_PIN,
-                                                [PRIMARY_TLS_ANY] = CHANNEL_ANY};
-    struct channel_peer tls = {.trust = trusts[p->tls], .name = p->tls_name, .ca = p->tls_ca};
+    struct channel_peer tls = channel_of(p);
     struct fetch_peer peer = {.ip = p->ip, .port = p->port, .tls = p->tls ? &tls : NULL};
     struct inbound_request request = {.incremental = order->incremental,
                                       .serial = order->serial,
@@ -207,7 +227,6 @@ static void question_begin(struct control *c, const struct secondary_order *orde
     struct question *q = mem_new(1, sizeof *q);
     int length = dname_parse(z->name, strlen(z->name), NULL, name);
     invariant(length > 0);
-    memcpy(tls.pin, p->tls_pin, sizeof tls.pin);
     if (p->key != CONFIG_NONE)
         peer.key = control_transfer_key(config, p->key, keys);
     q->control = c;

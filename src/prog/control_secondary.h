@@ -5,6 +5,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "transfer/fetch_io.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,3 +26,10 @@ void control_secondary_accept(struct control *c, const char *const *zones, unsig
 void control_secondary_ask(struct control *c, const char *const *zones, unsigned count);
 /* Lines about each such zone, or about one; false: there is none. */
 bool control_secondary_tell(const struct control *c, const char *zone, struct text *out);
+
+struct config_primary;
+/* Passes a message on to a primary as it is (transfer/fetch_io.h). */
+void control_secondary_pass(const struct config_primary *p, const uint8_t *message, size_t length,
+                            fetch_passed *done, void *context);
+/* The primary that answered last, of a zone that has some. */
+uint32_t control_secondary_primary(uint32_t zone);

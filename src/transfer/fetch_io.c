@@ -166,9 +166,14 @@ struct fetch {
     int failed;              /* to be told by the first tick */
     struct channel *channel; /* NULL: plain */
     struct inbound *in;
+    uint8_t *message; /* instead of `in`: with its length before it; owned */
+    size_t message_length;
+    const uint8_t *answer; /* to that */
+    size_t answer_length;
     uint8_t *have; /* what came and is no whole message yet */
     size_t have_length;
     fetch_done *done;
+    fetch_passed *passed;
     void *context;
 };
 
@@ -185,18 +190,22 @@ static void fetch_closed(uv_handle_t *handle)
     if (--f->handles)
         return;
     channel_free(f->channel);
+    free(f->message);
     free(f->have);
     free(f);
 }
 
 static void fetch_end(struct fetch *f, int err, const char *reason)
 {
-    struct fetch_result result = {err, reason};
+    struct fetch_result result = {err, reason, f->connected};
     invariant(!f->ended);
     f->ended = true;
     uv_close((uv_handle_t *)&f->timer, fetch_closed);
     uv_close((uv_handle_t *)&f->socket, fetch_closed);
-    f->done(f->context, &result, f->in);
+    if (f->passed)
+        f->passed(f->context, &result, err ? NULL : f->answer, f->answer_length);
+    else
+        f->done(f->context, &result, f->in);
 }
 
 static void sent(uv_write_t *write, int status)
@@ -230,6 +239,19 @@ static int channel_flush(struct fetch *f)
     return 0;
 }
 
+/* 1: it is the answer; else it is none of ours. */
+static int answer_take(struct fetch *f, const uint8_t *data, size_t length)
+{
+    enum { FLAGS = 2 };
+    const uint8_t *asked = f->message + LENGTH_SIZE;
+    if (length < DNS_HEADER_SIZE || memcmp(data, asked, 2) != 0 ||
+        !(data[FLAGS] & DNS_FLAG_QR >> 8) || (data[FLAGS] ^ asked[FLAGS]) & 0x78)
+        return ERR_INVALID;
+    f->answer = data;
+    f->answer_length = length;
+    return 1;
+}
+
 /* The messages that are whole; 1 once the last one was. */
 static int messages_take(struct fetch *f)
 {
@@ -239,9 +261,13 @@ static int messages_take(struct fetch *f)
         size_t length = (size_t)f->have[at] << 8 | f->have[at + 1];
         if (f->have_length - at < LENGTH_SIZE + length)
             break;
-        result = inbound_message(f->in, f->have + at + LENGTH_SIZE, length, wall_seconds());
+        const uint8_t *data = f->have + at + LENGTH_SIZE;
+        result = f->in ? inbound_message(f->in, data, length, wall_seconds())
+                       : answer_take(f, data, length);
         at += LENGTH_SIZE + length;
     }
+    if (f->answer)
+        return result; /* it lies in there */
     f->have_length -= at;
     memmove(f->have, f->have + at, f->have_length);
     return result;
@@ -285,7 +311,7 @@ static void fetch_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 
 static const char *fetch_reason(const struct fetch *f)
 {
-    const char *reason = inbound_reason(f->in);
+    const char *reason = f->in ? inbound_reason(f->in) : NULL;
     return reason || !f->channel ? reason : channel_reason(f->channel);
 }
 
@@ -310,18 +336,25 @@ static void fetch_received(uv_stream_t *stream, ssize_t length, const uv_buf_t *
         fetch_end(f, result < 0 ? result : 0, fetch_reason(f));
 }
 
+static int text_send(struct fetch *f, const uint8_t *data, size_t length)
+{
+    if (!f->channel)
+        return bytes_send(f, data, length);
+    int err = channel_write(f->channel, data, length);
+    return err ? err : channel_flush(f);
+}
+
 static int question_send(struct fetch *f)
 {
     uint8_t wire[LENGTH_SIZE + INBOUND_REQUEST_MAX];
+    if (f->message)
+        return text_send(f, f->message, f->message_length);
     int length = inbound_ask(f->in, wall_seconds(), wire + LENGTH_SIZE);
     if (length < 0)
         return length;
     wire[0] = (uint8_t)(length >> 8);
     wire[1] = (uint8_t)length;
-    if (!f->channel)
-        return bytes_send(f, wire, LENGTH_SIZE + (size_t)length);
-    int err = channel_write(f->channel, wire, LENGTH_SIZE + (size_t)length);
-    return err ? err : channel_flush(f);
+    return text_send(f, wire, LENGTH_SIZE + (size_t)length);
 }
 
 static void connected(uv_connect_t *connect, int status)
@@ -330,7 +363,7 @@ static void connected(uv_connect_t *connect, int status)
     if (f->ended)
         return;
     f->heard = clock_now();
-    f->connected = true;
+    f->connected = !status;
     int err = status;
     if (!err)
         err = question_send(f);
@@ -346,13 +379,15 @@ static void fetch_tick(uv_timer_t *timer)
     usec_t now = clock_now();
     if (f->ended)
         return;
-    usec_t patience = (f->connected ? FETCH_IDLE_S : FETCH_CONNECT_S) * USEC_PER_SEC;
+    usec_t connect = f->message ? FETCH_PASS_CONNECT_S : FETCH_CONNECT_S;
+    usec_t patience = (f->connected ? FETCH_IDLE_S : connect) * USEC_PER_SEC;
+    usec_t total = (f->message ? FETCH_PASS_S : FETCH_TOTAL_S) * USEC_PER_SEC;
     if (f->failed)
         fetch_end(f, f->failed, NULL);
     else if (now - f->heard > patience)
         fetch_end(f, UV_ETIMEDOUT, NULL);
-    else if (now - f->began > FETCH_TOTAL_S * USEC_PER_SEC)
-        fetch_end(f, UV_ETIMEDOUT, "the transfer took too long");
+    else if (now - f->began > total)
+        fetch_end(f, UV_ETIMEDOUT, "the answer took too long");
 }
 
 static int fetch_connect(struct fetch *f, const struct fetch_peer *peer)
@@ -365,26 +400,51 @@ static int fetch_connect(struct fetch *f, const struct fetch_peer *peer)
     return uv_tcp_connect(&f->connect, &f->socket, (struct sockaddr *)&to, connected);
 }
 
-void fetch_zone(struct fetcher *fetcher, struct inbound_request request,
-                const struct fetch_peer *peer, fetch_done *done, void *context)
+static struct fetch *fetch_new(struct fetcher *fetcher, void *context)
 {
     struct fetch *f = mem_new(1, sizeof *f);
-    request.key = peer->key;
-    request.id = (uint16_t)random_u64(&fetcher->random);
     *f = (struct fetch){.fetcher = fetcher,
                         .handles = 2,
                         .began = clock_now(),
-                        .in = inbound_new(&request),
                         .have = mem_new(HAVE_SIZE, 1),
-                        .done = done,
                         .context = context};
     f->heard = f->began;
     f->socket.data = f->timer.data = f->connect.data = f;
-    int err = uv_timer_init(fetcher->loop, &f->timer);
+    return f;
+}
+
+static void fetch_begin(struct fetch *f, const struct fetch_peer *peer)
+{
+    int err = uv_timer_init(f->fetcher->loop, &f->timer);
     invariant(err == 0);
-    err = uv_tcp_init(fetcher->loop, &f->socket);
+    err = uv_tcp_init(f->fetcher->loop, &f->socket);
     invariant(err == 0);
     f->failed = fetch_connect(f, peer);
     err = uv_timer_start(&f->timer, fetch_tick, f->failed ? 0 : TICK_MS, TICK_MS);
     invariant(err == 0);
+}
+
+void fetch_zone(struct fetcher *fetcher, struct inbound_request request,
+                const struct fetch_peer *peer, fetch_done *done, void *context)
+{
+    struct fetch *f = fetch_new(fetcher, context);
+    request.key = peer->key;
+    request.id = (uint16_t)random_u64(&fetcher->random);
+    f->in = inbound_new(&request);
+    f->done = done;
+    fetch_begin(f, peer);
+}
+
+void fetch_pass(struct fetcher *fetcher, const uint8_t *message, size_t length,
+                const struct fetch_peer *peer, fetch_passed *done, void *context)
+{
+    struct fetch *f = fetch_new(fetcher, context);
+    invariant(length >= DNS_HEADER_SIZE && length <= DNS_MESSAGE_MAX);
+    f->message = mem_new(LENGTH_SIZE + length, 1);
+    f->message[0] = (uint8_t)(length >> 8);
+    f->message[1] = (uint8_t)length;
+    memcpy(f->message + LENGTH_SIZE, message, length);
+    f->message_length = LENGTH_SIZE + length;
+    f->passed = done;
+    fetch_begin(f, peer);
 }

@@ -13,6 +13,8 @@ enum {
     FETCH_TOTAL_S = 3600, /* a whole zone */
     FETCH_ASK_TRIES = 2,  /* over UDP */
     FETCH_ASK_WAIT_S = 3, /* for each */
+    FETCH_PASS_S = 8,     /* a message that is passed on; its client waits */
+    FETCH_PASS_CONNECT_S = 3,
 };
 
 /* What is pointed to has to stay until the call returns. */
@@ -35,6 +37,7 @@ void fetcher_free(struct fetcher *f);
 struct fetch_result {
     int err;
     const char *reason; /* static, or NULL */
+    bool heard;         /* the connection stood: the other side may have read the question */
 };
 
 /* The zone's serial, or an error: over UDP none is final, as a zone may be too large, or a firewall
@@ -48,3 +51,11 @@ typedef void fetch_done(void *context, const struct fetch_result *result, struct
 /* request: key and id are filled in from the peer and by chance. */
 void fetch_zone(struct fetcher *f, struct inbound_request request, const struct fetch_peer *peer,
                 fetch_done *done, void *context);
+
+/* The answer to a message that was passed on as it is: DNS_HEADER_SIZE bytes at least, with the
+ * same id; NULL on failure. Valid during the call. */
+typedef void fetch_passed(void *context, const struct fetch_result *result, const uint8_t *answer,
+                          size_t length);
+/* message: at most DNS_MESSAGE_MAX bytes, copied. The peer's key is not used. */
+void fetch_pass(struct fetcher *f, const uint8_t *message, size_t length,
+                const struct fetch_peer *peer, fetch_passed *done, void *context);
