@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "model/serial.h"
+#include "model/zonemd.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -200,6 +201,7 @@ struct config_zone {
     int catalog_zone;          /* index of the catalog that lists it, or CONFIG_NONE */
     const char *catalog_group; /* what consumers configure it as; NULL: not said */
     enum serial_policy serial;
+    enum zonemd_use zonemd;
     struct config_dnssec dnssec;
     struct config_transfer transfer;
     int first_service; /* index of the first service whose name lies in it; CONFIG_NONE */

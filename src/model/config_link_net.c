@@ -64,6 +64,7 @@ static void zones_fill(struct linking *l)
                                            .catalog = (enum config_catalog)drafts[i].catalog,
                                            .catalog_zone = CONFIG_NONE,
                                            .serial = (enum serial_policy)drafts[i].serial,
+                                           .zonemd = (enum zonemd_use)drafts[i].zonemd,
                                            .dnssec = drafts[i].dnssec.dnssec,
                                            .place = drafts[i].head.node->place};
         link_transfer(l, &drafts[i].transfer, &c->zones[i].transfer);

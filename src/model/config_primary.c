@@ -164,6 +164,11 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     if (ret->catalog_consume && !count)
         problem_add(l->reading->problems, place_under(&d->head, "catalog"),
                     "a catalog is consumed from primaries; name them, or take catalog away");
+    if (ret->zonemd == ZONEMD_GENERATE && count && !ret->dnssec.on)
+        problem_add(l->reading->problems, place_under(&d->head, "zonemd"),
+                    "zone %s is served as its primaries send it, so no digest can be made for it; "
+                    "say verify or require, or sign it here (dnssec)",
+                    d->name);
     if (!ret->file && count) /* what messages name */
         ret->file = arena_printf(l->reading->keep, "primaries of %s", d->name ? d->name : "");
 }

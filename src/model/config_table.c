@@ -135,6 +135,12 @@ static const struct choice serials[] = {{"file", SERIAL_FILE},
                                         {"date", SERIAL_DATE},
                                         {NULL, 0}};
 
+static const struct choice zonemds[] = {{"verify", ZONEMD_VERIFY},
+                                        {"ignore", ZONEMD_IGNORE},
+                                        {"require", ZONEMD_REQUIRE},
+                                        {"generate", ZONEMD_GENERATE},
+                                        {NULL, 0}};
+
 static const struct key zone_keys[] = {
     {"name", &type_name, AT(draft_zone, name), .required = true, .help = "the zone's origin"},
     {"file", &type_path, AT(draft_zone, file),
@@ -163,6 +169,10 @@ static const struct key zone_keys[] = {
     {"serial", &type_choice, AT(draft_zone, serial), .detail = serials, .standard = "file",
      .help = "which SOA serial a changed zone gets; file: the text's where that is newer, else one "
              "more; date: YYYYMMDDnn; a generated catalog: unixtime where nothing is said"},
+    {"zonemd", &type_choice, AT(draft_zone, zonemd), .detail = zonemds, .standard = "verify",
+     .help = "the digest of the whole zone (RFC 8976); verify: where it has one of a known kind, "
+             "that has to match, or the zone is not taken; require: and there has to be one; "
+             "generate: it is made here"},
     {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .standard = "off",
      .help = "on, or how to sign it: keys are made at first use, in node.data/keys"},
     {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,

@@ -62,7 +62,7 @@ struct draft_update {
 struct draft_zone {
     struct draft head;
     const char *name, *file, *catalog_zone, *catalog_group;
-    int serial; /* a choice */
+    int serial, zonemd; /* choices */
     struct draft_dnssec dnssec;
     struct draft_transfer transfer;
     struct list primaries; /* struct draft_primary */

@@ -30,6 +30,7 @@
 
 #include "base/attr.h"
 #include "base/text.h"
+#include "model/zonemd.h"
 #include "wire/dname.h"
 #include "wire/dns.h"
 #include "wire/nsec3.h"
@@ -309,16 +310,23 @@ struct zone_alias_source {
 /* Before zone_builder_finish; `source` outlives the builder. Without: what is not in the zone is
  * taken for a service. */
 void zone_builder_aliases(struct zone_builder *b, struct zone_alias_source *source);
-/* What makes the zone a signed one (model/zone_sign.h). */
+/* What is done to the zone on its way: how it becomes a signed one (model/zone_sign.h), and what
+ * becomes of its digest, which goes where anything is changed here. */
 struct zone_seal {
-    /* Adds records of its own before the zone is sorted and checked. */
+    /* Adds records of its own before the zone is sorted and checked. NULL, as the next two: not
+     * signed here. */
     int (*prepare)(void *context, struct zone_builder *b);
     /* Makes chain and signatures of a zone that was found right. */
     int (*sign)(void *context, struct zone_builder *b);
+    /* Signs the set of this type at the apex of a compiled zone anew, in place: `data` are the
+     * zone's own bytes, for writing. How many signatures were made, or a negative error. */
+    int (*renew)(void *context, const struct zone *z, uint8_t *data, uint16_t type);
     void *context;
+    enum zonemd_use zonemd;
 };
-/* Before the first record; `seal` outlives the builder. RRSIG, NSEC, NSEC3 and NSEC3PARAM records
- * that are added are ignored from now on: they will be made anew. */
+/* Before the first record; `seal` outlives the builder; NULL: not signed, the digest is verified.
+ * Where it signs, RRSIG, NSEC, NSEC3 and NSEC3PARAM records that are added do not stay: they will
+ * be made anew. */
 void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal);
 /* A zone whose apex has DNSKEY records and a signature over those or its SOA, and that has no seal,
  * keeps its signatures and its chain as they are; what is wrong with them is said in `problems`,

@@ -105,11 +105,14 @@ struct zone_builder {
     uint32_t alias_first;    /* number of the first name that is steered by one of them */
     uint8_t *alias_families; /* of those, in the arena */
 
-    const struct zone_seal *seal;
-    bool sealing;         /* what is added now comes from the seal */
-    uint8_t seal_flags;   /* ZONE_SIGNED, ZONE_NSEC3 */
-    struct arena arena;   /* of what the seal makes */
-    struct arena *arenas; /* the same, made in threads of their own; owned */
+    const struct zone_seal *seal; /* NULL: not signed here */
+    enum zonemd_use zonemd;
+    uint32_t zonemd_count; /* ZONEMD records at the apex that were added */
+    uint32_t made_count;   /* of what signing makes, kept until the digest is verified */
+    bool sealing;          /* what is added now comes from the seal */
+    uint8_t seal_flags;    /* ZONE_SIGNED, ZONE_NSEC3 */
+    struct arena arena;    /* of what the seal makes */
+    struct arena *arenas;  /* the same, made in threads of their own; owned */
     unsigned arena_count;
     struct build_signatures
         *signatures; /* of all sets as the nodes and build_set_next give them; NULL = unsigned */
@@ -127,6 +130,20 @@ struct zone_builder {
     unsigned problem_count;
     const char *path;
 };
+
+/* What signing makes anew each time. */
+static inline bool zone_type_is_made(uint16_t type)
+{
+    return type == DNS_RRSIG || type == DNS_NSEC || type == DNS_NSEC3 || type == DNS_NSEC3PARAM;
+}
+
+/* Before the zone is sorted for good: verifies the digest of what came, drops it and what signing
+ * makes where that is not to stay, and prepares a place for one that is made. */
+void zone_zonemd_settle(struct zone_builder *b);
+static inline bool zone_zonemd_is_checked(const struct zone_builder *b)
+{
+    return b->zonemd == ZONEMD_VERIFY || b->zonemd == ZONEMD_REQUIRE;
+}
 
 /* Zones that bring their signatures along (zone_given.c). take: after the records were sorted and
  * before there is a tree, takes signatures and NSEC3 records out from among them. attach: once the

@@ -3,6 +3,7 @@
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/zone_build.h"
+#include "model/zone_zonemd.h"
 #include "wire/rdata.h"
 #include "wire/zonefile.h"
 #include <errno.h>
@@ -24,7 +25,8 @@ struct zone_builder *zone_builder_new(const uint8_t *origin)
 void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal)
 {
     invariant(b->entry_count == 0);
-    b->seal = seal;
+    b->seal = seal && seal->sign ? seal : NULL;
+    b->zonemd = seal ? seal->zonemd : ZONEMD_VERIFY;
 }
 
 void zone_builder_aliases(struct zone_builder *b, struct zone_alias_source *source)
@@ -168,6 +170,7 @@ static int entry_add(struct zone_builder *b, const uint8_t *owner, const struct 
     struct zone_entry *e = zone_entry_add(b, key, key_length, head, rdata);
     e->file = b->file;
     b->alias_count += e->type == DNS_ALIAS;
+    b->zonemd_count += e->type == DNS_ZONEMD && !key_length;
     return 0;
 }
 
@@ -183,12 +186,6 @@ struct zone_entry *zone_entry_make(struct zone_builder *b, const uint8_t *key, s
     return e;
 }
 
-/* What signing makes anew each time. */
-static bool is_made(uint16_t type)
-{
-    return type == DNS_RRSIG || type == DNS_NSEC || type == DNS_NSEC3 || type == DNS_NSEC3PARAM;
-}
-
 int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type, uint32_t ttl,
                      const uint8_t *rdata, uint16_t rdata_length, uint32_t line)
 {
@@ -196,8 +193,10 @@ int zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type
 
     if (dns_type_is_meta(type) || !rdata_check(type, rdata, rdata_length))
         return ERR_INVALID;
-    if (b->seal && is_made(type) && !b->sealing)
+    bool made = b->seal && zone_type_is_made(type) && !b->sealing;
+    if (made && !zone_zonemd_is_checked(b))
         return 0;
+    b->made_count += made;
     return entry_add(b, owner, &head, rdata);
 }
 
@@ -259,6 +258,18 @@ void zone_warning(struct zone_builder *b, const struct zone_entry *e, const char
     va_end(args);
 }
 
+/* Last of all, since it is over everything. */
+static int digest_make(const struct zone_builder *b, uint8_t *data, size_t size)
+{
+    struct zone z;
+    int err = zone_open_trusted(data, size, &z);
+    if (err >= 0)
+        err = zone_zonemd_renew(&z, data, b->seal ? b->seal->renew : NULL,
+                                b->seal ? b->seal->context : NULL);
+    ((struct zone_header *)data)->checksum = zone_checksum(data, size);
+    return err;
+}
+
 int zone_builder_finish(struct zone_builder *b, const char *path, struct text *problems,
                         uint8_t **ret_data, size_t *ret_size)
 {
@@ -268,6 +279,7 @@ int zone_builder_finish(struct zone_builder *b, const char *path, struct text *p
     invariant(!b->items && !b->nodes); /* used once */
     b->path = path;
     b->problems = problems;
+    zone_zonemd_settle(b);
     b->sealing = true;
     if (b->seal && b->seal->prepare(b->seal->context, b) < 0)
         zone_problem(b, NULL, "the zone's keys cannot be published");
@@ -288,8 +300,14 @@ int zone_builder_finish(struct zone_builder *b, const char *path, struct text *p
         zone_problem(b, NULL, "the zone cannot be signed, so it is not served");
     if (b->problem_count == 0 && b->given)
         zone_given_attach(b);
+    if (b->zonemd == ZONEMD_GENERATE && b->given)
+        zone_problem(
+            b, NULL,
+            "a digest (zonemd: generate) of a zone that came signed would have no signature");
     if (b->problem_count == 0)
         zone_write(b, &data, &size);
+    if (b->problem_count == 0 && b->zonemd == ZONEMD_GENERATE && digest_make(b, data, size) < 0)
+        zone_problem(b, NULL, "the zone's digest (ZONEMD) cannot be signed");
     if (b->problem_count) {
         free(data);
         return ERR_INVALID;

@@ -91,8 +91,11 @@ int form_make(const struct zone *z, const struct form_answer *answers, uint32_t 
     char name[DNAME_TEXT_MAX], path[DNAME_TEXT_MAX + 32];
     struct zone_builder *b = zone_builder_new(z->header->origin);
     snprintf(path, sizeof path, "transfers of %s", dname_format(z->header->origin, name));
-    if (seal)
-        zone_builder_seal(b, seal);
+    /* A zone with steered names has a digest only where it was made here. */
+    struct zone_seal how = seal ? *seal : (struct zone_seal){0};
+    how.zonemd = zone_node_set(zone_node_at(z, z->header->apex), DNS_ZONEMD) ? ZONEMD_GENERATE
+                                                                             : ZONEMD_IGNORE;
+    zone_builder_seal(b, &how);
     int err = records_add(z, seal, b);
     for (uint32_t i = 0; i < count && !err; i++)
         if (name_is_service(z, answers[i].name))

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "model/zone_cursor.h"
+#include "model/zone_zonemd.h"
 #include "wire/dns.h"
 
 enum {
@@ -15,15 +16,18 @@ enum {
 
 /* ---- comparing ---- */
 
-/* Signatures of the SOA, which go with the serial. */
-static bool is_signature_of_soa(const struct zone_cursor *c)
+/* Signatures of the SOA, which go with the serial, and the digest, which goes with all. */
+static bool is_passed(const struct zone_cursor *c)
 {
-    return c->signature && c->node && c->node->sets[c->set].type == DNS_SOA;
+    if (!c->node)
+        return false;
+    uint16_t type = c->node->sets[c->set].type;
+    return (type == DNS_SOA && c->signature) || (type == DNS_ZONEMD && c->node->flags & NODE_APEX);
 }
 
 static void cursor_pass(struct zone_cursor *c)
 {
-    while (!c->ended && is_signature_of_soa(c))
+    while (!c->ended && is_passed(c))
         zone_cursor_next(c);
 }
 
@@ -88,7 +92,11 @@ int zone_serial_set(uint8_t *data, uint32_t serial, struct zone_sign *sign)
     image_store(data, (const struct zone_image *)(data + h->negative), serial);
     h->serial = serial;
     if (sign)
-        made = zone_sign_soa(sign, &z, data);
+        made = zone_sign_renew(sign, &z, data, DNS_SOA);
+    if (made >= 0) {
+        int more = zone_zonemd_renew(&z, data, sign ? zone_sign_renew : NULL, sign);
+        made = more < 0 ? more : made + more;
+    }
     h->checksum = zone_checksum(data, h->size);
     return made;
 }

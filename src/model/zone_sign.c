@@ -465,7 +465,7 @@ static int sign_run(void *context, struct zone_builder *b)
     return err;
 }
 
-/* ---- the SOA alone ---- */
+/* ---- one set of the apex alone ---- */
 
 void zone_sign_expires(struct zone_sign *s, uint32_t expires)
 {
@@ -482,8 +482,8 @@ static const struct dnssec_key *signer_find(const struct dnssec_zone_keys *k, co
 }
 
 /* Writes a signature over one that is as long. 1: it had to be made. */
-static int soa_sign(struct zone_sign *s, const struct dnssec_set *set, const struct zone_record *at,
-                    uint8_t *to)
+static int set_renew(struct zone_sign *s, const struct dnssec_set *set,
+                     const struct zone_record *at, uint8_t *to)
 {
     const struct dnssec_key *key = signer_find(s->keys, at->rdata);
     uint8_t made[DNSSEC_RRSIG_MAX];
@@ -506,21 +506,23 @@ static int soa_sign(struct zone_sign *s, const struct dnssec_set *set, const str
     return !old;
 }
 
-int zone_sign_soa(struct zone_sign *s, const struct zone *z, uint8_t *data)
+int zone_sign_renew(void *context, const struct zone *z, uint8_t *data, uint16_t type)
 {
+    struct zone_sign *s = context;
     const struct zone_node *apex = zone_node_at(z, z->header->apex);
-    const struct zone_set *soa = zone_node_set(apex, DNS_SOA);
-    struct zone_record at, r = zone_record_first(z, soa);
+    const struct zone_set *one = zone_node_set(apex, type);
+    invariant(one && one->record_count == 1);
+    struct zone_record at, r = zone_record_first(z, one);
     struct dnssec_set set = {.owner = z->header->origin,
-                             .type = DNS_SOA,
-                             .ttl = soa->ttl,
+                             .type = type,
+                             .ttl = one->ttl,
                              .records = r.rdata - sizeof r.length,
                              .length = sizeof r.length + r.length,
                              .count = 1};
     int made = 0;
 
-    for (bool more = zone_signature_first(z, soa, &at); more; more = zone_record_next(&at)) {
-        int err = soa_sign(s, &set, &at, data + (at.rdata - data));
+    for (bool more = zone_signature_first(z, one, &at); more; more = zone_record_next(&at)) {
+        int err = set_renew(s, &set, &at, data + (at.rdata - data));
         if (err < 0)
             return err;
         made += err;
@@ -531,5 +533,5 @@ int zone_sign_soa(struct zone_sign *s, const struct zone *z, uint8_t *data)
 
 struct zone_seal zone_sign_seal(struct zone_sign *s)
 {
-    return (struct zone_seal){sign_prepare, sign_run, s};
+    return (struct zone_seal){sign_prepare, sign_run, zone_sign_renew, s, ZONEMD_VERIFY};
 }

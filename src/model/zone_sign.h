@@ -25,10 +25,10 @@ struct zone_sign {
 
 /* Signatures that end at `expires` (0: there are none) are used beside those that were made. */
 void zone_sign_expires(struct zone_sign *s, uint32_t expires);
-/* Signs the SOA of a compiled zone anew, in place, where its serial was changed: `data` are the
- * zone's own bytes, for writing. Returns how many signatures had to be made, or a negative error;
- * ERR_MISSING: the keys are none of these. */
-must_check int zone_sign_soa(struct zone_sign *s, const struct zone *z, uint8_t *data);
+/* Signs the one record of a type at the apex of a compiled zone anew, in place, where it was
+ * changed: the SOA with its serial, the digest. As struct zone_seal has it; context: struct
+ * zone_sign. ERR_MISSING: the keys are none of these. */
+must_check int zone_sign_renew(void *context, const struct zone *z, uint8_t *data, uint16_t type);
 
 /* For zone_builder_seal and zone_compile_sealed; `s` and what it refers to outlive the builder. */
 struct zone_seal zone_sign_seal(struct zone_sign *s);

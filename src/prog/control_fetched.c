@@ -43,7 +43,8 @@ static int content_check(struct fetched *f, const struct held_content *content)
     uint8_t *bytes = NULL;
     size_t size;
     struct zone zone;
-    int err = primary_compile(content, f->zone, NULL, 0, NULL, &f->problems, &bytes, &size);
+    struct zone_seal how = {.zonemd = f->zonemd};
+    int err = primary_compile(content, f->zone, NULL, 0, &how, &f->problems, &bytes, &size);
     if (!err)
         err = zone_open_trusted(bytes, size, &zone);
     timers_read(f, content);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/text.h"
+#include "model/zonemd.h"
 #include "transfer/inbound.h"
 #include "transfer/note.h"
 
@@ -11,6 +12,7 @@ struct fetched {
     const struct inbound *in;
     uint64_t served; /* the compiled file in service; 0 = none */
     bool accept_shrink;
+    enum zonemd_use zonemd;
     struct secondary_note note; /* all but serial and timers */
     /* what became of it */
     enum secondary_fetched how;

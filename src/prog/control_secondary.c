@@ -170,6 +170,7 @@ static void zone_fetched(void *context, const struct fetch_result *result, struc
         .in = in,
         .served = c->loaded->zones[q->order.zone].file.hash,
         .accept_shrink = q->order.accepting || zone_of(q)->accept_shrink,
+        .zonemd = zone_of(q)->zonemd,
         .note = {.confirmed = now, .boot_id = c->boot_id, .wall = clock_wall()},
         .problems = text_init(LOAD_PROBLEMS_MAX),
     };

@@ -123,8 +123,11 @@ static int content_build(const struct held_content *c, const uint8_t *const *ste
                          uint8_t **ret_data, size_t *ret_size)
 {
     struct zone_builder *b = zone_builder_new(c->origin);
+    struct zone_seal how = seal ? *seal : (struct zone_seal){0};
     int err = 0;
-    zone_builder_seal(b, seal);
+    if (how.zonemd != ZONEMD_GENERATE) /* one in the text is of what it was before the updates */
+        how.zonemd = ZONEMD_DROP;
+    zone_builder_seal(b, &how);
     if (aliases)
         zone_builder_aliases(b, aliases);
     for (unsigned i = 0; i < steered_count && !err; i++)

@@ -99,6 +99,9 @@ int primary_zone_compile(const char *data, const struct config_zone *zone,
                          bool *ret_dark)
 {
     struct held_content *content;
+    struct zone_seal how = *seal;
+    if (how.zonemd != ZONEMD_GENERATE) /* it was looked at when it came, and is held now (L1) */
+        how.zonemd = ZONEMD_IGNORE;
     /* Before the content: a change between the two is then seen. */
     if (data)
         files_watch(data, zone, watch);
@@ -106,7 +109,7 @@ int primary_zone_compile(const char *data, const struct config_zone *zone,
     *ret_dark = err != 0;
     if (err) /* none yet; or damaged, which the problems say: fetched anew, that is mended */
         return dark_compile(zone, steered, steered_count, problems, ret_data, ret_size);
-    err = primary_compile(content, zone->file, steered, steered_count, seal, problems, ret_data,
+    err = primary_compile(content, zone->file, steered, steered_count, &how, problems, ret_data,
                           ret_size);
     held_content_free(content);
     return err;

@@ -56,7 +56,7 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
                    uint64_t hash, int64_t wall, struct text *problems, struct load_sign *ret)
 {
     const struct config_zone *z = &c->zones[zone];
-    *ret = (struct load_sign){.ring = NULL};
+    *ret = (struct load_sign){.seal.zonemd = z->zonemd};
     if (!r->data) /* only a check: no keys are made, nothing is signed */
         return 0;
     if (hash && !store_map(r->data, PLAN_FILE_ZONE, hash, &ret->file)) {
@@ -85,6 +85,7 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
                                    .spread = zone_sign_threads,
                                    .previous = ret->has_old && !given ? &ret->old : NULL};
     ret->seal = zone_sign_seal(&ret->sign);
+    ret->seal.zonemd = z->zonemd;
     return 0;
 }
 
@@ -94,11 +95,6 @@ void load_sign_done(struct load_sign *s)
         mapped_close(&s->file);
     dnssec_keyring_unref(s->ring);
     free(s->families);
-}
-
-const struct zone_seal *load_sign_seal(struct load_sign *s)
-{
-    return s->ring ? &s->seal : NULL;
 }
 
 static uint32_t ttl_longest(const struct zone *z)

@@ -11,9 +11,9 @@
 struct load_sign {
     struct dnssec_keyring *ring; /* NULL: the zone is not signed */
     struct zone_sign sign;
-    struct zone_seal seal;
-    uint8_t *families;  /* by number of the steered name */
-    struct mapped file; /* the zone as it was served until now */
+    struct zone_seal seal; /* of any zone, signed or not */
+    uint8_t *families;     /* by number of the steered name */
+    struct mapped file;    /* the zone as it was served until now */
     struct zone old;
     bool has_old;
 };
@@ -27,8 +27,6 @@ must_check int load_sign_open(const struct load_request *r, const struct config 
  * ip_family. */
 unsigned load_families(const struct config *c, uint32_t service);
 void load_sign_done(struct load_sign *s);
-/* For zone_compile_file_sealed; NULL where the zone is not signed. */
-const struct zone_seal *load_sign_seal(struct load_sign *s);
 /* Signatures of the zone end as noted in `sign`: it is made anew in time. */
 void load_sign_sooner(const struct zone_sign *sign, int64_t wall, struct loaded_keys *ret);
 /* After the zone was compiled: what is to be kept until it is in service. */

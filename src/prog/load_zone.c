@@ -97,7 +97,7 @@ static int catalog_compile(struct making *m, struct text *problems, uint8_t **re
     catalog_text(m->order->config, m->order->zone, &text);
     int err = zone_compile_sealed(m->zone->name, m->order->load->path, text_string(&text),
                                   text.length, m->steered, m->steered_count, NULL, NULL,
-                                  load_sign_seal(&m->sign), NULL, problems, ret_data, ret_size);
+                                  &m->sign.seal, NULL, problems, ret_data, ret_size);
     text_done(&text);
     return err;
 }
@@ -105,7 +105,7 @@ static int catalog_compile(struct making *m, struct text *problems, uint8_t **re
 static int zone_compile_source(struct making *m, struct text *problems, uint8_t **ret_data,
                                size_t *ret_size)
 {
-    const struct zone_seal *seal = load_sign_seal(&m->sign);
+    const struct zone_seal *seal = &m->sign.seal;
     if (m->zone->primary_count)
         return primary_zone_compile(m->order->load->data, m->zone, m->steered, m->steered_count,
                                     seal, &m->note.watch, problems, ret_data, ret_size, &m->dark);
@@ -228,7 +228,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
     m.steered = load_steered_names(&a, o->config, o->zone, &m.steered_count);
     m.held = load_held_is(o->load, m.zone);
     if (m.zone->file)
-        m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count);
+        m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count) +
+                   (uint64_t)m.zone->zonemd;
     if (m.zone->primary_count && o->load->data)
         m.inputs += primary_has_journal(o->load->data, m.zone);
     *ret = (struct zone_made){.file = {.kind = PLAN_FILE_ZONE}, .keys = {.renew_at = KEY_NEVER}};
