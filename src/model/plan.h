@@ -303,6 +303,21 @@ static inline const char *plan_text(const struct plan *p, uint32_t offset)
     return offset == PLAN_NONE ? "" : p->text + offset;
 }
 
+/* The place of the same file in another plan. Plans list their files in one order, so it is looked
+ * for around *at (begin with 0), which moves behind it; PLAN_NONE: it is not there, or far away. */
+static inline uint32_t plan_file_find(const struct plan *p, uint32_t *at,
+                                      const struct plan_file *file)
+{
+    enum { SHIFT = 8 }; /* so many may have come or gone since the last one that was found */
+    for (uint32_t i = *at > SHIFT ? *at - SHIFT : 0; i < p->file_count && i <= *at + SHIFT; i++)
+        if (p->files[i].hash == file->hash && p->files[i].kind == file->kind) {
+            *at = i + 1;
+            return i;
+        }
+    (*at)++;
+    return PLAN_NONE;
+}
+
 /* How many sets of records a choice can answer with: all of its addresses, or `pick` of them from
  * each start, round the list. */
 static inline uint32_t plan_windows(const struct plan_choice *c)

@@ -104,10 +104,19 @@ static int listing_add(void *context, const char *name)
     return 0;
 }
 
-static int store_name_compare(const void *a, const void *b)
+static void listing_index(struct store_listing *l)
 {
-    uint64_t x = ((const struct store_name *)a)->key, y = ((const struct store_name *)b)->key;
-    return x < y ? -1 : x > y;
+    size_t slots = 16;
+    while (slots < 2 * l->count)
+        slots *= 2;
+    l->slots = mem_new(slots, sizeof *l->slots);
+    l->slot_mask = slots - 1;
+    for (size_t i = 0; i < l->count; i++) {
+        size_t at = l->items[i].key & l->slot_mask;
+        while (l->slots[at])
+            at = (at + 1) & l->slot_mask;
+        l->slots[at] = (uint32_t)(i + 1);
+    }
 }
 
 int snapshot_store_list(const char *data, struct store_listing *ret)
@@ -117,20 +126,30 @@ int snapshot_store_list(const char *data, struct store_listing *ret)
     int r = snapshot_path(folder, "%s/store", data);
     if (!r)
         r = disk_list(folder, listing_add, &l);
+    if (!r && l.count > UINT32_MAX / 2)
+        r = -EFBIG;
     if (r < 0) {
         free(l.items);
         return r;
     }
-    if (l.count)
-        qsort(l.items, l.count, sizeof *l.items, store_name_compare);
+    listing_index(&l);
     *ret = l;
     return 0;
 }
 
-bool snapshot_store_has(const struct store_listing *l, enum plan_file_kind kind, uint64_t hash)
+void store_listing_done(struct store_listing *l)
 {
-    struct store_name name = {.key = snapshot_file_key(kind, hash)};
-    return l->count && bsearch(&name, l->items, l->count, sizeof name, store_name_compare);
+    free(l->items);
+    free(l->slots);
+}
+
+size_t snapshot_store_find(const struct store_listing *l, enum plan_file_kind kind, uint64_t hash)
+{
+    uint64_t key = snapshot_file_key(kind, hash);
+    size_t at = key & l->slot_mask;
+    while (l->slots && l->slots[at] && l->items[l->slots[at] - 1].key != key)
+        at = (at + 1) & l->slot_mask;
+    return l->slots ? l->slots[at] : 0;
 }
 
 static int generation_compare(const void *a, const void *b)

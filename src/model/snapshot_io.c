@@ -111,55 +111,78 @@ static int file_present(const char *data, const struct plan_file *f, const struc
 {
     path_buffer path;
     if (l)
-        return snapshot_store_has(l, f->kind, f->hash) ? 0 : ERR_MISSING;
+        return snapshot_store_find(l, f->kind, f->hash) ? 0 : ERR_MISSING;
     int r = snapshot_store_path(path, data, f->kind, f->hash);
     return r < 0 || access(path, R_OK) == 0 ? r : errno == ENOENT ? ERR_MISSING : -errno;
 }
 
-int snapshot_files_present(const char *data, const struct plan *plan,
+static uint32_t unknown_count(const struct plan *plan, const struct plan *known)
+{
+    uint32_t count = 0, at = 0;
+    for (uint32_t i = 0; i < plan->file_count; i++)
+        count += !known || plan_file_find(known, &at, &plan->files[i]) == PLAN_NONE;
+    return count;
+}
+
+int snapshot_files_present(const char *data, const struct plan *plan, const struct plan *known,
                            const struct store_listing *listing, const char **ret_where)
 {
     /* Above so many files the folder is listed once, instead of asking for each of them. */
     enum { ASKED_FOR_MAX = 64 };
     static _Thread_local char sentence[256];
     struct store_listing own = {0};
+    uint32_t at = 0;
     int r = 0;
     snprintf(sentence, sizeof sentence, "the store cannot be read");
     *ret_where = sentence;
-    if (!listing && plan->file_count > ASKED_FOR_MAX) {
+    if (!listing && unknown_count(plan, known) > ASKED_FOR_MAX) {
         r = snapshot_store_list(data, &own);
         listing = &own;
     }
     for (uint32_t i = 0; i < plan->file_count && !r; i++) {
+        if (known && plan_file_find(known, &at, &plan->files[i]) != PLAN_NONE)
+            continue;
         r = file_present(data, &plan->files[i], listing);
         if (r < 0)
             snprintf(sentence, sizeof sentence, "file %u (%s, %016llx%s) is not in the store", i,
                      plan_text(plan, plan->files[i].name), (unsigned long long)plan->files[i].hash,
                      snapshot_suffix[plan->files[i].kind]);
     }
-    free(own.items);
+    store_listing_done(&own);
     return r;
 }
 
-int snapshot_read(const char *data, uint64_t generation, const struct store_listing *listing,
-                  path_buffer ret_path, struct mapped *ret_file, struct plan *ret_plan,
-                  const char **ret_where)
+/* The plan itself, without a look at its files. */
+static int plan_read(const char *path, uint64_t generation, struct mapped *ret_file,
+                     struct plan *ret_plan, const char **ret_where)
 {
-    struct mapped file;
-    struct plan plan;
     *ret_where = "the file cannot be read";
-    int r = snapshot_plan_path(ret_path, data, generation);
-    if (!r)
-        r = copy_file(ret_path, &file);
+    int r = copy_file(path, ret_file);
     if (r < 0)
         return r;
-    r = snapshot_decode(file.data, file.size, &plan, ret_where);
-    if (!r && plan.generation != generation) {
+    r = snapshot_decode(ret_file->data, ret_file->size, ret_plan, ret_where);
+    if (!r && ret_plan->generation != generation) {
         r = ERR_INVALID;
         *ret_where = "the file is named by another generation than it holds";
     }
+    if (r < 0)
+        mapped_close(ret_file);
+    return r;
+}
+
+int snapshot_read(const char *data, uint64_t generation, const struct plan *known,
+                  const struct store_listing *listing, path_buffer ret_path,
+                  struct mapped *ret_file, struct plan *ret_plan, const char **ret_where)
+{
+    struct mapped file;
+    struct plan plan;
+    *ret_where = "its path is too long";
+    int r = snapshot_plan_path(ret_path, data, generation);
     if (!r)
-        r = snapshot_files_present(data, &plan, listing, ret_where);
+        r = plan_read(ret_path, generation, &file, &plan, ret_where);
+    if (r < 0)
+        return r;
+    r = snapshot_files_present(data, &plan, known, listing, ret_where);
     if (r < 0) {
         mapped_close(&file);
         return r;
@@ -170,8 +193,9 @@ int snapshot_read(const char *data, uint64_t generation, const struct store_list
 }
 
 /* -EAGAIN: what was listed is gone. */
-static int load_once(const char *data, uint64_t above, uint64_t below, struct mapped *ret_file,
-                     struct plan *ret_plan, snapshot_refused *refused, void *context)
+static int load_once(const char *data, uint64_t above, uint64_t below, const struct plan *known,
+                     struct mapped *ret_file, struct plan *ret_plan, snapshot_refused *refused,
+                     void *context)
 {
     struct generations g;
     int r = snapshot_generations(data, &g);
@@ -184,7 +208,7 @@ static int load_once(const char *data, uint64_t above, uint64_t below, struct ma
         const char *where;
         if (g.items[i] >= below)
             continue;
-        int err = snapshot_read(data, g.items[i], NULL, path, ret_file, ret_plan, &where);
+        int err = snapshot_read(data, g.items[i], known, NULL, path, ret_file, ret_plan, &where);
         if (!err) {
             invariant(ret_plan->generation > above && ret_plan->generation < below);
             r = 0;
@@ -199,20 +223,22 @@ static int load_once(const char *data, uint64_t above, uint64_t below, struct ma
     return r == ERR_MISSING && vanished ? -EAGAIN : r;
 }
 
-int snapshot_load_between(const char *data, uint64_t above, uint64_t below, struct mapped *ret_file,
-                          struct plan *ret_plan, snapshot_refused *refused, void *context)
+int snapshot_load_between(const char *data, uint64_t above, uint64_t below,
+                          const struct plan *known, struct mapped *ret_file, struct plan *ret_plan,
+                          snapshot_refused *refused, void *context)
 {
     enum { TRIES = 5 }; /* a publisher would have to publish SNAPSHOT_KEEP plans during each */
     int r = -EAGAIN;
     for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++)
-        r = load_once(data, above, below, ret_file, ret_plan, refused, context);
+        r = load_once(data, above, below, known, ret_file, ret_plan, refused, context);
     return r == -EAGAIN ? ERR_MISSING : r;
 }
 
 int snapshot_load(const char *data, uint64_t above, struct mapped *ret_file, struct plan *ret_plan,
                   snapshot_refused *refused, void *context)
 {
-    return snapshot_load_between(data, above, UINT64_MAX, ret_file, ret_plan, refused, context);
+    return snapshot_load_between(data, above, UINT64_MAX, NULL, ret_file, ret_plan, refused,
+                                 context);
 }
 
 /* ---- watching ---- */

@@ -72,10 +72,12 @@ must_check int snapshot_load(const char *data, uint64_t above, struct mapped *re
                              struct plan *ret_plan, snapshot_refused *refused, void *context);
 /* The same among the generations above `above` and below `below`: for a reader that found out only
  * after snapshot_load() that a plan cannot be served (a damaged zone file) and holds nothing yet.
- */
+ * known (may be NULL): the files of this plan, which the reader has or has looked for, are not
+ * looked for again; of ten thousand files one is. */
 must_check int snapshot_load_between(const char *data, uint64_t above, uint64_t below,
-                                     struct mapped *ret_file, struct plan *ret_plan,
-                                     snapshot_refused *refused, void *context);
+                                     const struct plan *known, struct mapped *ret_file,
+                                     struct plan *ret_plan, snapshot_refused *refused,
+                                     void *context);
 
 /* A descriptor that becomes readable when a plan was renamed into place (inotify, non-blocking):
  * poll it, then call snapshot_watch_drain. Pollers also look once a second, so that a lost event

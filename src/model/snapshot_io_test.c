@@ -168,10 +168,11 @@ START_TEST(a_reader_can_look_below_a_plan_it_cannot_serve)
         published(g, 0x10);
     struct mapped file;
     struct plan plan;
-    ck_assert_int_eq(snapshot_load_between(data, 0, 3, &file, &plan, NULL, NULL), 0);
+    ck_assert_int_eq(snapshot_load_between(data, 0, 3, NULL, &file, &plan, NULL, NULL), 0);
     ck_assert_uint_eq(plan.generation, 2);
     mapped_close(&file);
-    ck_assert_int_eq(snapshot_load_between(data, 1, 2, &file, &plan, NULL, NULL), ERR_MISSING);
+    ck_assert_int_eq(snapshot_load_between(data, 1, 2, NULL, &file, &plan, NULL, NULL),
+                     ERR_MISSING);
 }
 END_TEST
 

@@ -43,17 +43,6 @@ static void set_remove(struct map *set, uint64_t key)
     free(map_remove(set, &key, sizeof key));
 }
 
-static void set_done(struct map *set)
-{
-    size_t position = 0;
-    const void *key;
-    size_t length;
-    void *value;
-    while (map_next(set, &position, &key, &length, &value))
-        free(value);
-    map_done(set);
-}
-
 /* ---- one publisher at a time ---- */
 
 /* Files put into the store by this process that no published plan of it reaches yet. */
@@ -215,8 +204,8 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
 struct cleanup {
     const char *data;
     const struct store_listing *listing;
-    struct map reached; /* files that the kept plans reach */
-    bool keep_all;      /* a plan that stays could not be read */
+    bool *reached; /* by item of the listing: a kept plan reaches it */
+    bool keep_all; /* a plan that stays could not be read */
 };
 
 static void cleanup_keep_all(struct cleanup *c, const char *path, int err, const char *where)
@@ -233,13 +222,16 @@ static bool cleanup_reach(struct cleanup *c, uint64_t generation)
     struct mapped file;
     struct plan plan;
     const char *where;
-    int r = snapshot_read(c->data, generation, c->listing, path, &file, &plan, &where);
+    int r = snapshot_read(c->data, generation, NULL, c->listing, path, &file, &plan, &where);
     if (r < 0) {
         cleanup_keep_all(c, path, r, where);
         return false;
     }
-    for (uint32_t i = 0; i < plan.file_count; i++)
-        set_add(&c->reached, snapshot_file_key(plan.files[i].kind, plan.files[i].hash));
+    for (uint32_t i = 0; i < plan.file_count; i++) {
+        size_t item = snapshot_store_find(c->listing, plan.files[i].kind, plan.files[i].hash);
+        if (item)
+            c->reached[item - 1] = true;
+    }
     mapped_close(&file);
     return true;
 }
@@ -279,11 +271,14 @@ static int leftover_remove(void *context, const char *name)
     return r < 0 ? r : disk_remove(path);
 }
 
-static int cleanup_file(const struct cleanup *c, const struct store_name *name)
+static int cleanup_file(const struct cleanup *c, size_t item)
 {
     path_buffer path;
+    const struct store_name *name = &c->listing->items[item];
+    if (c->reached[item])
+        return 0;
     uint64_t pin = pin_key(c->data, name->kind, name->hash);
-    if (map_get(&c->reached, &name->key, sizeof name->key) || map_get(&pins, &pin, sizeof pin))
+    if (map_get(&pins, &pin, sizeof pin))
         return 0;
     int r = snapshot_store_path(path, c->data, name->kind, name->hash);
     return r < 0 ? r : disk_remove(path);
@@ -301,7 +296,7 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
     if (fsync(folder_fd) < 0)
         r = -errno;
     for (size_t i = 0; i < c->listing->count && !r; i++)
-        r = cleanup_file(c, &c->listing->items[i]);
+        r = cleanup_file(c, i);
     return r;
 }
 
@@ -309,7 +304,8 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
  * in meanwhile is pinned. */
 static void cleanup_run(const char *data, const struct store_listing *listing, int folder_fd)
 {
-    struct cleanup c = {.data = data, .listing = listing, .reached = map_init()};
+    struct cleanup c = {.data = data, .listing = listing};
+    c.reached = mem_new(listing->count + 1, sizeof *c.reached);
     path_buffer folder;
     int r = snapshot_path(folder, "%s/plan", data);
     if (!r)
@@ -321,7 +317,7 @@ static void cleanup_run(const char *data, const struct store_listing *listing, i
     if (r < 0)
         log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
                   {"reason", LOG_S(err_text(r))});
-    set_done(&c.reached);
+    free(c.reached);
 }
 
 /* ---- publish ---- */
@@ -339,7 +335,7 @@ static int publish_check(const char *data, const struct plan *plan,
     if (plan->generation <= highest)
         return ERR_OLDER;
     r = snapshot_decode(bytes, size, &decoded, NULL);
-    return r < 0 ? r : snapshot_files_present(data, plan, listing, &where);
+    return r < 0 ? r : snapshot_files_present(data, plan, NULL, listing, &where);
 }
 
 static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
@@ -374,11 +370,11 @@ int snapshot_publish(const char *data, const struct plan *plan)
     if (!r)
         r = publish_write(data, plan->generation, bytes, size);
     if (!r) {
-        for (uint32_t i = 0; i < plan->file_count; i++)
+        for (uint32_t i = 0; i < plan->file_count && pins.count; i++)
             set_remove(&pins, pin_key(data, plan->files[i].kind, plan->files[i].hash));
         cleanup_run(data, &listing, fd);
     }
-    free(listing.items);
+    store_listing_done(&listing);
     publisher_leave(fd);
     return r;
 }

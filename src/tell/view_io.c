@@ -41,7 +41,8 @@ static int plan_refresh(struct view *v, const char *data, struct refusal *r)
     struct plan plan;
     const char *where = "";
     uint64_t above = v->has_plan ? v->plan.generation : 0;
-    int err = snapshot_load(data, above, &file, &plan, refusal_note, r);
+    int err = snapshot_load_between(data, above, UINT64_MAX, v->has_plan ? &v->plan : NULL, &file,
+                                    &plan, refusal_note, r);
     if (err)
         return err == ERR_MISSING && v->has_plan ? 0 : err;
     err = snapshot_succeeds(v->has_plan ? &v->plan : NULL, &plan, &where);

@@ -178,7 +178,8 @@ int plans_next(struct plans *p, const struct served *current, struct served **re
         struct mapped file;
         struct plan plan;
         char path[PATH_MAX];
-        int err = snapshot_load_between(p->data, above, below, &file, &plan, plan_refused, p);
+        int err = snapshot_load_between(p->data, above, below, current ? &current->plan : NULL,
+                                        &file, &plan, plan_refused, p);
         if (err)
             return err;
         below = plan.generation;

@@ -32,6 +32,7 @@ struct build {
     const struct served_source *source;
     const struct served *previous;
     char *where;
+    struct map known; /* hash -> file of `previous` */
     struct map
         services; /* wire name -> service index + 1; made when the order of names does not do */
     uint8_t
@@ -120,19 +121,34 @@ static int file_get(struct build *b, const struct plan_file *file, struct served
     return 0;
 }
 
+/* Most files of a plan are those of the one before, in the same order; the table of all is made for
+ * the first that is not where it would be. */
+static struct served_file *file_known(struct build *b, uint32_t *at, const struct plan_file *file)
+{
+    const struct served *previous = b->previous;
+    if (!previous)
+        return NULL;
+    uint32_t place = plan_file_find(&previous->plan, at, file);
+    struct served_file *f = place == PLAN_NONE ? NULL : previous->files[place];
+    if (f && f->hash == file->hash && f->kind == file->kind)
+        return f;
+    for (uint32_t i = 0; !b->known.count && i < previous->plan.file_count; i++)
+        map_put(&b->known, &previous->files[i]->hash, sizeof(uint64_t), previous->files[i]);
+    f = map_get(&b->known, &file->hash, sizeof file->hash);
+    return f && f->kind == file->kind ? f : NULL;
+}
+
 static int files_build(struct build *b)
 {
     struct served *s = b->s;
-    struct map known = map_init();
+    uint32_t at = 0;
     int err = 0;
-    for (uint32_t i = 0; b->previous && i < b->previous->plan.file_count; i++)
-        map_put(&known, &b->previous->files[i]->hash, sizeof(uint64_t), b->previous->files[i]);
     s->files = mem_new(b->plan->file_count + 1, sizeof(struct served_file *));
     s->maps = mem_new(b->plan->file_count + 1, sizeof(struct netmap *));
     for (uint32_t i = 0; i < b->plan->file_count && !err; i++) {
         const struct plan_file *file = &b->plan->files[i];
-        struct served_file *f = map_get(&known, &file->hash, sizeof file->hash);
-        if (f && f->kind == file->kind) {
+        struct served_file *f = file_known(b, &at, file);
+        if (f) {
             f->references++;
             s->files[i] = f;
         } else {
@@ -145,7 +161,6 @@ static int files_build(struct build *b)
         else if (!err && file->kind == PLAN_FILE_ZONE)
             s->zone_count++;
     }
-    map_done(&known);
     return err;
 }
 
@@ -513,6 +528,7 @@ int served_build(const struct plan *plan, const struct served_source *source,
                       .source = source,
                       .previous = previous,
                       .where = ret_where,
+                      .known = map_init(),
                       .services = map_init()};
     s->generation = plan->generation;
     s->plan = *plan;
@@ -523,6 +539,7 @@ int served_build(const struct plan *plan, const struct served_source *source,
         err = zones_build(&b);
     if (!err)
         err = names_build(&b);
+    map_done(&b.known);
     map_done(&b.services);
     free(b.heights);
     free(b.signed_for);
