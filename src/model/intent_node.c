@@ -15,7 +15,7 @@ const char *node_role_name(enum node_role role)
     return role_names[role];
 }
 
-int node_role_parse(const char *name, enum node_role *ret)
+static int node_role_parse(const char *name, enum node_role *ret)
 {
     for (unsigned i = 0; name && i < NODE_ROLES; i++)
         if (!strcmp(name, role_names[i])) {

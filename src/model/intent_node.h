@@ -27,7 +27,6 @@ enum {
     NODES_MAX = 64, /* that are not expelled */
 };
 const_function const char *node_role_name(enum node_role role);
-must_check int node_role_parse(const char *name, enum node_role *ret);
 
 /* What an object `node` says; of an invitation key and role alone. */
 struct node {

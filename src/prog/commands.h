@@ -17,6 +17,8 @@ int cmd_reload(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_init(int argc, char **argv);
+int cmd_invite(int argc, char **argv);
+int cmd_join(int argc, char **argv);
 int cmd_nodes(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_endpoint(int argc, char **argv);

@@ -202,7 +202,7 @@ static int mesh_open(struct control *c)
     const struct config_mesh *config = &c->loaded->config->mesh;
     struct mesh_listen listen[CONFIG_LISTENS_MAX];
     struct link_self self = {.id = m->identity.id, .software = HOLDFAST_VERSION};
-    const struct mesh_calls calls = {.take = on_take, .linked = on_linked, .context = c};
+    const struct mesh_calls calls = {on_take, on_linked, control_join, c};
     memcpy(self.cluster, m->identity.cluster_bytes, sizeof self.cluster);
     for (uint32_t i = 0; i < config->listen_count; i++)
         listen[i] = (struct mesh_listen){config->listen[i].ip, config->listen[i].port};

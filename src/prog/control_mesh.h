@@ -26,6 +26,12 @@ struct control_mesh {
 void control_mesh_beat(struct control *c, usec_t now);
 /* This node in the membership: NULL where it is in none. */
 const struct intent_object *control_mesh_own(const struct control *c);
+/* What somebody says who was invited (mesh_calls.guest; context: the control). */
+void control_join(void *context, mesh_guest guest, const uint8_t binding[SECURE_HASH_SIZE],
+                  const struct ip *from, const uint8_t *data, size_t size);
+/* Makes an invitation; replies with its token. */
+void control_invite(struct control *c, const struct command_node *wish, const char *author,
+                    struct command_reply_to *to);
 /* An order about nodes; replies, maybe later. */
 void control_nodes(struct control *c, const struct command_node *wish, const char *author,
                    struct command_reply_to *to);

@@ -228,6 +228,8 @@ void control_nodes(struct control *c, const struct command_node *wish, const cha
     const struct intent_object *o = intent_find(&c->intent, INTENT_NODE, wish->name);
     if (wish->what == COMMAND_NODE_LIST)
         nodes_tell(c, to);
+    else if (wish->what == COMMAND_NODE_INVITE)
+        control_invite(c, wish, author, to);
     else if (!o)
         control_reply(to, ERR_MISSING, "there is no node of this name; see holdfast nodes");
     else

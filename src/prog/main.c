@@ -28,6 +28,8 @@ static const struct command commands[] = {
     {"diff", cmd_diff, "FROM [TO]", "what is other than it was after a change", false},
     {"undo", cmd_undo, "CHANGE", "take a change back", false},
     {"init", cmd_init, "CONFIG", "begin a cluster, with this node as its first", false},
+    {"invite", cmd_invite, "", "print a token with which one more node joins", false},
+    {"join", cmd_join, "TOKEN CONFIG", "make this host a node of the cluster", false},
     {"nodes", cmd_nodes, "[list|expel|...] [NAME]", "the nodes of the cluster: who sees whom",
      false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},

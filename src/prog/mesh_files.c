@@ -48,6 +48,24 @@ static int own_read(const char *path, char **ret, struct text *why)
     return err;
 }
 
+/* The key of the authority that signed, or of the first one. */
+static void authority_find(struct x509_st *certificate, const char *authorities,
+                           uint8_t ret[static SECURE_HASH_SIZE])
+{
+    bool found = false, first = true;
+    for (const char *at = authorities; !found && (at = strstr(at, "-----BEGIN CERTIFICATE"));
+         at++) {
+        struct x509_st *authority = certificate_read(at);
+        if (!authority)
+            continue;
+        found = certificate_is_by(certificate, authority);
+        if (found || first)
+            certificate_hash(authority, ret);
+        first = false;
+        certificate_free(authority);
+    }
+}
+
 static int own_credentials(const char *certificate, const char *key, const char *authorities,
                            struct mesh_credentials *ret, struct text *why)
 {
@@ -57,6 +75,7 @@ static int own_credentials(const char *certificate, const char *key, const char 
         return err;
     struct x509_st *c = certificate_read(certificate);
     certificate_hash(c, out.key);
+    authority_find(c, authorities, out.authority);
     out.begin = certificate_begin(c);
     out.end = certificate_end(c);
     certificate_free(c);

@@ -12,8 +12,9 @@ must_check int mesh_files_free(const struct config *c, struct node_identity *ret
 /* What a node shows and trusts, read anew. */
 struct mesh_credentials {
     struct secure_context *secure;
-    uint8_t key[SECURE_HASH_SIZE]; /* SHA-256 of its SubjectPublicKeyInfo */
-    int64_t begin, end;            /* of the certificate; seconds since 1970 */
+    uint8_t key[SECURE_HASH_SIZE];       /* SHA-256 of its SubjectPublicKeyInfo */
+    uint8_t authority[SECURE_HASH_SIZE]; /* the same of who signed; else of the first authority */
+    int64_t begin, end;                  /* of the certificate; seconds since 1970 */
 };
 /* From the operator's own files, or from the identity with these authorities (PEM). 0, or an error
  * and a sentence in `why`. */
