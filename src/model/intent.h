@@ -21,6 +21,7 @@
 #include "model/config.h"
 
 struct user;
+struct practice;
 
 enum {
     INTENT_OBJECTS_MAX = 20000,
@@ -61,6 +62,7 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *                                     "rule": "ATLEAST", "threshold": 1, "inverted": false,
  *                                     "wait_ms": 5000}; "gating" has "targets" as well
  *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
+ *   practice "region:us-east-1"      {"first_ms": ..., ...} (model/practice.h)
  *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
  *   check    "web"                   {"tcp": 443}, as the configuration file would say it
  *   service  "api.example.com"       {"policy": "failover", "endpoints": [...]}, likewise
@@ -85,8 +87,9 @@ enum intent_kind {
     INTENT_NODE, /* model/intent_node.h */
     INTENT_INVITE,
     INTENT_AUTHORITY,
+    INTENT_PRACTICE,
 };
-enum { INTENT_KINDS = 13 };
+enum { INTENT_KINDS = 14 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -122,8 +125,10 @@ struct intent_object {
                                    changed */
     struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
     struct intent_names second; /* rule: target controls */
+    bool practice_run;          /* shift: no operator ordered it */
     struct user *user;          /* user */
     struct node *node;          /* node, invite; owned */
+    struct practice *practice;  /* practice */
 };
 
 /* What one change did; never changed, shared. */
@@ -215,6 +220,9 @@ struct intent_standing {
 struct intent_standing intent_standing(const struct intent *intent,
                                        const struct config_service *service,
                                        const struct config_endpoint *endpoint, int64_t wall_ms);
+/* Is the endpoint within "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT"? */
+pure_function bool intent_scope_holds(const char *scope, const struct config_service *service,
+                                      const struct config_endpoint *endpoint);
 /* Until when the answers of intent_standing() hold with this intent: the next end of a shift;
  * INT64_MAX. */
 pure_function int64_t intent_holds_until(const struct intent *intent, int64_t wall_ms);

@@ -3,13 +3,14 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "model/practice.h"
 #include "model/user.h"
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const kind_names[INTENT_KINDS] = {
-    "endpoint", "panel", "control", "rule", "shift",  "user",     "check",
-    "service",  "zone",  "records", "node", "invite", "authority"};
+    "endpoint", "panel", "control", "rule", "shift",  "user",      "check",
+    "service",  "zone",  "records", "node", "invite", "authority", "practice"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -79,6 +80,7 @@ void object_unref(struct intent_object *o)
     if (o->user)
         explicit_bzero(o->value, strlen(o->value));
     user_free(o->user);
+    practice_free(o->practice);
     free(o->name);
     free(o->value);
     free(o->author);
@@ -147,7 +149,7 @@ static const char *object_name_check(enum intent_kind kind, const char *name)
     const char *slash = strrchr(name, '/');
     if (!*name || strlen(name) >= INTENT_NAME_MAX)
         return "wants a name of 1 to 1279 bytes";
-    if (kind == INTENT_SHIFT)
+    if (kind == INTENT_SHIFT || kind == INTENT_PRACTICE)
         return scope_check(name);
     if (kind >= INTENT_CHECK && kind <= INTENT_RECORDS)
         return shared_name_check(kind, name);
@@ -283,12 +285,13 @@ static const char *rule_read(const json_t *value, struct intent_object *o)
 
 static const char *shift_read(const json_t *value, struct intent_object *o)
 {
-    static const char *const known[] = {"expires_ms"};
+    static const char *const known[] = {"expires_ms", "practice"};
     const json_t *expires = json_object_get(value, "expires_ms");
     if (!members_known(value, known, array_length(known)) || !json_is_integer(expires) ||
         json_integer_value(expires) <= 0)
         return "wants {\"expires_ms\": milliseconds since 1970}";
     o->expires_ms = json_integer_value(expires);
+    o->practice_run = json_is_true(json_object_get(value, "practice"));
     return NULL;
 }
 
@@ -299,6 +302,13 @@ static const char *user_read(const json_t *value, struct intent_object *o)
     return why;
 }
 
+static const char *practice_value_read(const json_t *value, struct intent_object *o)
+{
+    const char *why = NULL;
+    o->practice = practice_decode(value, &why);
+    return why;
+}
+
 static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_object *) = {
     [INTENT_ENDPOINT] = endpoint_read,   [INTENT_PANEL] = panel_read,
     [INTENT_CONTROL] = control_read,     [INTENT_RULE] = rule_read,
@@ -306,7 +316,7 @@ static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_
     [INTENT_CHECK] = shared_read,        [INTENT_SERVICE] = shared_read,
     [INTENT_ZONE] = shared_read,         [INTENT_RECORDS] = records_read,
     [INTENT_NODE] = node_read,           [INTENT_INVITE] = invite_read,
-    [INTENT_AUTHORITY] = authority_read,
+    [INTENT_AUTHORITY] = authority_read, [INTENT_PRACTICE] = practice_value_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,

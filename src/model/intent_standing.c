@@ -23,8 +23,7 @@ enum admin_state intent_admin(const struct intent *intent, const char *service,
     return o ? o->state : ADMIN_AUTO;
 }
 
-/* Is the endpoint within "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT"? */
-static bool scope_holds(const char *scope, const struct config_service *s,
+bool intent_scope_holds(const char *scope, const struct config_service *s,
                         const struct config_endpoint *e)
 {
     const char *name = strchr(scope, ':') + 1;
@@ -45,7 +44,7 @@ static const struct intent_object *control_off(const struct intent *intent,
     struct intent_object *const *controls = intent_list(intent, INTENT_CONTROL, &count);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; !controls[i]->on && k < controls[i]->first.count; k++)
-            if (scope_holds(controls[i]->first.list[k], s, e))
+            if (intent_scope_holds(controls[i]->first.list[k], s, e))
                 return controls[i];
     return NULL;
 }
@@ -57,7 +56,7 @@ static const struct intent_object *shifted_away(const struct intent *intent,
     uint32_t count;
     struct intent_object *const *shifts = intent_list(intent, INTENT_SHIFT, &count);
     for (uint32_t i = 0; i < count; i++)
-        if (shifts[i]->expires_ms > wall_ms && scope_holds(shifts[i]->name, s, e))
+        if (shifts[i]->expires_ms > wall_ms && intent_scope_holds(shifts[i]->name, s, e))
             return shifts[i];
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "model/intent_io.h"
 #include "prog/control_mesh.h"
+#include "prog/control_practice.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "prog/load_ledger.h"
@@ -114,6 +115,7 @@ static void beat(uv_timer_t *timer)
     control_zones_renew(c);
     control_secondary_beat(c, now);
     control_mesh_beat(c, now);
+    control_practice_beat(c, now);
 }
 
 void control_beat_soon(struct control *c)

@@ -22,6 +22,8 @@ static const struct command commands[] = {
     {"shift", cmd_shift, "away|end|list SCOPE", "move away from a region for some time", false},
     {"user", cmd_user, "add|permit|key|... NAME", "who may call the API, and their access keys",
      false},
+    {"practice", cmd_practice, "add|list|remove SCOPE",
+     "shifts on a schedule, to prove that the rest is enough", false},
     {"share", cmd_share, "FILE", "zones, checks and services for every node at once", false},
     {"record", cmd_record, "list|set|remove NAME", "records of zones that nodes share", false},
     {"log", cmd_log, "[COUNT]", "what operators changed: who, when, why", false},
