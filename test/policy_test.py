@@ -1,13 +1,15 @@
 """What a node says beside its answers, and what it grants: extended errors, NSID, CHAOS, cookies, rate limits; DNAME."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import time
 
 import dns.message
 
-from node import DNS_PORT, nodes, open_path  # noqa: F401 (fixtures)
+from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401 (fixtures)
 
 ZONE = """$ORIGIN example.com.
 $TTL 3600
@@ -79,6 +81,61 @@ def test_as_configured(nodes):  # noqa: F811
     other = start(nodes, f'cookies: {{secret: "{old}", previous: "{secret}", required: true}}')
     out = dig(other, "www.example.com", "+nobadcookie", f"+cookie={good}")
     assert "status: NOERROR" in out and cookie(out) != good, out
+
+
+def test_secrets_change_without_a_restart(nodes):  # noqa: F811
+    """As the nodes of one address do it: the new one is accepted everywhere, then made with, then alone."""
+    a, b = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
+    node = nodes(CONFIG.replace("EXTRA", ", cookies: {file: secrets, required: true}"), {"example.com.zone": ZONE, "secrets": a + "\n"})
+    file = node.folder / "secrets"
+    file.chmod(0o600)
+    node.start()
+    pid = node.pid("dns")
+
+    def put(*secrets):
+        taken = node.log().count("event=cookies.secrets")
+        aside = node.folder / "aside"
+        aside.write_text("# of the fleet\n" + "\n".join(secrets) + "\n")
+        aside.rename(file)
+        assert wait_for(lambda: node.log().count("event=cookies.secrets") > taken), node.log()
+
+    old = cookie(dig(node, "www.example.com"))
+    put(a, b)
+    assert cookie(dig(node, "www.example.com", "+nobadcookie", f"+cookie={old}")) == old
+    put(b, a)
+    out = dig(node, "www.example.com", "+nobadcookie", f"+cookie={old}")
+    new = cookie(out)
+    assert "status: NOERROR" in out and new != old, out
+    taken = node.log().count("event=cookies.file")
+    file.write_text("no secret\n")  # a slip changes nothing
+    assert wait_for(lambda: node.log().count("event=cookies.file") > taken), node.log()
+    assert cookie(dig(node, "www.example.com", "+nobadcookie", f"+cookie={new}")) == new
+    put(b)
+    assert "status: BADCOOKIE" in dig(node, "www.example.com", "+nobadcookie", f"+cookie={old}")
+    assert cookie(dig(node, "www.example.com", "+nobadcookie", f"+cookie={new}")) == new
+    assert node.pid("dns") == pid
+    # what is in service outlives everybody else
+    os.kill(node.process.pid, signal.SIGKILL)
+    node.process.wait()
+    assert cookie(dig(node, "www.example.com", "+nobadcookie", f"+cookie={new}")) == new
+
+
+def test_own_secrets_age(nodes):  # noqa: F811
+    node = start(nodes, "cookies: {rotate: 1h, required: true}")
+    old = cookie(dig(node, "www.example.com"))
+    file = node.data / "run" / "cookies"
+    for lines in (2, 3, 3):
+        os.utime(file, (time.time() - 3700,) * 2)
+        assert wait_for(lambda: len(file.read_text().split()) == lines and file.stat().st_mtime > time.time() - 60), node.log()
+    assert wait_for(lambda: node.log().count("event=cookies.secrets") == 4), node.log()
+    assert "status: BADCOOKIE" in dig(node, "www.example.com", "+nobadcookie", f"+cookie={old}")
+    young = cookie(dig(node, "www.example.com"))
+    os.utime(file, (time.time() - 3700,) * 2)
+    taken = node.log().count("event=cookies.secrets")
+    assert wait_for(lambda: node.log().count("event=cookies.secrets") > taken), node.log()
+    out = dig(node, "www.example.com", "+nobadcookie", f"+cookie={young}")
+    assert "status: NOERROR" in out and cookie(out) != young, out
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def flood(node, name, count):

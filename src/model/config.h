@@ -109,6 +109,8 @@ struct config_answers {
     const char *version, *id;
     bool cookies, cookies_required;
     const char *cookie_secret, *cookie_previous; /* 32 hexadecimal digits */
+    const char *cookie_file;                     /* takes their place */
+    usec_t cookie_rotate;                        /* where there is none of them */
     unsigned rrl_rate, rrl_slip, rrl_table;      /* rate 0: off */
     usec_t stale_after; /* control silent for so long: steered answers are called stale */
 };

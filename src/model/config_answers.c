@@ -73,10 +73,16 @@ static const struct key cookie_keys[] = {
     {"enabled", &type_bool, AT(draft_root, dns.answers.cookies), .standard = "true",
      .help = "give cookies to clients that ask for them"},
     {"secret", &type_cookie_secret, AT(draft_root, dns.answers.cookie_secret),
-     .help = "what they are made with; the same on all nodes that share an address. Without it "
-             "each node keeps one of its own in its data folder"},
+     .help = "what they are made with; the same on all nodes that share an address"},
     {"previous", &type_cookie_secret, AT(draft_root, dns.answers.cookie_previous),
      .help = "the secret before, accepted while clients learn the new one (an hour)"},
+    {"file", &type_path, AT(draft_root, dns.answers.cookie_file),
+     .help = "instead of these a file with up to three secrets, one a line: cookies are made with "
+             "the first and accepted with each; read again when it changes"},
+    {"rotate", &type_duration, AT(draft_root, dns.answers.cookie_rotate), .min = USEC_PER_HOUR,
+     .max = 365 * USEC_PER_DAY, .standard = "1d",
+     .help = "without secret and file each node makes secrets of its own, and a new one this "
+             "often; cookies made with the two before are accepted"},
     {"required", &type_bool, AT(draft_root, dns.answers.cookies_required), .standard = "false",
      .help = "answer BADCOOKIE over UDP to who sends a cookie that is not good; clients without "
              "any are served"},

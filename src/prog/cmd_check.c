@@ -4,6 +4,7 @@
 #include "model/zone_compile_io.h"
 #include "model/zone_dump.h"
 #include "prog/commands.h"
+#include "prog/cookies.h"
 #include "prog/identity.h"
 #include "prog/load.h"
 #include "prog/options.h"
@@ -62,7 +63,8 @@ int cmd_check(int argc, char **argv)
     struct load_request request = {.path = words.list[0]};
     struct loaded *loaded;
     int err = load_new(&request, &problems, &loaded);
-    if (!err && identity_check(loaded->config, &problems)) {
+    if (!err &&
+        (identity_check(loaded->config, &problems) || cookies_check(loaded->config, &problems))) {
         load_free(loaded);
         err = ERR_INVALID;
     }

@@ -1,15 +1,13 @@
 #include "prog/identity.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "prog/handed.h"
 #include "seam/clock.h"
 #include "serve/dns/tls_context_io.h"
 #include <errno.h>
-#include <limits.h>
 #include <openssl/ssl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { WHY_MAX = 1024, AGAIN_US = 30 * 1000000 };
 
@@ -62,26 +60,13 @@ static void text_wipe(struct text *t)
     text_done(t);
 }
 
-static int identity_put(const struct identity *i, const struct text *pem)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/run/tls", i->data);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return -ENAMETOOLONG;
-    int err = disk_write_atomic(path, text_string(pem), pem->length, 0600);
-    const struct passwd *pw = i->user ? getpwnam(i->user) : NULL;
-    if (!err && pw && lchown(path, pw->pw_uid, pw->pw_gid))
-        err = -errno;
-    return err;
-}
-
 static void identity_take(struct identity *i, usec_t now, struct stats_thread *stats)
 {
     const char *file = i->certificate;
     struct text pem = text_init(TLS_IDENTITY_MAX), why = text_init(WHY_MAX);
     int err = identity_read(i->certificate, i->key, &pem, &file, &why);
     if (!err) {
-        err = identity_put(i, &pem);
+        err = handed_put(i->data, "tls", i->user, text_string(&pem), pem.length);
         if (err) {
             text_append(&why, err_text(err));
             file = i->data;

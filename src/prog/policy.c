@@ -70,16 +70,7 @@ static void policy_make(const struct config *c, struct query_policy *ret)
         ret->nsid_length = (uint8_t)strnlen(a->nsid, sizeof ret->nsid);
         memcpy(ret->nsid, a->nsid, ret->nsid_length);
     }
-    if (!a->cookies)
-        return;
-    if (a->cookie_secret)
-        unhex(a->cookie_secret, ret->secrets[0], POLICY_SECRET_SIZE);
-    else
-        secret_own(c->data, "cookie", ret->secrets[0], POLICY_SECRET_SIZE,
-                   "clients get new cookies after the next start");
-    ret->secret_count = 1;
-    if (a->cookie_previous)
-        unhex(a->cookie_previous, ret->secrets[ret->secret_count++], POLICY_SECRET_SIZE);
+    ret->cookies = a->cookies;
 }
 
 static struct stream_limits limits_make(const struct config_tcp *c)

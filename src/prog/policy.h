@@ -15,8 +15,7 @@ struct dns_grants {
     uint8_t ticket_secret[TLS_TICKET_SECRET];
 };
 
-/* A descriptor that holds the grants: 0 or a negated errno. Where the configuration names no cookie
- * secret, DATA/run/cookie keeps one; where it cannot, this start has one of its own. */
+/* A descriptor that holds the grants: 0 or a negated errno. */
 must_check int policy_open(const struct config *c, int *ret_fd);
 /* fd -1, and on failure: nothing is granted but connections, within the usual limits. */
 must_check int policy_read(int fd, struct dns_grants *ret);

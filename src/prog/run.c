@@ -154,6 +154,7 @@ static int node_run(const struct config *c, const char *path)
         xdp_begin(c, upgrade ? before.xdp_release_fd : -1, &o.roles[ROLE_DNS]);
         memcpy(o.running, before.pids, sizeof o.running);
         o.identity = identity_init(c, user);
+        o.cookies = cookies_init(c, user);
         status = supervise(&o);
     }
     free(config);

@@ -270,6 +270,7 @@ static void signals_take(struct supervisor *s, usec_t now)
             if (s->children[ROLE_CONTROL].pid)
                 kill(s->children[ROLE_CONTROL].pid, SIGHUP);
             identity_look(&s->options->identity, now, true, s->stats.threads);
+            cookies_look(&s->options->cookies, now, clock_wall() / USEC_PER_SEC, true);
         } else if (info.ssi_signo == SIGUSR2) {
             if (!s->stopping)
                 upgrade_begin(s);
@@ -353,6 +354,14 @@ static int wait_ms(usec_t until, usec_t now)
     return (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
 }
 
+/* What is handed to the roles while they run; when to look again. */
+static usec_t secrets_look(struct supervisor *s, usec_t now)
+{
+    usec_t identity = identity_look(&s->options->identity, now, false, s->stats.threads);
+    usec_t cookies = cookies_look(&s->options->cookies, now, clock_wall() / USEC_PER_SEC, false);
+    return identity < cookies ? identity : cookies;
+}
+
 static void supervise_loop(struct supervisor *s)
 {
     for (;;) {
@@ -364,9 +373,9 @@ static void supervise_loop(struct supervisor *s)
                 children_signal(s, SIGKILL);
             next = now >= s->kill_at ? now + USEC_PER_SEC : s->kill_at;
         } else {
-            usec_t look = identity_look(&s->options->identity, now, false, s->stats.threads);
-            next = children_start_due(s, now);
-            next = look < next ? look : next;
+            next = secrets_look(s, now);
+            usec_t start = children_start_due(s, now);
+            next = start < next ? start : next;
         }
         struct pollfd polls[ROLES + 1] = {{.fd = s->signal_fd, .events = POLLIN}};
         for (unsigned i = 0; i < ROLES; i++)

@@ -2,6 +2,7 @@
  * sockets, so that what clients send while a role restarts waits in the kernel. */
 #pragma once
 
+#include "prog/cookies.h"
 #include "prog/identity.h"
 #include "prog/role.h"
 #include <sys/types.h>
@@ -10,6 +11,7 @@ struct supervisor_options {
     const char *data;
     int lock_fd;              /* kept open by every role */
     struct identity identity; /* shown over TLS */
+    struct cookies cookies;
     struct role_options roles[ROLES];
     pid_t running[ROLES]; /* children of the program before this one, to be replaced; 0 = none */
 };

@@ -1,5 +1,6 @@
 #include "serve/dns/cookie.h"
 #include "base/bytes.h"
+#include "base/err.h"
 #include "base/invariant.h"
 #include <string.h>
 
@@ -44,7 +45,7 @@ static void sip_word(struct sip *s, uint64_t word)
     s->a ^= word;
 }
 
-uint64_t cookie_siphash(const uint8_t key[static POLICY_SECRET_SIZE], const void *data,
+uint64_t cookie_siphash(const uint8_t key[static COOKIE_SECRET_SIZE], const void *data,
                         size_t length)
 {
     uint64_t low = load_le(key, 8), high = load_le(key + 8, 8);
@@ -78,13 +79,13 @@ static void cookie_hash(const uint8_t *secret, const uint8_t *cookie, const stru
 }
 
 /* Number of the secret that it was made with, or -1. */
-static int cookie_secret(const struct query_policy *p, const uint8_t *cookie,
+static int cookie_secret(const struct cookie_secrets *s, const uint8_t *cookie,
                          const struct ip *client)
 {
-    invariant(p->secret_count <= POLICY_SECRETS_MAX);
-    for (int i = 0; i < p->secret_count; i++) {
+    invariant(s->count <= COOKIE_SECRETS_MAX);
+    for (int i = 0; i < s->count; i++) {
         uint8_t hash[8], different = 0;
-        cookie_hash(p->secrets[i], cookie, client, hash);
+        cookie_hash(s->list[i], cookie, client, hash);
         for (int k = 0; k < 8; k++) /* in constant time */
             different |= hash[k] ^ cookie[COOKIE_CLIENT_SIZE + HEAD_SIZE + k];
         if (!different)
@@ -109,18 +110,18 @@ static bool cookie_timely(const uint8_t *cookie, size_t length, uint32_t now)
     return age <= COOKIE_LIFE_S && age >= -COOKIE_FUTURE_S;
 }
 
-bool cookie_good(const struct query_policy *p, const uint8_t *cookie, size_t length,
+bool cookie_good(const struct cookie_secrets *s, const uint8_t *cookie, size_t length,
                  const struct ip *client, uint32_t now)
 {
-    return cookie_timely(cookie, length, now) && cookie_secret(p, cookie, client) >= 0;
+    return cookie_timely(cookie, length, now) && cookie_secret(s, cookie, client) >= 0;
 }
 
-void cookie_answer(const struct query_policy *p, const uint8_t *cookie, size_t length,
+void cookie_answer(const struct cookie_secrets *s, const uint8_t *cookie, size_t length,
                    const struct ip *client, uint32_t now, uint8_t ret_cookie[static COOKIE_SIZE])
 {
-    invariant(p->secret_count > 0 && length >= COOKIE_CLIENT_SIZE);
+    invariant(s->count > 0 && length >= COOKIE_CLIENT_SIZE);
     if (cookie_timely(cookie, length, now) && cookie_age(cookie, now) <= COOKIE_RENEW_S &&
-        cookie_secret(p, cookie, client) == 0) {
+        cookie_secret(s, cookie, client) == 0) {
         memcpy(ret_cookie, cookie, COOKIE_SIZE);
         return;
     }
@@ -129,5 +130,68 @@ void cookie_answer(const struct query_policy *p, const uint8_t *cookie, size_t l
         VERSION,     0, 0, 0, (uint8_t)(now >> 24), (uint8_t)(now >> 16), (uint8_t)(now >> 8),
         (uint8_t)now};
     memcpy(ret_cookie + COOKIE_CLIENT_SIZE, head, sizeof head);
-    cookie_hash(p->secrets[0], ret_cookie, client, ret_cookie + COOKIE_CLIENT_SIZE + HEAD_SIZE);
+    cookie_hash(s->list[0], ret_cookie, client, ret_cookie + COOKIE_CLIENT_SIZE + HEAD_SIZE);
+}
+
+/* ---- secrets as text ---- */
+
+static int digit_value(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool secret_parse(const char *text, size_t length, uint8_t *ret)
+{
+    if (length != (size_t)COOKIE_SECRET_SIZE * 2)
+        return false;
+    for (size_t i = 0; i < COOKIE_SECRET_SIZE; i++) {
+        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* What a line says, without its comment and the blanks around. */
+static size_t line_trim(const char **line, size_t length)
+{
+    const char *comment = memchr(*line, '#', length);
+    length = comment ? (size_t)(comment - *line) : length;
+    while (length && is_blank((*line)[length - 1]))
+        length--;
+    for (; length && is_blank(**line); length--)
+        ++*line;
+    return length;
+}
+
+int cookie_secrets_parse(const char *text, size_t length, struct cookie_secrets *ret,
+                         unsigned *ret_line)
+{
+    struct cookie_secrets s = {.count = 0};
+    const char *end = text + length;
+    for (unsigned number = 1; text < end; number++) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text)), *line = text;
+        size_t size = line_trim(&line, (size_t)((newline ? newline : end) - text));
+        text = newline ? newline + 1 : end;
+        *ret_line = number;
+        if (!size)
+            continue;
+        if (s.count == COOKIE_SECRETS_MAX)
+            return ERR_LIMIT;
+        if (!secret_parse(line, size, s.list[s.count++]))
+            return ERR_SYNTAX;
+    }
+    if (!s.count)
+        return ERR_MISSING;
+    *ret = s;
+    return 0;
 }

@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include "base/err.h"
 #include "serve/dns/cookie.h"
 #include "test/check_main.h"
 #include <stdio.h>
@@ -27,13 +28,13 @@ END_TEST
 static const char first[] = "e5e973e5a6b2a43f48e7dc849e37bfcf";
 static const char second[] = "445536bcd2513298075a5d379663c962";
 
-static struct query_policy policy_of(const char *newest, const char *before)
+static struct cookie_secrets secrets_of(const char *newest, const char *before)
 {
-    struct query_policy p = {.secret_count = before ? 2 : 1};
-    unhex(newest, p.secrets[0]);
+    struct cookie_secrets s = {.count = before ? 2 : 1};
+    unhex(newest, s.list[0]);
     if (before)
-        unhex(before, p.secrets[1]);
-    return p;
+        unhex(before, s.list[1]);
+    return s;
 }
 
 static struct ip ip_of(const char *text)
@@ -43,7 +44,7 @@ static struct ip ip_of(const char *text)
     return ip;
 }
 
-static void answers(const struct query_policy *p, const char *client, const char *asked,
+static void answers(const struct cookie_secrets *p, const char *client, const char *asked,
                     uint32_t now, const char *wanted)
 {
     uint8_t cookie[COOKIE_SIZE_MAX], want[COOKIE_SIZE], got[COOKIE_SIZE];
@@ -58,7 +59,7 @@ static void answers(const struct query_policy *p, const char *client, const char
 /* RFC 9018 A.1 to A.4 */
 START_TEST(test_vectors)
 {
-    struct query_policy p = policy_of(first, NULL), rolled = policy_of(second, first);
+    struct cookie_secrets p = secrets_of(first, NULL), rolled = secrets_of(second, first);
     answers(&p, "198.51.100.100", "2464c4abcf10c957", 1559731985,
             "2464c4abcf10c957010000005cf79f111f8130c3eee29480");
     answers(&p, "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559734385,
@@ -70,7 +71,7 @@ START_TEST(test_vectors)
 }
 END_TEST
 
-static bool good_at(const struct query_policy *p, const char *client, uint32_t now)
+static bool good_at(const struct cookie_secrets *p, const char *client, uint32_t now)
 {
     uint8_t cookie[COOKIE_SIZE];
     struct ip ip = ip_of(client);
@@ -81,8 +82,8 @@ static bool good_at(const struct query_policy *p, const char *client, uint32_t n
 START_TEST(test_what_is_good)
 {
     const uint32_t made = 1559731985;
-    struct query_policy p = policy_of(first, NULL), rolled = policy_of(second, first),
-                        other = policy_of(second, NULL);
+    struct cookie_secrets p = secrets_of(first, NULL), rolled = secrets_of(second, first),
+                          other = secrets_of(second, NULL);
     ck_assert(good_at(&p, "198.51.100.100", made));
     ck_assert(good_at(&p, "198.51.100.100", made + COOKIE_LIFE_S));
     ck_assert(!good_at(&p, "198.51.100.100", made + COOKIE_LIFE_S + 1));
@@ -107,7 +108,7 @@ END_TEST
 START_TEST(test_renewal)
 {
     static const char young[] = "2464c4abcf10c957010000005cf79f111f8130c3eee29480";
-    struct query_policy p = policy_of(first, NULL), rolled = policy_of(second, first);
+    struct cookie_secrets p = secrets_of(first, NULL), rolled = secrets_of(second, first);
     uint8_t cookie[COOKIE_SIZE], got[COOKIE_SIZE];
     struct ip ip = ip_of("198.51.100.100");
     answers(&p, "198.51.100.100", young, 1559731985 + COOKIE_RENEW_S, young);
@@ -127,4 +128,36 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-CHECK_MAIN("cookie", test_siphash, test_vectors, test_what_is_good, test_renewal, test_sizes)
+static int parsed(const char *text, struct cookie_secrets *ret, unsigned *line)
+{
+    return cookie_secrets_parse(text, strlen(text), ret, line);
+}
+
+START_TEST(test_text)
+{
+    struct cookie_secrets s, expected = secrets_of(first, second);
+    unsigned line = 0;
+    ck_assert_int_eq(parsed("# of the fleet\n\n e5e973e5a6b2a43f48e7dc849e37bfcf # new\r\n"
+                            "445536BCD2513298075A5D379663C962",
+                            &s, &line),
+                     0);
+    ck_assert_mem_eq(&s, &expected, sizeof s);
+    ck_assert_int_eq(parsed("\n# nothing\n", &s, &line), ERR_MISSING);
+    ck_assert_int_eq(parsed("", &s, &line), ERR_MISSING);
+    ck_assert_int_eq(
+        parsed("e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bf", &s, &line),
+        ERR_SYNTAX);
+    ck_assert_uint_eq(line, 2);
+    ck_assert_int_eq(parsed("e5e973e5a6b2a43f48e7dc849e37bfcg", &s, &line), ERR_SYNTAX);
+    ck_assert_int_eq(parsed("e5e973e5a6b2a43f48e7dc849e37bfcf00", &s, &line), ERR_SYNTAX);
+    ck_assert_int_eq(parsed("e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf\n"
+                            "e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf\n",
+                            &s, &line),
+                     ERR_LIMIT);
+    ck_assert_uint_eq(line, 4);
+    ck_assert_mem_eq(&s, &expected, sizeof s); /* untouched */
+}
+END_TEST
+
+CHECK_MAIN("cookie", test_siphash, test_vectors, test_what_is_good, test_renewal, test_sizes,
+           test_text)

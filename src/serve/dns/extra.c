@@ -44,7 +44,7 @@ bool extra_admit(struct query *q, const struct query_context *ctx)
     struct query_edns *e = &q->edns;
     if (!p || !p->nsid_length)
         e->extras &= (uint8_t)~EXTRA_NSID;
-    if (!p || !p->secret_count)
+    if (!ctx->cookies.count)
         e->extras &= (uint8_t)~EXTRA_COOKIE;
     if (!q->client->tcp) /* RFC 7828 3.3.1 */
         e->extras &= (uint8_t)~EXTRA_KEEPALIVE;
@@ -81,10 +81,10 @@ static uint32_t wall_now(const struct query_context *ctx)
 bool extra_cookie_bad(struct query *q, const struct query_context *ctx)
 {
     struct ip client = extra_client(q->client);
-    invariant(q->edns.extras & EXTRA_COOKIE && ctx->policy);
+    invariant(q->edns.extras & EXTRA_COOKIE);
     q->cookie_good =
-        cookie_good(ctx->policy, q->edns.cookie, q->edns.cookie_length, &client, wall_now(ctx));
-    return !q->cookie_good && ctx->policy->cookie_required && !q->client->tcp;
+        cookie_good(&ctx->cookies, q->edns.cookie, q->edns.cookie_length, &client, wall_now(ctx));
+    return !q->cookie_good && ctx->policy && ctx->policy->cookie_required && !q->client->tcp;
 }
 
 /* ---- explaining ---- */
@@ -154,7 +154,7 @@ void extra_write(const struct query *q, const struct query_context *ctx, size_t 
     if (e->extras & EXTRA_COOKIE) {
         struct ip client = extra_client(q->client);
         to = option_head(to, DNS_OPTION_COOKIE, COOKIE_SIZE);
-        cookie_answer(p, e->cookie, e->cookie_length, &client, wall_now(ctx), to);
+        cookie_answer(&ctx->cookies, e->cookie, e->cookie_length, &client, wall_now(ctx), to);
         to += COOKIE_SIZE;
     }
     if (e->extras & EXTRA_EDE) {

@@ -22,17 +22,15 @@ static uint64_t now_fixed(void)
     return NOW;
 }
 
-static struct query_policy policy = {.nsid = "ams1",
-                                     .nsid_length = 4,
-                                     .version = "holdfast",
-                                     .id = "ams1",
-                                     .secrets = {{1, 2, 3}, {4, 5, 6}},
-                                     .secret_count = 2};
+static struct query_policy policy = {
+    .nsid = "ams1", .nsid_length = 4, .version = "holdfast", .id = "ams1"};
+static const struct cookie_secrets secrets = {{{1, 2, 3}, {4, 5, 6}}, 2};
 
 static struct rig *rig_granting(const struct query_policy *p)
 {
     struct rig *r = rig_new();
     r->ctx.policy = p;
+    r->ctx.cookies = secrets;
     r->ctx.wall = now_fixed;
     return r;
 }
@@ -144,7 +142,7 @@ START_TEST(test_cookies)
         bool fine = n == 8 || (n >= 16 && n <= 40);
         ck_assert_msg(!strncmp(got, fine ? "NOERROR" : "FORMERR", 7), "%zu: %s", n, got);
     }
-    r->ctx.policy = NULL;
+    r->ctx.cookies.count = 0;
     expect(r, "NOERROR qr aa\n" WWW "opt 1232\n", "www.example.com", DNS_A, OPTIONS(CLIENT_COOKIE));
     expect(r, "NOERROR qr aa\n" WWW "opt 1232\n", "www.example.com", DNS_A,
            OPTIONS({0, 10, 0, 1, 1}));

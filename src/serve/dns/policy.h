@@ -8,9 +8,7 @@
 
 enum {
     POLICY_NSID_MAX = 128,
-    POLICY_TEXT_MAX = 255,   /* one character-string */
-    POLICY_SECRETS_MAX = 2,  /* the newest, and the one before */
-    POLICY_SECRET_SIZE = 16, /* a SipHash key */
+    POLICY_TEXT_MAX = 255, /* one character-string */
     POLICY_PROXIES_MAX = 64,
 };
 
@@ -19,10 +17,7 @@ struct query_policy {
     uint8_t nsid_length;               /* 0: none */
     char version[POLICY_TEXT_MAX + 1]; /* CHAOS version.bind, version.server; "": refused */
     char id[POLICY_TEXT_MAX + 1];      /* CHAOS hostname.bind, id.server (RFC 4892); "": refused */
-    /* RFC 7873, RFC 9018: cookies are made with the first secret and accepted with each; no secret:
-     * no cookies. */
-    uint8_t secrets[POLICY_SECRETS_MAX][POLICY_SECRET_SIZE];
-    uint8_t secret_count;
+    bool cookies;                      /* RFC 7873, with the secrets of cookie_keep_io.h */
     uint64_t
         stale_after; /* control silent for so many us: steered answers are called stale; 0: never */
     bool cookie_required; /* BADCOOKIE over UDP to who sends one that is not good */

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "model/stats.h"
+#include "serve/dns/cookie.h"
 #include "serve/dns/limit.h"
 #include "serve/dns/policy.h"
 #include "serve/dns/served.h"
@@ -42,6 +43,7 @@ struct query_context {
     uint64_t (*wall)(void);            /* seconds since 1970, for TSIG; NULL: 0 */
     bool client_subnet;                /* heed RFC 7871; else the option is unknown */
     const struct query_policy *policy; /* may be NULL: nothing is granted */
+    struct cookie_secrets cookies;     /* none: no cookies */
     struct limit *limit;               /* NULL: no limit */
     usec_t now;                        /* where there is a limit: clock_now() of the batch */
     bool stale;                        /* health has not been looked at for long */

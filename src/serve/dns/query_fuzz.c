@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct rig *r;
     static struct limit *limit;
     static const struct query_policy policy = {
-        .nsid = "node", .nsid_length = 4, .version = "v", .id = "i", .secret_count = 2};
+        .nsid = "node", .nsid_length = 4, .version = "v", .id = "i"};
     static const char *const from[2] = {"10.20.30.40", "::ffff:10.1.2.3"};
     if (!r) {
         r = rig_new();
@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r->ctx.udp_size = data[0] & 4 ? DNS_UDP_MIN : QUERY_UDP_SIZE;
     r->ctx.client_subnet = !(data[0] & 8);
     r->ctx.policy = data[0] & 16 ? &policy : NULL;
+    r->ctx.cookies.count = data[0] & 16 ? 2 : 0;
     r->ctx.limit = data[0] & 32 ? limit : NULL;
     r->ctx.now += USEC_PER_SEC / 4;
     size_t length = size - 1;

@@ -42,6 +42,7 @@ struct server {
     struct census *census;      /* of clients, over TCP and TLS */
     struct tls_tickets tickets;
     struct tls_keep *tls; /* NULL: nobody is served over TLS */
+    struct cookie_keep *cookies;
     struct relay *relay;
     int watch_fd;
     uint64_t epoch; /* of what is served: one higher with each swap */
@@ -174,6 +175,8 @@ static void plans_watch(struct server *s)
         control_watch(s);
         if (s->tls)
             tls_keep_look(s->tls);
+        if (s->cookies)
+            cookie_keep_look(s->cookies);
     }
 }
 
@@ -199,6 +202,7 @@ static unsigned worker_init(struct server *s, const int *fds, unsigned fd_count)
         .stop = &s->stop,
         .stale = &s->stale,
         .relay = s->relay,
+        .cookies = s->cookies,
         .slot = slot,
         .fds = fds,
         .fd_count = fd_count,
@@ -330,6 +334,10 @@ static int server_open(struct server *s)
     int err = relay_new(o->data, &s->relay);
     if (err)
         return err;
+    if (o->policy && o->policy->cookies) {
+        s->cookies = cookie_keep_new(o->data);
+        cookie_keep_look(s->cookies);
+    }
     for (unsigned i = 0; i < o->udp_count; i++)
         s->workers[worker_init(s, &o->udp_fds[i], 1)].proxied =
             i >= o->udp_count - o->proxy_udp_count;
@@ -356,6 +364,7 @@ static void server_close(struct server *s)
         limit_free(s->workers[i].ctx.limit);
     census_free(s->census);
     tls_keep_free(s->tls);
+    cookie_keep_free(s->cookies);
     free(s->workers);
     free(s->reclaim.slots);
 }

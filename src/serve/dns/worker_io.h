@@ -4,6 +4,7 @@
 #include "base/reclaim.h"
 #include "seam/clock.h"
 #include "serve/dns/census.h"
+#include "serve/dns/cookie_keep_io.h"
 #include "serve/dns/query.h"
 #include "serve/dns/relay_io.h"
 #include "serve/dns/server_io.h"
@@ -26,6 +27,8 @@ struct worker {
     bool proxied;                /* UDP, TCP: a header says who asks */
     struct xdp_socket *xdp;      /* XDP: its queue */
     struct relay *relay;         /* of the process; NULL = none */
+    struct cookie_keep *cookies; /* NULL: none are given */
+    unsigned cookies_version;    /* of those in ctx */
     struct query_context ctx;
     pthread_t thread;
 } cache_aligned;
@@ -39,6 +42,8 @@ static inline const struct served *worker_enter(struct worker *w)
 {
     if (unlikely(w->ctx.limit))
         w->ctx.now = clock_now();
+    if (w->cookies)
+        cookie_keep_follow(w->cookies, &w->cookies_version, &w->ctx.cookies);
     w->ctx.stale = atomic_load_explicit(w->stale, memory_order_relaxed);
     return reclaim_enter(w->reclaim, w->slot, served_epoch);
 }
