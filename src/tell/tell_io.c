@@ -3,22 +3,20 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "http/server.h"
 #include "seam/clock.h"
-#include "seam/net.h"
-#include "tell/client.h"
 #include "tell/pages.h"
 #include "tell/view.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 64, ACCEPTS_MAX = 32, TICK_MS = 1000, LISTEN_MAX = 1024 };
+enum { EVENTS_MAX = 8 };
 
-/* What an epoll event is about: the kind, then an index, then (clients) the serial. */
-enum event_kind { EVENT_STOP, EVENT_LISTEN, EVENT_WATCH, EVENT_CLIENT };
+/* What an epoll event is about. */
+enum event_kind { EVENT_STOP, EVENT_SERVER, EVENT_WATCH };
 
 struct made_page {
     struct shared_bytes *bytes; /* NULL: not made yet */
@@ -31,23 +29,17 @@ struct tell {
     struct stats_thread *stats;
     struct view view;
     int epoll_fd, watch_fd;
-    bool accepting; /* false for a tick after the process ran out of descriptors */
     struct made_page pages[PAGES];
-    struct client *clients; /* TELL_CLIENTS_MAX */
-    struct client_rules rules;
+    struct http_server *server;
+    usec_t now;
     uint64_t refused_seen;
     int err_seen; /* of the newest look at the plans: each is logged once */
 };
 
-static uint64_t event_pack(enum event_kind kind, unsigned index, uint32_t serial)
+static int epoll_add(const struct tell *t, int fd, enum event_kind kind)
 {
-    return (uint64_t)serial << 32 | (uint64_t)kind << 28 | index;
-}
-
-static int epoll_set(const struct tell *t, int operation, int fd, uint32_t events, uint64_t data)
-{
-    struct epoll_event event = {.events = events, .data.u64 = data};
-    return epoll_ctl(t->epoll_fd, operation, fd, &event) ? -errno : 0;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = kind};
+    return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
 /* ---- what is told ---- */
@@ -74,7 +66,7 @@ static void view_look(struct tell *t)
 static const struct made_page *page_get(struct tell *t, enum page page)
 {
     struct made_page *made = &t->pages[page];
-    usec_t now = t->rules.now;
+    usec_t now = t->now;
     if (made->bytes && now - made->made < TELL_PAGE_AGE_S * USEC_PER_SEC)
         return made;
     if (now - t->view.now >= TELL_PAGE_AGE_S * USEC_PER_SEC)
@@ -89,31 +81,25 @@ static const struct made_page *page_get(struct tell *t, enum page page)
     return made;
 }
 
-static void request_answer(void *context, const struct http1_request *r, struct client_answer *ret)
+static struct http_answer request_answer(struct tell *t, const struct http1_request *r)
 {
-    struct tell *t = context;
     stats_add(t->stats, TELL_REQUESTS, 1);
-    if (r->method == HTTP1_OTHER) {
-        *ret = (struct client_answer){.status = 501};
-        return;
-    }
+    if (r->method == HTTP1_OTHER)
+        return (struct http_answer){.status = 501};
     int page = page_find(r->path);
     if (page == PAGE_NONE && r->method != HTTP1_CONNECT && r->path.data[0] == '/') {
         static const char sentence[] = "There is /, /metrics and /healthz.\n";
-        *ret = (struct client_answer){
+        return (struct http_answer){
             .status = 404,
             .content_type = "text/plain; charset=utf-8",
             .body = shared_bytes_new(mem_string(sentence), sizeof sentence - 1),
         };
-        return;
     }
-    if (r->method != HTTP1_GET && r->method != HTTP1_HEAD) {
-        *ret = (struct client_answer){.status = 405, .extra = "Allow: GET, HEAD\r\n"};
-        return;
-    }
+    if (r->method != HTTP1_GET && r->method != HTTP1_HEAD)
+        return (struct http_answer){.status = 405, .extra = "Allow: GET, HEAD\r\n"};
     invariant(page != PAGE_NONE);
     const struct made_page *made = page_get(t, (enum page)page);
-    *ret = (struct client_answer){
+    return (struct http_answer){
         .status = made->status,
         .content_type = page_content_type((enum page)page),
         .extra = page_headers((enum page)page),
@@ -121,143 +107,45 @@ static void request_answer(void *context, const struct http1_request *r, struct 
     };
 }
 
-/* ---- connections ---- */
-
-static void client_end(struct tell *t, struct client *c)
+static bool request_take(void *context, const struct http1_request *r, struct bytes body,
+                         struct http_ticket ticket, struct http_answer *ret)
 {
-    client_close(c);
-    invariant(atomic_load_explicit(&t->stats->values[TELL_CLIENTS], memory_order_relaxed) > 0);
-    stats_add(t->stats, TELL_CLIENTS, (uint64_t)-1);
-}
-
-static void client_serve(struct tell *t, unsigned index)
-{
-    struct client *c = &t->clients[index];
-    if (!client_step(c, &t->rules)) {
-        client_end(t, c);
-        return;
-    }
-    bool turn = client_wants_turn(c);
-    if (turn == c->writable_asked)
-        return;
-    c->writable_asked = turn;
-    /* While sending, input stays in the kernel: a client cannot make us buffer. */
-    uint32_t events = turn ? EPOLLOUT : EPOLLIN;
-    if (epoll_set(t, EPOLL_CTL_MOD, c->fd, events, event_pack(EVENT_CLIENT, index, c->serial)))
-        client_end(t, c);
-}
-
-/* A free place, or the place of the client that has kept us waiting longest: whoever holds
- * connections open without asking loses them to those who ask. TELL_CLIENTS_MAX: none. */
-static unsigned place_find(struct tell *t)
-{
-    unsigned oldest = TELL_CLIENTS_MAX;
-    for (unsigned i = 0; i < TELL_CLIENTS_MAX; i++) {
-        struct client *c = &t->clients[i];
-        if (c->state == CLIENT_FREE)
-            return i;
-        if (c->state != CLIENT_SEND &&
-            (oldest == TELL_CLIENTS_MAX || c->since < t->clients[oldest].since))
-            oldest = i;
-    }
-    if (oldest != TELL_CLIENTS_MAX)
-        client_end(t, &t->clients[oldest]);
-    return oldest;
-}
-
-static void accepting_set(struct tell *t, bool on)
-{
-    const struct tell_options *o = t->options;
-    for (unsigned i = 0; i < o->listen_count; i++)
-        (void)epoll_set(t, EPOLL_CTL_MOD, o->listen_fds[i], on ? EPOLLIN : 0,
-                        event_pack(EVENT_LISTEN, i, 0));
-    t->accepting = on;
-}
-
-static void client_accept(struct tell *t, unsigned listener)
-{
-    for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        int fd =
-            accept4(t->options->listen_fds[listener], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                log_event(LOG_WARN, "http.accept", {"reason", LOG_S(err_text(-errno))});
-                accepting_set(t, false);
-            }
-            return;
-        }
-        unsigned place = place_find(t);
-        if (place == TELL_CLIENTS_MAX) {
-            close(fd);
-            continue;
-        }
-        struct client *c = &t->clients[place];
-        client_open(c, fd, t->rules.now);
-        stats_add(t->stats, TELL_CLIENTS, 1);
-        if (epoll_set(t, EPOLL_CTL_ADD, fd, EPOLLIN, event_pack(EVENT_CLIENT, place, c->serial)))
-            client_end(t, c);
-    }
-}
-
-static void clients_expire(struct tell *t)
-{
-    for (unsigned i = 0; i < TELL_CLIENTS_MAX; i++)
-        if (t->clients[i].state != CLIENT_FREE && t->clients[i].deadline <= t->rules.now)
-            client_end(t, &t->clients[i]);
+    (void)body;
+    (void)ticket;
+    *ret = request_answer(context, r);
+    return true;
 }
 
 /* ---- the loop ---- */
 
-/* Every second whether anybody asks or not (L6). */
-static void tick(struct tell *t)
+static void turn(struct tell *t)
 {
-    view_look(t);
-    clients_expire(t);
-    if (!t->accepting)
-        accepting_set(t, true);
-}
-
-/* False: time to stop. */
-static bool event_take(struct tell *t, const struct epoll_event *event)
-{
-    unsigned index = (unsigned)(event->data.u64 & 0x0fffffff);
-    uint32_t serial = (uint32_t)(event->data.u64 >> 32);
-    switch ((enum event_kind)(event->data.u64 >> 28 & 0xf)) {
-    case EVENT_STOP:
-        return false;
-    case EVENT_LISTEN:
-        client_accept(t, index);
-        return true;
-    case EVENT_WATCH:
-        snapshot_watch_drain(t->watch_fd);
-        view_look(t);
-        return true;
-    case EVENT_CLIENT:
-        invariant(index < TELL_CLIENTS_MAX);
-        /* The place may have changed hands since the kernel wrote the event. */
-        if (t->clients[index].state != CLIENT_FREE && t->clients[index].serial == serial)
-            client_serve(t, index);
-        return true;
-    }
-    return true;
+    http_server_turn(t->server, t->now, clock_wall() / USEC_PER_SEC);
+    stats_set(t->stats, TELL_CLIENTS, http_server_clients(t->server));
 }
 
 static int loop_run(struct tell *t)
 {
-    usec_t ticked = t->rules.now;
+    usec_t ticked = t->now;
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
-        int count = epoll_wait(t->epoll_fd, events, EVENTS_MAX, TICK_MS);
+        int count = epoll_wait(t->epoll_fd, events, EVENTS_MAX, HTTP_TICK_MS);
         if (count < 0 && errno != EINTR)
             return -errno;
-        t->rules.now = clock_now();
-        t->rules.wall_s = clock_wall() / USEC_PER_SEC;
-        for (int i = 0; i < count; i++)
-            if (!event_take(t, &events[i]))
+        t->now = clock_now();
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.u32 == EVENT_STOP)
                 return 0;
-        if (t->rules.now - ticked >= TICK_MS * USEC_PER_MSEC) {
-            ticked = t->rules.now;
-            tick(t);
+            if (events[i].data.u32 == EVENT_WATCH) {
+                snapshot_watch_drain(t->watch_fd);
+                view_look(t);
+            }
+        }
+        turn(t);
+        /* Every second whether anybody asks or not (L6). */
+        if (t->now - ticked >= HTTP_TICK_MS * USEC_PER_MSEC) {
+            ticked = t->now;
+            view_look(t);
         }
     }
 }
@@ -268,29 +156,26 @@ static int loop_prepare(struct tell *t)
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (t->epoll_fd < 0)
         return -errno;
-    int err = epoll_set(t, EPOLL_CTL_ADD, o->stop_fd, EPOLLIN, event_pack(EVENT_STOP, 0, 0));
-    for (unsigned i = 0; !err && i < o->listen_count; i++) {
-        err = net_nonblocking(o->listen_fds[i], true);
-        if (!err)
-            err = epoll_set(t, EPOLL_CTL_ADD, o->listen_fds[i], EPOLLIN,
-                            event_pack(EVENT_LISTEN, i, 0));
-    }
+    int err = epoll_add(t, o->stop_fd, EVENT_STOP);
+    err = err ? err
+              : http_server_new(&(struct http_server_options){.listen_fds = o->listen_fds,
+                                                              .listen_count = o->listen_count,
+                                                              .answer = request_take,
+                                                              .context = t},
+                                &t->server);
+    err = err ? err : epoll_add(t, http_server_fd(t->server), EVENT_SERVER);
     /* Without the watch a new plan is seen at the next tick. */
     if (!err && snapshot_watch_open(o->data, &t->watch_fd) == 0)
-        err = epoll_set(t, EPOLL_CTL_ADD, t->watch_fd, EPOLLIN, event_pack(EVENT_WATCH, 0, 0));
-    t->accepting = true;
+        err = epoll_add(t, t->watch_fd, EVENT_WATCH);
     return err;
 }
 
 static void tell_done(struct tell *t)
 {
-    for (unsigned i = 0; i < TELL_CLIENTS_MAX; i++)
-        if (t->clients[i].state != CLIENT_FREE)
-            client_end(t, &t->clients[i]);
+    http_server_free(t->server);
     for (unsigned i = 0; i < PAGES; i++)
         shared_bytes_unref(t->pages[i].bytes);
     view_done(&t->view);
-    free(t->clients);
     if (t->watch_fd >= 0)
         close(t->watch_fd);
     if (t->epoll_fd >= 0)
@@ -299,18 +184,13 @@ static void tell_done(struct tell *t)
 
 int tell_run(const struct tell_options *o)
 {
-    invariant(o->listen_count <= LISTEN_MAX);
     struct tell t = {
         .options = o,
         .stats = o->stats->threads,
         .epoll_fd = -1,
         .watch_fd = -1,
-        .clients = mem_new(TELL_CLIENTS_MAX, sizeof(struct client)),
+        .now = clock_now(),
     };
-    t.rules = (struct client_rules){.answer = request_answer,
-                                    .context = &t,
-                                    .now = clock_now(),
-                                    .wall_s = clock_wall() / USEC_PER_SEC};
     view_init(&t.view);
     int err = loop_prepare(&t);
     if (!err) {

@@ -5,16 +5,7 @@
 #include "base/attr.h"
 #include "model/stats.h"
 
-enum {
-    TELL_CLIENTS_MAX = 256, /* connections at once; a newcomer takes the place of the one that has
-                               kept us waiting longest */
-    TELL_HEAD_TIMEOUT_S =
-        10, /* from the first byte of a request, or from the connection, to its head */
-    TELL_IDLE_TIMEOUT_S = 60,  /* between requests */
-    TELL_SEND_TIMEOUT_S = 60,  /* for a whole response */
-    TELL_LINGER_TIMEOUT_S = 2, /* for the client to close after us */
-    TELL_PAGE_AGE_S = 1,       /* a page is made at most this often */
-};
+enum { TELL_PAGE_AGE_S = 1 /* a page is made at most this often */ };
 
 struct tell_options {
     const char *data;      /* the node's folder */
