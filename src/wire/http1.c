@@ -27,6 +27,32 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+uint8_t http1_decode_next(struct bytes b, size_t *at)
+{
+    size_t i = (*at)++;
+    if (b.data[i] != '%' || i + 2 >= b.length || hex_value(b.data[i + 1]) < 0 ||
+        hex_value(b.data[i + 2]) < 0)
+        return b.data[i];
+    *at += 2;
+    return (uint8_t)(hex_value(b.data[i + 1]) << 4 | hex_value(b.data[i + 2]));
+}
+
+void http1_decode(struct bytes b, char *to, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b.length && n + 1 < size;)
+        to[n++] = (char)http1_decode_next(b, &i);
+    to[n] = 0;
+}
+
 static bool same_word(struct bytes b, const char *word)
 {
     size_t i = 0;
@@ -82,12 +108,18 @@ static bool list_has(struct bytes rest, const char *word)
 
 /* ---- the request line (RFC 9112 3) ---- */
 
+static const char *const methods[HTTP1_OTHER] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                                 "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+
+const char *http1_method_name(enum http1_method method)
+{
+    return (unsigned)method < HTTP1_OTHER ? methods[method] : "";
+}
+
 static enum http1_method method_of(struct bytes word)
 {
-    static const char *const names[HTTP1_OTHER] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
-                                                   "CONNECT", "OPTIONS", "TRACE", "PATCH"};
     for (int i = 0; i < HTTP1_OTHER; i++)
-        if (word.length == strlen(names[i]) && memcmp(word.data, names[i], word.length) == 0)
+        if (word.length == strlen(methods[i]) && memcmp(word.data, methods[i], word.length) == 0)
             return (enum http1_method)i;
     return HTTP1_OTHER;
 }

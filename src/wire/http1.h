@@ -31,6 +31,14 @@ enum http1_method {
     HTTP1_OTHER, /* a method not known here: 501 */
 };
 
+/* A byte of a target, its escape resolved (RFC 3986 2.1; one that is none stands for itself); *at
+ * moves past it. */
+uint8_t http1_decode_next(struct bytes b, size_t *at);
+/* All of them as a text, cut at `size` bytes. */
+void http1_decode(struct bytes b, char *to, size_t size);
+/* "GET"; "" for HTTP1_OTHER. */
+const_function const char *http1_method_name(enum http1_method method);
+
 struct http1_header {
     struct bytes name, value; /* value without the blanks around it */
 };
