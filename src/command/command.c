@@ -319,12 +319,13 @@ static const struct {
     void (*run)(const struct command_input *, const json_t *, struct command_result *);
     bool changes;
 } operations[] = {
-    {"ping", op_ping, false},     {"version", op_ping, false},
-    {"order", op_order, true},    {"change", command_change, true},
-    {"undo", command_undo, true}, {"intent", command_intent, false},
-    {"reload", op_reload, false}, {"zones", op_zones, false},
-    {"dnssec", op_dnssec, false}, {"user", command_user, true},
-    {"import", op_import, false}, {"node", command_node, false},
+    {"ping", op_ping, false},         {"version", op_ping, false},
+    {"order", op_order, true},        {"change", command_change, true},
+    {"undo", command_undo, true},     {"intent", command_intent, false},
+    {"reload", op_reload, false},     {"zones", op_zones, false},
+    {"dnssec", op_dnssec, false},     {"user", command_user, true},
+    {"import", op_import, false},     {"node", command_node, false},
+    {"switch", command_switch, true},
 };
 
 bool command_is_change(const char *line, size_t length)

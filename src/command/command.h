@@ -13,8 +13,10 @@
  *
  *   {"op": "ping"}
  *   {"op": "intent"}
- *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...}}],
- * "overrides": ["checkout/keep-one"], "reason": "...", "token": "...", "force": false}
+ *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...},
+ * "create": false, "from": "old name"}], "overrides": ["checkout/keep-one"], "reason": "...",
+ * "token": "...", "force": false}
+ *   {"op": "switch", "states": {"checkout/use1": "Off"}, "overrides": [], "force": false}
  *   {"op": "user", "user": "ana", "do": "key-add", "key": {"id": "HFAK...", "secret": "..."}}
  *   {"op": "undo", "change": 7, "reason": "...", "token": "...", "force": false}
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "token":
@@ -105,8 +107,8 @@ struct command_result {
     struct command_node node; /* COMMAND_NODE */
 };
 
-/* Does this request change the intent, if anything? Then its operation is order, change, undo or
- * user. */
+/* Does this request change the intent, if anything? Then its operation is order, change, switch,
+ * undo or user. */
 bool command_is_change(const char *line, size_t length);
 
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with

@@ -71,6 +71,9 @@ static bool edits_read(const json_t *list, struct intent_edit **ret, unsigned *r
             intent_kind_parse(json_string_value(json_object_get(e, "kind")), &edits[i].kind) < 0)
             break;
         edits[i].name = mem_string(name);
+        edits[i].create = json_is_true(json_object_get(e, "create"));
+        if (json_is_string(json_object_get(e, "from")))
+            edits[i].from = mem_string(json_string_value(json_object_get(e, "from")));
         if (value && !json_is_null(value))
             edits[i].value = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     }
@@ -192,7 +195,7 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         .wall_ms = wall_ms,
     };
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
-    bool user = op && !strcmp(op, "user");
+    bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
     const struct intent_change *done = intent_token_find(old, words.token);
     int err = 0;
     if (done)
@@ -201,6 +204,8 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         err = order_apply(old, p, &words, ret, sentence);
     else if (undo)
         err = undo_apply(old, p, &words, ret, sentence);
+    else if (switches)
+        err = command_switch_apply(old, p, &words, ret, sentence);
     else if (user)
         err = command_user_apply(old, p, &words, ret, sentence);
     else

@@ -126,6 +126,15 @@ void command_change(const struct command_input *input, const json_t *request,
         command_say(ret, ERR_INVALID, COMMAND_CHANGE_WANTS, INTENT_EDITS_MAX);
 }
 
+void command_switch(const struct command_input *input, const json_t *request,
+                    struct command_result *ret)
+{
+    if (words_are_good(request) && command_switch_is_good(request))
+        command_propose(input, request, NULL, ret);
+    else
+        command_say(ret, ERR_INVALID, COMMAND_SWITCH_WANTS);
+}
+
 void command_user(const struct command_input *input, const json_t *request,
                   struct command_result *ret)
 {

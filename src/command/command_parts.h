@@ -38,6 +38,18 @@ uint64_t command_undo_number(const json_t *request);
 void command_node(const struct command_input *input, const json_t *request,
                   struct command_result *ret);
 
+/* States of controls. */
+void command_switch(const struct command_input *input, const json_t *request,
+                    struct command_result *ret);
+#define COMMAND_SWITCH_WANTS                                                                    \
+    "switch wants \"states\", On or Off by the names of controls, and may have \"overrides\", " \
+    "names of rules"
+/* (command_switch.c) */
+bool command_switch_is_good(const json_t *request);
+/* Carries it out; as command_apply(). */
+int command_switch_apply(const struct intent *old, const json_t *proposal,
+                         const struct intent_request *words, struct intent *ret, struct text *why);
+
 /* Users of the API. */
 void command_user(const struct command_input *input, const json_t *request,
                   struct command_result *ret);
@@ -48,4 +60,4 @@ void command_user(const struct command_input *input, const json_t *request,
 bool command_user_is_good(const json_t *request);
 /* Carries it out; as command_apply(). */
 int command_user_apply(const struct intent *old, const json_t *proposal,
-                       struct intent_request *words, struct intent *ret, struct text *why);
+                       const struct intent_request *words, struct intent *ret, struct text *why);

@@ -114,9 +114,10 @@ bool command_user_is_good(const json_t *request)
 }
 
 int command_user_apply(const struct intent *old, const json_t *proposal,
-                       struct intent_request *words, struct intent *ret, struct text *why)
+                       const struct intent_request *words, struct intent *ret, struct text *why)
 {
     struct user_wish w;
+    struct intent_request r = *words;
     json_t *value;
     if (!wish_read(proposal, &w)) {
         text_append(why, COMMAND_USER_WANTS);
@@ -127,9 +128,9 @@ int command_user_apply(const struct intent *old, const json_t *proposal,
         return err;
     char *text = json_dumps(value, JSON_COMPACT);
     struct intent_edit edit = {INTENT_USER, w.name, text};
-    words->edits = &edit;
-    words->edit_count = 1;
-    err = intent_apply(old, words, ret, why);
+    r.edits = &edit;
+    r.edit_count = 1;
+    err = intent_apply(old, &r, ret, why);
     if (!err && ret->version == old->version)
         text_append(why, "nothing was to be changed");
     json_decref(value);

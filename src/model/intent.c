@@ -114,38 +114,99 @@ static int keys_check(const struct intent *i, const struct intent_object *o, str
     return 0;
 }
 
+/* What an object has of the one that it takes the place of. */
+struct past {
+    bool there, on;
+    int64_t flipped_ms;
+    char id[INTENT_ID_SIZE + 1];
+};
+
+static struct past past_of(const struct intent_object *o)
+{
+    struct past p = {.there = o != NULL};
+    if (o) {
+        p.on = o->on;
+        p.flipped_ms = o->flipped_ms;
+        memcpy(p.id, o->id, sizeof p.id);
+    }
+    return p;
+}
+
+static void object_make(struct intent_object *o, const struct past *was,
+                        const struct intent_request *r, const struct intent_change *change)
+{
+    o->version = change->version;
+    o->wall_ms = change->wall_ms;
+    o->author = mem_string(r->author);
+    o->reason = string_or_null(r->reason);
+    if (o->kind == INTENT_CONTROL && was->there)
+        o->flipped_ms = was->on == o->on ? was->flipped_ms : change->wall_ms;
+    if (was->there)
+        memcpy(o->id, was->id, sizeof o->id);
+    else
+        object_id_make(o);
+}
+
+static void edited_add(struct intent_change *change, enum intent_kind kind, const char *name,
+                       const struct intent_object *before, const struct intent_object *after)
+{
+    change->edits[change->edit_count++] =
+        (struct intent_edited){.kind = kind,
+                               .name = mem_string(name),
+                               .before = before ? mem_string(before->value) : NULL,
+                               .after = after ? mem_string(after->value) : NULL};
+}
+
+/* Is there what the edit is about, and not what it is not? */
+static int edit_check(const struct intent *next, const struct intent_edit *e,
+                      const struct intent_change *change, struct text *why)
+{
+    const struct intent_object *was = intent_find(next, e->kind, e->name);
+    const char *missing = e->from && !intent_find(next, e->kind, e->from) ? e->from
+                          : !e->value && !was                             ? e->name
+                                                                          : NULL;
+    if (missing) {
+        text_appendf(why, "there is no %s %s", intent_kind_name(e->kind), missing);
+        return ERR_MISSING;
+    }
+    if ((e->create || e->from) && was) {
+        text_appendf(why, "there is a %s %s already", intent_kind_name(e->kind), e->name);
+        return ERR_CONFLICT;
+    }
+    if (change->edit_count + 1 + (e->from != NULL) > INTENT_EDITS_MAX) {
+        text_appendf(why, "one change is of at most %d objects", INTENT_EDITS_MAX);
+        return ERR_LIMIT;
+    }
+    return 0;
+}
+
 /* One edit, noted in `change` where it changes anything. */
 static int edit_apply(struct intent *next, const struct intent_edit *e,
                       const struct intent_request *r, struct intent_change *change,
                       struct text *why)
 {
-    const struct intent_object *was = intent_find(next, e->kind, e->name);
     struct intent_object *o = NULL;
-    if (!e->value && !was) {
-        text_appendf(why, "there is no %s %s", intent_kind_name(e->kind), e->name);
-        return ERR_MISSING;
-    }
+    int err = edit_check(next, e, change, why);
+    if (err)
+        return err;
     if (e->value && !(o = edit_decode(e, why)))
         return ERR_INVALID;
-    int err = o ? shift_check(o, change->wall_ms, why) : 0;
+    const struct intent_object *was = intent_find(next, e->kind, e->from ? e->from : e->name);
+    err = o ? shift_check(o, change->wall_ms, why) : 0;
     err = err || !o ? err : keys_check(next, o, why);
-    if (err || (o && was && !strcmp(o->value, was->value))) {
+    if (err || (o && was && !e->from && !strcmp(o->value, was->value))) {
         object_unref(o);
         return err;
     }
-    change->edits[change->edit_count++] =
-        (struct intent_edited){.kind = e->kind,
-                               .name = mem_string(e->name),
-                               .before = was ? mem_string(was->value) : NULL,
-                               .after = o ? mem_string(o->value) : NULL};
-    if (o) {
-        o->version = change->version;
-        o->wall_ms = change->wall_ms;
-        o->author = mem_string(r->author);
-        o->reason = string_or_null(r->reason);
-        if (o->kind == INTENT_CONTROL && was)
-            o->flipped_ms = was->on == o->on ? was->flipped_ms : change->wall_ms;
+    struct past past = past_of(was);
+    if (e->from) {
+        edited_add(change, e->kind, e->from, was, NULL);
+        object_put(next, e->kind, e->from, NULL);
+        was = NULL;
     }
+    edited_add(change, e->kind, e->name, was, o);
+    if (o)
+        object_make(o, &past, r, change);
     object_put(next, e->kind, e->name, o);
     return 0;
 }
@@ -191,7 +252,7 @@ static struct intent_change *change_new(const struct intent *old, const struct i
         .author = mem_string(r->author),
         .reason = string_or_null(r->reason),
         .token = string_or_null(r->token),
-        .edits = mem_new(r->edit_count + (size_t)1, sizeof *c->edits),
+        .edits = mem_new(2 * r->edit_count + (size_t)1, sizeof *c->edits),
     };
     c->overridden.list = mem_new(r->override_count + (size_t)1, sizeof(char *));
     for (unsigned i = 0; i < r->override_count; i++)
@@ -325,6 +386,7 @@ int intent_undo(const struct intent *intent, uint64_t version, struct intent_edi
 void intent_edits_free(struct intent_edit *edits, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
+        free((char *)edits[i].from);
         free((char *)edits[i].name);
         free((char *)edits[i].value);
     }

@@ -35,7 +35,11 @@ enum {
     INTENT_GATES_MAX = 100,                 /* of one control */
     INTENT_RULE_CONTROLS_MAX = 300,         /* of one rule */
     INTENT_SHIFT_MAX_MS = 72 * 3600 * 1000, /* ARC's limit of a zonal shift */
-    INTENT_WAIT_DEFAULT_MS = 5000,          /* ARC's default of WaitPeriodMs */
+    INTENT_ID_SIZE = 32,                    /* hexadecimal digits */
+    INTENT_TAGS_MAX = 50,                   /* of one object (AWS's limit) */
+    INTENT_TAG_KEY_MAX = 128,
+    INTENT_TAG_VALUE_MAX = 256,
+    INTENT_WAIT_DEFAULT_MS = 5000, /* ARC's default of WaitPeriodMs */
     INTENT_WAIT_MAX_MS = 24 * 3600 * 1000,
 };
 
@@ -63,6 +67,7 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *                                     "wait_ms": 5000}; "gating" has "targets" as well
  *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
  *   practice "region:us-east-1"      {"first_ms": ..., ...} (model/practice.h)
+ *   cluster  "cluster"               {"name": "europe"}: what the API calls all of it
  *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
  *   check    "web"                   {"tcp": 443}, as the configuration file would say it
  *   service  "api.example.com"       {"policy": "failover", "endpoints": [...]}, likewise
@@ -71,6 +76,8 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *
  * Checks, services and zones join those of the node's own file (struct config_part); names of
  * domains are lower case and without the last dot. What they say is read by a configuration alone.
+ *
+ * Panels, controls, rules and the cluster may have "tags", texts by name.
  *
  * A gate or a shift is about "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT". */
 enum intent_kind {
@@ -88,8 +95,9 @@ enum intent_kind {
     INTENT_INVITE,
     INTENT_AUTHORITY,
     INTENT_PRACTICE,
+    INTENT_CLUSTER,
 };
-enum { INTENT_KINDS = 14 };
+enum { INTENT_KINDS = 15 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -108,6 +116,8 @@ struct intent_object {
     enum intent_kind kind;
     char *name;
     char *value; /* JSON, compact, keys sorted: equal objects have equal texts */
+    /* panel, control, rule: its own for as long as it is there, whatever its name becomes */
+    char id[INTENT_ID_SIZE + 1];
     /* of the change that made it */
     uint64_t version;
     int64_t wall_ms; /* since 1970 */
@@ -177,6 +187,8 @@ struct intent_edit {
     enum intent_kind kind;
     const char *name;
     const char *value; /* JSON; NULL: the object is removed */
+    bool create;       /* ERR_CONFLICT where there is one of this name */
+    const char *from;  /* the object's name until now; NULL: the same */
 };
 
 struct intent_request {

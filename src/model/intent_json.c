@@ -52,6 +52,8 @@ static json_t *object_json(const struct intent_object *o)
         json_object_set_new(out, "flipped_ms", json_integer(o->flipped_ms));
     if (o->kind == INTENT_ZONE)
         json_object_set_new(out, "touched", json_integer((json_int_t)o->touched));
+    if (kind_has_id(o->kind))
+        json_object_set_new(out, "id", json_string(o->id));
     return out;
 }
 
@@ -128,6 +130,21 @@ static const char *words_decode(const json_t *from, struct words *ret)
     return NULL;
 }
 
+/* Files from before there were ids have none. */
+static bool id_read(const json_t *from, struct intent_object *o)
+{
+    const char *id = json_string_value(json_object_get(from, "id"));
+    if (!json_object_get(from, "id")) {
+        object_id_make(o);
+        return true;
+    }
+    if (!id || !kind_has_id(o->kind) || strlen(id) != INTENT_ID_SIZE ||
+        strspn(id, "0123456789abcdef") != INTENT_ID_SIZE)
+        return false;
+    memcpy(o->id, id, sizeof o->id);
+    return true;
+}
+
 static const char *object_read(const json_t *from, struct intent *out)
 {
     const char *name = field(from, "name", INTENT_NAME_MAX - 1), *why = NULL;
@@ -150,6 +167,8 @@ static const char *object_read(const json_t *from, struct intent *out)
     o->author = mem_string(words.author);
     o->reason = words.reason ? mem_string(words.reason) : NULL;
     out->objects[out->object_count++] = o;
+    if (!id_read(from, o))
+        return "a panel, control or rule has an id that is not one";
     if (kind == INTENT_CONTROL && !number(from, "flipped_ms", &o->flipped_ms))
         return "a control does not say when it was switched";
     int64_t touched = 0;

@@ -1,6 +1,7 @@
 #include "model/intent_object.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/practice.h"
@@ -9,8 +10,8 @@
 #include <string.h>
 
 static const char *const kind_names[INTENT_KINDS] = {
-    "endpoint", "panel", "control", "rule", "shift",  "user",      "check",
-    "service",  "zone",  "records", "node", "invite", "authority", "practice"};
+    "endpoint", "panel",   "control", "rule",   "shift",     "user",     "check",  "service",
+    "zone",     "records", "node",    "invite", "authority", "practice", "cluster"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -62,6 +63,25 @@ void names_done(struct intent_names *n)
         free(n->list[i]);
     free(n->list);
     *n = (struct intent_names){0};
+}
+
+bool kind_has_id(enum intent_kind kind)
+{
+    return kind == INTENT_PANEL || kind == INTENT_CONTROL || kind == INTENT_RULE;
+}
+
+void object_id_make(struct intent_object *o)
+{
+    struct text of = text_init(INTENT_NAME_MAX + 64);
+    if (!kind_has_id(o->kind))
+        return;
+    text_appendf(&of, "%s %s %llu", intent_kind_name(o->kind), o->name,
+                 (unsigned long long)o->version);
+    invariant(!of.failed);
+    snprintf(o->id, sizeof o->id, "%016llx%016llx",
+             (unsigned long long)hash64_seeded(of.data, of.length, 1),
+             (unsigned long long)hash64_seeded(of.data, of.length, 2));
+    text_done(&of);
 }
 
 struct intent_object *object_ref(struct intent_object *o)
@@ -153,6 +173,8 @@ static const char *object_name_check(enum intent_kind kind, const char *name)
         return scope_check(name);
     if (kind >= INTENT_CHECK && kind <= INTENT_RECORDS)
         return shared_name_check(kind, name);
+    if (kind == INTENT_CLUSTER)
+        return strcmp(name, "cluster") ? "is the one called cluster" : NULL;
     if (kind != INTENT_ENDPOINT && kind != INTENT_CONTROL && kind != INTENT_RULE)
         return part_is_good(name, strlen(name)) ? NULL
                                                 : "wants a name of at most 64 bytes without spaces "
@@ -217,15 +239,43 @@ static const char *endpoint_read(const json_t *value, struct intent_object *o)
     return NULL;
 }
 
+static bool tags_are_good(const json_t *tags)
+{
+    const char *key;
+    json_t *value;
+    if (tags && (!json_is_object(tags) || json_object_size(tags) > INTENT_TAGS_MAX))
+        return false;
+    json_object_foreach((json_t *)tags, key, value)
+    {
+        const char *text = json_string_value(value);
+        if (!*key || strlen(key) > INTENT_TAG_KEY_MAX || !text ||
+            strlen(text) > INTENT_TAG_VALUE_MAX)
+            return false;
+    }
+    return true;
+}
+
 static const char *panel_read(const json_t *value, struct intent_object *o)
 {
+    static const char *const known[] = {"tags"};
     (void)o;
-    return json_object_size(value) ? "wants {}" : NULL;
+    return members_known(value, known, array_length(known)) ? NULL : "wants {}";
+}
+
+static const char *cluster_read(const json_t *value, struct intent_object *o)
+{
+    static const char *const known[] = {"name", "tags"};
+    const char *name = json_string_value(json_object_get(value, "name"));
+    (void)o;
+    return name && part_is_good(name, strlen(name)) &&
+                   members_known(value, known, array_length(known))
+               ? NULL
+               : "wants {\"name\": a text of at most 64 bytes without spaces and slashes}";
 }
 
 static const char *control_read(const json_t *value, struct intent_object *o)
 {
-    static const char *const known[] = {"state", "gates"};
+    static const char *const known[] = {"state", "gates", "tags"};
     const char *state = json_string_value(json_object_get(value, "state"));
     const json_t *gates = json_object_get(value, "gates");
     if (!members_known(value, known, array_length(known)) || !state ||
@@ -252,7 +302,7 @@ static bool number_read(const json_t *value, const char *key, int64_t max, uint3
 static const char *rule_read(const json_t *value, struct intent_object *o)
 {
     static const char *const known[] = {"type",      "controls", "targets", "rule",
-                                        "threshold", "inverted", "wait_ms"};
+                                        "threshold", "inverted", "wait_ms", "tags"};
     const char *type = json_string_value(json_object_get(value, "type"));
     size_t panel = (size_t)(strrchr(o->name, '/') - o->name);
     unsigned rule;
@@ -317,6 +367,7 @@ static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_
     [INTENT_ZONE] = shared_read,         [INTENT_RECORDS] = records_read,
     [INTENT_NODE] = node_read,           [INTENT_INVITE] = invite_read,
     [INTENT_AUTHORITY] = authority_read, [INTENT_PRACTICE] = practice_value_read,
+    [INTENT_CLUSTER] = cluster_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,
@@ -326,7 +377,9 @@ struct intent_object *object_decode(enum intent_kind kind, const char *name, con
     struct intent_object *o = mem_new(1, sizeof *o);
     *o = (struct intent_object){.references = 1, .kind = kind, .name = mem_string(name)};
     if (!why)
-        why = json_is_object(value) ? readers[kind](value, o) : "wants a JSON object";
+        why = !json_is_object(value)                           ? "wants a JSON object"
+              : !tags_are_good(json_object_get(value, "tags")) ? "wants at most 50 tags, texts"
+                                                               : readers[kind](value, o);
     if (!why) {
         o->value = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
         invariant(o->value != NULL);

@@ -8,6 +8,10 @@
  * failure NULL and *ret_why says what is wrong, as a sentence's end (static). */
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,
                                     const char **ret_why);
+/* Gives it the id that a new object of its kind, name and version has. */
+void object_id_make(struct intent_object *o);
+/* Does an object of this kind have an id? */
+bool kind_has_id(enum intent_kind kind);
 struct intent_object *object_ref(struct intent_object *o);
 void object_unref(struct intent_object *o);
 void change_unref(struct intent_change *c);
