@@ -26,6 +26,7 @@ import pytest
 
 DNS_PORT = 5353
 TELL_PORT = 8080
+API_PORT = 8090
 ORIGIN_PORT = 8081
 START_S = 20
 ROLES = ("supervisor", "control", "dns", "tell")
@@ -170,8 +171,9 @@ class Node:
         self.write(config)
 
     def write(self, config):
-        """config: text with {address}-free placeholders %DNS%, %TELL%, %DATA%."""
+        """config: text with {address}-free placeholders %DNS%, %TELL%, %API%, %DATA%."""
         text = config.replace("%DNS%", f"{self.address}:{DNS_PORT}").replace("%TELL%", f"{self.address}:{TELL_PORT}")
+        text = text.replace("%API%", f"{self.address}:{API_PORT}")
         self.config_path.write_text(text.replace("%DATA%", str(self.data)))
 
     def start(self, wait="ready"):

@@ -31,6 +31,8 @@ enum {
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
+    CONFIG_API_ENDPOINTS_MAX = 32,
+    CONFIG_API_URL_MAX = 128,
     CONFIG_PROXIES_MAX = 64, /* networks of proxies */
     CONFIG_PRIMARIES_MAX = 16,
     CONFIG_PIN_SIZE = 32,
@@ -52,6 +54,11 @@ struct config_listen {
     struct ip ip;
     uint16_t port;
     struct config_place place;
+};
+
+/* Where the API of a node is reached. */
+struct config_api_endpoint {
+    const char *url, *region;
 };
 
 /* Limits of connections (doc/config.md). */
@@ -348,8 +355,10 @@ struct config {
     const char *path; /* the file as named by the operator */
     const char *node_name, *site, *network, *data,
         *user; /* user: NULL = default (holdfast, else nobody) */
-    struct config_listen *dns_listen, *tell_listen;
-    uint32_t dns_listen_count, tell_listen_count;
+    struct config_listen *dns_listen, *tell_listen, *api_listen;
+    uint32_t dns_listen_count, tell_listen_count, api_listen_count;
+    struct config_api_endpoint *api_endpoints;
+    uint32_t api_endpoint_count;
     const char *const *dns_xdp; /* interfaces whose queries come as raw packets (AF_XDP) */
     uint32_t dns_xdp_count;
     unsigned dns_threads;   /* 0 = one per core */

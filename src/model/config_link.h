@@ -24,6 +24,8 @@ void link_streams(struct linking *l);
 void link_mesh(struct linking *l);
 /* What a list of struct draft_listen says. */
 struct config_listen *link_listens(struct linking *l, const struct list *list, uint32_t *ret_count);
+/* The API. */
+void link_api(struct linking *l);
 /* TSIG keys; before the zones, which refer to them. */
 void link_keys(struct linking *l);
 void link_transfer(struct linking *l, const struct draft_transfer *draft,

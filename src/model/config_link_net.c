@@ -23,8 +23,10 @@ static const struct config_listen *listen_number(const struct config *c, uint32_
     if (i < c->dns_proxy.listen_count)
         return &c->dns_proxy.listen[i];
     i -= c->dns_proxy.listen_count;
-    return i < c->mesh.listen_count ? &c->mesh.listen[i]
-                                    : &c->tell_listen[i - c->mesh.listen_count];
+    if (i < c->mesh.listen_count)
+        return &c->mesh.listen[i];
+    i -= c->mesh.listen_count;
+    return i < c->tell_listen_count ? &c->tell_listen[i] : &c->api_listen[i - c->tell_listen_count];
 }
 
 /* Two listeners on one port: of one list, or of two, which all take TCP. */
@@ -32,7 +34,7 @@ static void listens_check(struct linking *l)
 {
     struct config *c = l->config;
     uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count +
-                     c->mesh.listen_count + c->tell_listen_count;
+                     c->mesh.listen_count + c->tell_listen_count + c->api_listen_count;
     char text[IP_PORT_TEXT_MAX];
     for (uint32_t i = 1; i < total; i++) {
         const struct config_listen *a = listen_number(c, i);
@@ -163,6 +165,7 @@ void link_networks(struct linking *l)
     c->user = root->node.user;
     c->dns_listen = link_listens(l, &root->dns.listen, &c->dns_listen_count);
     c->tell_listen = link_listens(l, &root->tell.listen, &c->tell_listen_count);
+    link_api(l);
     c->dns_xdp = root->dns.xdp.items;
     c->dns_xdp_count = root->dns.xdp.count;
     c->dns_threads = root->dns.threads;

@@ -430,6 +430,8 @@ static const struct key root_keys[] = {
      .help = "metrics and status"},
     {"mesh", &type_mapping, 0, .detail = &shape_mesh, .standard = "{}",
      .help = "links to the other nodes of the cluster"},
+    {"api", &type_mapping, 0, .detail = &shape_api, .standard = "{}",
+     .help = "the API for operators' tools"},
     {"log", &type_mapping, 0, .detail = &shape_log, .standard = "{}", .help = "log lines"},
     {"geo", &type_mapping, 0, .detail = &shape_geo, .help = "where addresses are"},
     {"verdict", &type_mapping, 0, .detail = &shape_verdict, .standard = "{}",
@@ -453,10 +455,10 @@ static const struct key root_keys[] = {
 const struct shape shape_root = {"file", "configuration", root_keys, LENGTH(root_keys)};
 
 const struct shape *const config_shapes[] = {
-    &shape_node,    &shape_dns,      &shape_tcp,      &shape_tell,      &shape_log,
-    &shape_geo,     &shape_zone,     &shape_check,    &shape_dns_query, &shape_service,
-    &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,  &shape_location,
-    &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,      &shape_tsig,
-    &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,       &shape_proxy,
-    &shape_verdict, &shape_mesh};
+    &shape_node,    &shape_dns,      &shape_tcp,      &shape_tell,        &shape_log,
+    &shape_geo,     &shape_zone,     &shape_check,    &shape_dns_query,   &shape_service,
+    &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,    &shape_location,
+    &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,        &shape_tsig,
+    &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,         &shape_proxy,
+    &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -9,6 +9,11 @@ struct draft_listen {
     struct config_listen listen;
 };
 
+struct draft_api_endpoint {
+    struct draft head;
+    struct config_api_endpoint endpoint;
+};
+
 struct draft_dnssec {
     struct config_dnssec dnssec;
     int algorithm, split, nsec3; /* choices */
@@ -194,6 +199,10 @@ struct draft_root {
         const char *certificate, *key, *ca;
     } mesh;
     struct {
+        struct list listen;    /* struct draft_listen */
+        struct list endpoints; /* struct draft_api_endpoint */
+    } api;
+    struct {
         int format, level;
     } log;
     struct {
@@ -208,7 +217,7 @@ struct draft_root {
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
     shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
-    shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh;
+    shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh, shape_api, shape_api_endpoint;
 extern const struct names_of tsigs;
 extern const struct list_of primaries, update_networks;
 /* Every shape but the root, for the schema's definitions. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_api.h"
 #include "prog/control_mesh.h"
 #include "prog/control_practice.h"
 #include "prog/control_relay.h"
@@ -203,6 +204,7 @@ static int control_start(struct control *c)
     err = err ? err : loaded_start(c);
     err = err ? err : control_listen(c);
     err = err ? err : control_relay_open(c);
+    err = err ? err : control_api_open(c);
     return err ? err : handles_open(c);
 }
 

@@ -9,7 +9,8 @@
  * message: a sentence for a person, valid during the call. */
 typedef void control_intent_answer(void *context, int err, const char *message);
 
-/* A request to change the intent: one of "order", "change", "undo" and "user" as command/command.h
- * has them, with its author ("uid 1000 (ana)", "user checkout-bot"). Both may go after the call. */
+/* A request to change the intent: one of "order", "change", "undo", "switch" and "user" as
+ * command/command.h has them, with its author ("uid 1000 (ana)", "user checkout-bot"). Both may go
+ * after the call. */
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context);

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "lock 4;udp 5,6;tcp 7,8;tell 9;pids 12,13,14;xdp 15"; xdp only where it is used, and not known to
- * older programs */
+/* "lock 4;udp 5,6;tcp 7,8;tell 9;pids 12,13,14;xdp 15;api 16"; xdp and api only where they are
+ * used, and not known to older programs */
 enum { HANDOVER_TEXT_MAX = 64 << 10 };
 
 static void list_append(struct text *t, const char *name, const int *numbers, unsigned count)
@@ -59,6 +59,7 @@ static int descriptors_pass(const struct handover *h, bool passes)
     err = err ? err : exec_passes(h->tcp_fds, h->tcp_count, passes);
     if (!err && h->xdp_release_fd >= 0)
         err = exec_passes(&h->xdp_release_fd, 1, passes);
+    err = err ? err : exec_passes(h->api_fds, h->api_count, passes);
     return err ? err : exec_passes(h->tell_fds, h->tell_count, passes);
 }
 
@@ -72,6 +73,7 @@ int handover_receive(struct handover *ret)
     int udp = list_parse(text, "udp", h.udp_fds, ROLE_FDS_MAX);
     int tcp = list_parse(text, "tcp", h.tcp_fds, ROLE_FDS_MAX);
     int tell = list_parse(text, "tell", h.tell_fds, ROLE_FDS_MAX);
+    int api = list_parse(text, "api", h.api_fds, ROLE_FDS_MAX);
     if (list_parse(text, "xdp", &h.xdp_release_fd, 1) != 1)
         h.xdp_release_fd = -1;
     if (list_parse(text, "lock", &h.lock_fd, 1) != 1 || udp < 0 || tcp < 0 || tell < 0 ||
@@ -81,6 +83,7 @@ int handover_receive(struct handover *ret)
     h.udp_count = (unsigned)udp;
     h.tcp_count = (unsigned)tcp;
     h.tell_count = (unsigned)tell;
+    h.api_count = api < 0 ? 0 : (unsigned)api;
     for (unsigned i = 0; i < ROLES; i++)
         h.pids[i] = pids[i];
     int err = descriptors_pass(&h, false);
@@ -102,6 +105,8 @@ int handover_give(const struct handover *h)
     list_append(&t, "pids", pids, ROLES);
     if (h->xdp_release_fd >= 0)
         list_append(&t, "xdp", &h->xdp_release_fd, 1);
+    if (h->api_count)
+        list_append(&t, "api", h->api_fds, h->api_count);
     int err = t.failed ? ERR_LIMIT : descriptors_pass(h, true);
     if (!err && setenv(HANDOVER_VARIABLE, text_string(&t), 1))
         err = -errno;
@@ -136,4 +141,5 @@ void handover_close(struct handover *h)
     rest_close(h->udp_fds, h->udp_count);
     rest_close(h->tcp_fds, h->tcp_count);
     rest_close(h->tell_fds, h->tell_count);
+    rest_close(h->api_fds, h->api_count);
 }

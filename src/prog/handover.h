@@ -13,9 +13,9 @@
 
 struct handover {
     int lock_fd;
-    int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX],
-        tell_fds[ROLE_FDS_MAX]; /* open; taken ones become -1 */
-    unsigned udp_count, tcp_count, tell_count;
+    int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX], tell_fds[ROLE_FDS_MAX],
+        api_fds[ROLE_FDS_MAX]; /* open; taken ones become -1 */
+    unsigned udp_count, tcp_count, tell_count, api_count;
     int xdp_release_fd; /* an event that has the old name server leave its queues; -1 = none */
     pid_t pids[ROLES];  /* children that go on; 0 = none */
 };

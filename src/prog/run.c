@@ -148,7 +148,8 @@ static int node_run(const struct config *c, const char *path)
     o.roles[ROLE_CONTROL].config = config;
     int status = 1;
     if (config && !sockets_dns(c, threads, &before, &o.roles[ROLE_DNS]) &&
-        !sockets_tell(c, &before, &o.roles[ROLE_TELL])) {
+        !sockets_tell(c, &before, &o.roles[ROLE_TELL]) &&
+        !sockets_api(c, &before, &o.roles[ROLE_CONTROL])) {
         handover_close(&before);
         policy_begin(c, &o.roles[ROLE_DNS]);
         xdp_begin(c, upgrade ? before.xdp_release_fd : -1, &o.roles[ROLE_DNS]);

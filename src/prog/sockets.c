@@ -116,15 +116,30 @@ int sockets_dns(const struct config *c, unsigned threads, struct handover *befor
     return err ? err : sockets_tls(c, threads, before, dns);
 }
 
-int sockets_tell(const struct config *c, struct handover *before, struct role_options *tell)
+/* One socket for each, taken from the program before this one where it has it. */
+static int sockets_http(const struct config *c, const struct config_listen *listens, uint32_t count,
+                        const char *what, int *before, unsigned before_count,
+                        struct role_options *role)
 {
-    for (uint32_t i = 0; i < c->tell_listen_count && tell->tcp_count < ROLE_FDS_MAX; i++) {
-        const struct config_listen *l = &c->tell_listen[i];
-        int fd = handover_take(before->tell_fds, before->tell_count, &l->ip, l->port);
+    for (uint32_t i = 0; i < count && role->tcp_count < ROLE_FDS_MAX; i++) {
+        const struct config_listen *l = &listens[i];
+        int fd = handover_take(before, before_count, &l->ip, l->port);
         int err = fd < 0 ? net_tcp_listen(&l->ip, l->port, false, BACKLOG, &fd) : 0;
         if (err)
-            return listen_problem(c, l, "tell", err);
-        tell->tcp_fds[tell->tcp_count++] = fd;
+            return listen_problem(c, l, what, err);
+        role->tcp_fds[role->tcp_count++] = fd;
     }
     return 0;
+}
+
+int sockets_tell(const struct config *c, struct handover *before, struct role_options *tell)
+{
+    return sockets_http(c, c->tell_listen, c->tell_listen_count, "tell", before->tell_fds,
+                        before->tell_count, tell);
+}
+
+int sockets_api(const struct config *c, struct handover *before, struct role_options *control)
+{
+    return sockets_http(c, c->api_listen, c->api_listen_count, "api", before->api_fds,
+                        before->api_count, control);
 }

@@ -6,9 +6,11 @@
 #include "prog/role.h"
 
 /* `threads` UDP and TCP sockets for each address of dns.listen, one TCP socket for each of
- * tell.listen. What `before` holds for an address is taken from it. A problem is printed with its
- * place in the file. */
+ * tell.listen and of api.listen. What `before` holds for an address is taken from it. A problem is
+ * printed with its place in the file. */
 must_check int sockets_dns(const struct config *c, unsigned threads, struct handover *before,
                            struct role_options *dns);
 must_check int sockets_tell(const struct config *c, struct handover *before,
                             struct role_options *tell);
+must_check int sockets_api(const struct config *c, struct handover *before,
+                           struct role_options *control);

@@ -182,6 +182,7 @@ static void upgrade_exec(struct supervisor *s)
     static struct handover h; /* large */
     const struct role_options *dns = s->children[ROLE_DNS].options;
     const struct role_options *tell = s->children[ROLE_TELL].options;
+    const struct role_options *control = s->children[ROLE_CONTROL].options;
     char name[] = "holdfast", command[] = "run";
     char *config = mem_string(s->children[ROLE_CONTROL].options->config);
     char *argv[] = {name, command, config, NULL};
@@ -189,10 +190,12 @@ static void upgrade_exec(struct supervisor *s)
                           .udp_count = dns->udp_count,
                           .tcp_count = dns->tcp_count,
                           .tell_count = tell->tcp_count,
+                          .api_count = control->tcp_count,
                           .xdp_release_fd = dns->xdp_count ? dns->xdp_release_fd : -1};
     memcpy(h.udp_fds, dns->udp_fds, sizeof h.udp_fds);
     memcpy(h.tcp_fds, dns->tcp_fds, sizeof h.tcp_fds);
     memcpy(h.tell_fds, tell->tcp_fds, sizeof h.tell_fds);
+    memcpy(h.api_fds, control->tcp_fds, sizeof h.api_fds);
     for (unsigned i = 0; i < ROLES; i++)
         h.pids[i] = s->children[i].pid;
     int err = handover_give(&h);

@@ -1,0 +1,62 @@
+/* The API that operators' tools call. */
+#include "model/config_link.h"
+#include <string.h>
+
+#define AT(type, field) offsetof(struct type, field)
+
+static const struct list_of listens = {
+    .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
+    .size = sizeof(struct draft_listen),
+    .headed = true,
+    .alone = true};
+
+static const struct key endpoint_keys[] = {
+    {"url", &type_text, AT(draft_api_endpoint, endpoint.url), .required = true,
+     .help = "where clients reach the API of a node, such as https://arc1.example.com"},
+    {"region", &type_label, AT(draft_api_endpoint, endpoint.region), .required = true,
+     .help = "what clients are told to sign for there; any region is taken"},
+};
+
+const struct shape shape_api_endpoint = {"api_endpoint", "endpoint", endpoint_keys,
+                                         array_length(endpoint_keys),
+                                         .help = "An endpoint of the cluster."};
+
+static const struct list_of endpoints = {
+    .element = {.name = "endpoint", .type = &type_mapping, .detail = &shape_api_endpoint},
+    .size = sizeof(struct draft_api_endpoint),
+    .headed = true};
+
+static const struct key api_keys[] = {
+    {"listen", &type_list, AT(draft_root, api.listen), .max = CONFIG_LISTENS_MAX,
+     .detail = &listens, .standard = "[]",
+     .help = "where it is served over HTTP, such as 127.0.0.1:8090; nowhere without"},
+    {"endpoints", &type_list, AT(draft_root, api.endpoints), .max = CONFIG_API_ENDPOINTS_MAX,
+     .detail = &endpoints, .standard = "[]",
+     .help = "what clients are told are the endpoints of the cluster, the same on every node; "
+             "without, what this node listens on"},
+};
+
+const struct shape shape_api = {
+    "api", "api", api_keys, array_length(api_keys),
+    .help = "The APIs of Route 53 ARC, for users with access keys (holdfast user)."};
+
+void link_api(struct linking *l)
+{
+    const struct draft_root *root = l->root;
+    struct config *c = l->config;
+    const struct draft_api_endpoint *drafts = root->api.endpoints.items;
+    c->api_listen = link_listens(l, &root->api.listen, &c->api_listen_count);
+    c->api_endpoint_count = root->api.endpoints.count;
+    c->api_endpoints =
+        arena_new(l->reading->keep, c->api_endpoint_count + (size_t)1, sizeof *c->api_endpoints);
+    for (uint32_t i = 0; i < c->api_endpoint_count; i++) {
+        c->api_endpoints[i] = drafts[i].endpoint;
+        const char *url = drafts[i].endpoint.url;
+        if (url && (strlen(url) > CONFIG_API_URL_MAX ||
+                    (strncmp(url, "http://", 7) && strncmp(url, "https://", 8))))
+            problem_add(l->reading->problems, drafts[i].head.node->place,
+                        "this is no address of an API; write http://HOST:PORT or https://HOST, of "
+                        "at most %d bytes",
+                        CONFIG_API_URL_MAX);
+    }
+}

@@ -1,0 +1,137 @@
+#include "prog/control_api.h"
+
+#include "base/err.h"
+#include "base/invariant.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "command/arc.h"
+#include "http/server.h"
+#include "prog/control_intent.h"
+#include "seam/clock.h"
+#include "seam/entropy.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One a process, as control is. */
+static struct api {
+    struct control *control;
+    struct http_server *server;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    struct arc_meter meter;
+    char extra[ARC_EXTRA_MAX]; /* of the answer that is being made */
+} api;
+
+/* A change that a client waits for. */
+struct waiting {
+    struct http_ticket ticket;
+    struct arc_result result;
+    bool inside, answered; /* inside: the request is still being looked at */
+};
+
+static void answer_make(const struct arc_result *r, struct http_answer *ret)
+{
+    memcpy(api.extra, r->extra, sizeof api.extra);
+    *ret = (struct http_answer){
+        .status = r->status,
+        .content_type = r->content_type,
+        .extra = api.extra,
+        .body = shared_bytes_new(mem_string(r->body), strlen(r->body)),
+    };
+}
+
+static void waiting_free(struct waiting *w)
+{
+    arc_result_done(&w->result);
+    free(w);
+}
+
+static void change_answer(void *context, int err, const char *message)
+{
+    struct waiting *w = context;
+    struct http_answer answer;
+    arc_finish(&w->result, &api.control->intent, err, message);
+    w->answered = true;
+    if (w->inside)
+        return;
+    answer_make(&w->result, &answer);
+    http_server_answer(api.server, w->ticket, &answer);
+    waiting_free(w);
+}
+
+/* Version 4 of a UUID (RFC 9562 5.4). */
+static void request_id_make(char id[static ARC_REQUEST_ID_SIZE + 1])
+{
+    uint64_t a = entropy_u64(), b = entropy_u64();
+    snprintf(id, ARC_REQUEST_ID_SIZE + 1, "%08llx-%04llx-4%03llx-%04llx-%012llx",
+             (unsigned long long)(a >> 32), (unsigned long long)(a >> 16 & 0xffff),
+             (unsigned long long)(a & 0xfff), (unsigned long long)(0x8000 | (b >> 48 & 0x3fff)),
+             (unsigned long long)(b & 0xffffffffffff));
+}
+
+static bool request_take(void *context, const struct http1_request *request, struct bytes body,
+                         struct http_ticket ticket, struct http_answer *ret)
+{
+    struct control *c = context;
+    char id[ARC_REQUEST_ID_SIZE + 1];
+    struct waiting *w = mem_new(1, sizeof *w);
+    *w = (struct waiting){.ticket = ticket, .inside = true};
+    request_id_make(id);
+    arc_run(&(struct arc_input){.request = request,
+                                .body = body,
+                                .intent = &c->intent,
+                                .wall_ms = clock_wall() / USEC_PER_MSEC,
+                                .now = clock_now(),
+                                .request_id = id,
+                                .meter = &api.meter},
+            &w->result);
+    if (w->result.change)
+        control_intent_submit(c, w->result.change, strlen(w->result.change), w->result.author,
+                              change_answer, w);
+    else
+        w->answered = true;
+    w->inside = false;
+    if (!w->answered)
+        return false;
+    answer_make(&w->result, ret);
+    waiting_free(w);
+    return true;
+}
+
+static void turn(void)
+{
+    http_server_turn(api.server, clock_now(), clock_wall() / USEC_PER_SEC);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)poll;
+    (void)status;
+    (void)events;
+    turn();
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    (void)timer;
+    turn();
+}
+
+int control_api_open(struct control *c)
+{
+    const struct role_options *o = c->options;
+    struct http_server_options options = {.listen_fds = o->tcp_fds,
+                                          .listen_count = o->tcp_count,
+                                          .answer = request_take,
+                                          .context = c,
+                                          .body_max = ARC_BODY_MAX};
+    api.control = c;
+    if (!o->tcp_count)
+        return 0;
+    int err = http_server_new(&options, &api.server);
+    err = err ? err : uv_poll_init(&c->loop, &api.poll, http_server_fd(api.server));
+    err = err ? err : uv_poll_start(&api.poll, UV_READABLE, on_ready);
+    err = err ? err : uv_timer_init(&c->loop, &api.timer);
+    return err ? err : uv_timer_start(&api.timer, on_tick, HTTP_TICK_MS, HTTP_TICK_MS);
+}
