@@ -65,6 +65,8 @@ static void node_init(struct crowd *c, uint32_t i, const struct crowd_place *pla
             n->probes[t].due = random_below(&c->random, (uint32_t)n->targets[t].check->interval);
     }
     vantages_targets(&n->vantages, n->identities, count);
+    n->slow = slow_new();
+    slow_targets(n->slow, n->targets, n->identities, count);
 }
 
 void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t count, const char *rest,
@@ -92,6 +94,7 @@ void crowd_done(struct crowd *c)
         struct crowd_node *n = &c->nodes[i];
         decider_free(n->decider);
         vantages_done(&n->vantages);
+        slow_free(n->slow);
         config_free(n->config);
         arena_done(&n->arena);
         free(n->samples);
@@ -184,7 +187,7 @@ static void table_send(struct crowd *c, uint32_t i)
     snprintf(head.node, sizeof head.node, "%s", n->config->node_name);
     snprintf(head.site, sizeof head.site, "%s", n->config->site);
     snprintf(head.network, sizeof head.network, "%s", n->config->network);
-    sample_own(&n->plan, n->identities, NULL, now, n->entries);
+    sample_own(&n->plan, n->identities, n->facts, now, n->entries);
     for (uint32_t part = 0; part < sample_parts(head.slots); part++) {
         uint8_t bytes[SAMPLE_PART_SIZE_MAX];
         size_t size = sample_part_encode(&head, n->entries, part, bytes);
@@ -221,6 +224,10 @@ static void node_step(struct crowd *c, uint32_t i)
 {
     struct crowd_node *n = &c->nodes[i];
     struct decide_output out;
+    for (size_t k = 0; k < n->sample_count; k++)
+        slow_sample(n->slow, &n->samples[k]);
+    n->facts = slow_step(n->slow, n->config->network, n->vantages.list, n->vantages.count,
+                         c->time + n->clock, WALL_START + c->time);
     struct decide_input in = {.previous = n->plan.generation ? &n->plan : NULL,
                               .intent = &n->intent,
                               .files = &files,
@@ -230,6 +237,7 @@ static void node_step(struct crowd *c, uint32_t i)
                               .vantage = n->id,
                               .vantages = n->vantages.list,
                               .vantage_count = n->vantages.count,
+                              .slow = n->facts,
                               .now = c->time + n->clock,
                               .wall = WALL_START + c->time,
                               .boot_id = n->boot};

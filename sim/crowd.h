@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "decide/decide.h"
+#include "decide/slow.h"
 #include "model/target.h"
 #include "model/vantage.h"
 
@@ -35,6 +36,8 @@ struct crowd_node {
     struct decider *decider;
     struct plan plan;
     struct vantages vantages;
+    struct slow *slow;
+    const struct slow_fact *facts;
     struct arena arena;
     struct target *targets;
     uint64_t *identities;

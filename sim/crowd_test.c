@@ -219,5 +219,38 @@ START_TEST(test_causes)
 }
 END_TEST
 
+/* Incident B of 2021: some ways to a region lose packets, and the region is well. */
+START_TEST(test_loss_on_the_way)
+{
+    struct crowd c;
+    begin(&c, 5);
+    crowd_ways(&c, 1, API_US, REASON_CONNECT_TIMEOUT, 150);
+    crowd_ways(&c, 2, API_US, REASON_CONNECT_TIMEOUT, 150);
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_LOSS, 90 * SEC), 0);
+    crowd_run(&c, 60 * SEC);
+    ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_UP);
+    ck_assert_uint_eq(c.nodes[0].plan.views[API_US].lossy, 6);
+    ck_assert(told(&c, "% of probes from AS64500"));
+    ck_assert(told(&c, "loss on the way, not the endpoint"));
+    crowd_done(&c);
+}
+END_TEST
+
+START_TEST(test_brown_out)
+{
+    struct crowd c;
+    begin(&c, 3);
+    crowd_run(&c, 11 * 60 * SEC);
+    crowd_slow(&c, ALL, WWW_EU, 300);
+    ck_assert_int_ge(crowd_until_finding(&c, WWW_EU, FINDING_BROWN_OUT, 60 * SEC), 0);
+    ck_assert_uint_eq(state_of(&c, 0, WWW_EU), VERDICT_UP);
+    ck_assert(told(&c, "www.example.com/euw1 203.0.113.20 answers slowly since 00:11:"));
+    crowd_slow(&c, ALL, WWW_EU, 100);
+    ck_assert_int_ge(crowd_until_finding(&c, WWW_EU, FINDING_NONE, 90 * SEC), 0);
+    crowd_done(&c);
+}
+END_TEST
+
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
-           test_alone, test_one_network_twice, test_late, test_causes)
+           test_alone, test_one_network_twice, test_late, test_causes, test_loss_on_the_way,
+           test_brown_out)

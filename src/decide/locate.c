@@ -57,6 +57,7 @@ static void slow_take(const struct step *step, uint32_t target)
     v->p99_us = fact ? fact->p99_us : 0;
     v->usual_us = fact ? fact->usual_us : 0;
     v->loss_ppm = fact && fact->lossy ? fact->loss_ppm : 0;
+    v->lossy = fact && fact->lossy ? fact->lossy_from : 0;
     bool brown = brown_out(step, target);
     v->slow = (uint8_t)((fact && fact->lossy ? SLOW_LOSS : 0) | (brown ? SLOW_BROWN_OUT : 0));
 }

@@ -122,6 +122,20 @@ static void slow_write(const struct plan_view *v, struct text *out)
     text_append(out, "; brown-out");
 }
 
+static void loss_write(const struct plan *p, const struct plan_view *v, const char *subject,
+                       int64_t clock, struct text *out)
+{
+    text_appendf(out, "%s answers, but loses about %u.%u %% of probes ", subject,
+                 v->loss_ppm / 10000, v->loss_ppm / 1000 % 10);
+    if (v->lossy) {
+        places_write(p, v->lossy, v->inside, out);
+        text_append(out, " ");
+    }
+    text_append(out, "since ");
+    time_write(v->finding_since, clock, out);
+    text_append(out, v->lossy ? "; loss on the way, not the endpoint" : "; loss");
+}
+
 void votes_write(const struct plan_view *v, struct text *out)
 {
     text_appendf(out, "of %u networks %u say down, %u up", v->networks, v->networks_down,
@@ -146,9 +160,7 @@ void finding_write(const struct plan *p, uint32_t target, const char *subject, i
         time_write(f.since, clock, out);
         return;
     case FINDING_LOSS:
-        text_appendf(out, "%s answers, but loses about %u.%u %% of probes since ", subject,
-                     v->loss_ppm / 10000, v->loss_ppm / 1000 % 10);
-        time_write(f.since, clock, out);
+        loss_write(p, v, subject, clock, out);
         return;
     case FINDING_BROWN_OUT:
         text_appendf(out, "%s answers slowly since ", subject);

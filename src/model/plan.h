@@ -116,7 +116,8 @@ struct plan_view {
     uint8_t networks;                   /* that are known */
     uint8_t slow;                       /* enum plan_slow */
     uint64_t up, down;                  /* vantages by their vote */
-    uint64_t inside;                    /* vantages in the target's region, voting or not */
+    uint64_t lossy;  /* SLOW_LOSS: the vantages that lose probes; 0: all of them do */
+    uint64_t inside; /* vantages in the target's region, voting or not */
     usec_t own_since, finding_since;
     usec_t undecided;                  /* since when too few vote; 0: enough do */
     uint32_t p50_us, p99_us, usual_us; /* this node's own; 0 = not known */

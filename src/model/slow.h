@@ -9,8 +9,9 @@
 struct slow_fact {
     uint32_t tries, failures;          /* this node's samples that counted; wrap */
     uint32_t p50_us, p99_us, usual_us; /* this node's, of the last minute; 0 = not known */
-    bool lossy;                        /* more probes are lost than chance explains, and more than
-                                          one network sees it where there are several */
-    uint32_t loss_ppm;                 /* lossy: of the probes since it began */
+    bool lossy;                        /* more probes are lost than chance explains */
+    uint64_t lossy_from;               /* the vantages that lose them, as bits of struct plan's
+                                          vantages; 0: all of them do */
+    uint32_t loss_ppm;                 /* lossy: of their probes since it began */
     usec_t lossy_since;
 };
