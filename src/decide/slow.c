@@ -14,8 +14,9 @@ enum {
     LOSS_LEAST_PPM = 20000, /* half way, by ratio, between what is lost anyway and p1 */
     RUN_MOST = 3,
     WINDOW_S = 60,
-    RING_MOST = 660,      /* of a minute at the shortest interval, and some */
-    USUAL_LEAST = 10,     /* minutes of the running hour before they say anything */
+    RING_MOST = 660,  /* of a minute at the shortest interval, and some */
+    USUAL_LEAST = 10, /* minutes of the running hour before they say anything */
+    SLOW_MINUTES = 60,
     MINUTE_BEATS = 600,   /* a six hundredth of all targets ends its minute in each (L6) */
     QUANTILES_EVERY = 10, /* beats: a tenth of all targets in each */
 };
@@ -380,6 +381,11 @@ const struct slow_fact *slow_step(struct slow *s, const char *network,
         fact->usual_us = sketch_value(s->watched[i].usual);
         loss_conclude(s, i, fact);
     }
+    return s->facts;
+}
+
+const struct slow_fact *slow_facts(const struct slow *s)
+{
     return s->facts;
 }
 

@@ -27,18 +27,6 @@
 #include "model/target.h"
 #include "model/vantage.h"
 
-enum {
-    SLOW_HOURS = 24,
-    SLOW_DAYS = 7,
-    SLOW_MINUTES = 60,
-};
-
-/* What is kept of a target over a restart: buckets of base/sketch.h, 0 = not known. */
-struct slow_history {
-    uint64_t identity;
-    uint16_t usual[SLOW_HOURS][SLOW_DAYS];
-};
-
 struct slow;
 must_check struct slow *slow_new(void);
 void slow_free(struct slow *s);
@@ -53,6 +41,8 @@ void slow_sample(struct slow *s, const struct sample *sample);
 const struct slow_fact *slow_step(struct slow *s, const char *network,
                                   const struct vantage *vantages, uint32_t vantage_count,
                                   usec_t now, int64_t wall);
+/* Those of the newest step. */
+pure_function const struct slow_fact *slow_facts(const struct slow *s);
 /* The histories, one a target; and how many hours were added to them since the start. */
 const struct slow_history *slow_histories(const struct slow *s, uint32_t *ret_count);
 pure_function uint64_t slow_hours(const struct slow *s);

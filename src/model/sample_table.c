@@ -183,6 +183,14 @@ static bool get_entry(struct reader *r, struct sample_entry *e)
            (e->state == VERDICT_DOWN) == (e->down_reason != REASON_OK) && e->p50_us <= e->p99_us;
 }
 
+size_t sample_part_size(const uint8_t *data, size_t size)
+{
+    enum { COUNT_AT = 6 };
+    if (size < SAMPLE_HEAD_SIZE)
+        return 0;
+    return part_size((uint32_t)data[COUNT_AT] << 8 | data[COUNT_AT + 1]);
+}
+
 int sample_part_decode(const uint8_t *data, size_t size, struct sample_part *ret)
 {
     if (size < part_size(0))

@@ -27,7 +27,7 @@ enum {
     SAMPLE_HEAD_SIZE = 256,
     SAMPLE_ENTRY_SIZE = 48,
     SAMPLE_PART_SIZE_MAX = SAMPLE_HEAD_SIZE + SAMPLE_PART_ENTRIES * SAMPLE_ENTRY_SIZE + 8,
-    SAMPLE_SLOTS_MAX = 1 << 20,
+    SAMPLE_SLOTS_MAX = 1 << 16,
     SAMPLE_NAME_SIZE = 64, /* a label of 63 and its end */
     SAMPLE_EVERY_MS = 1000,
 };
@@ -94,6 +94,9 @@ const_function uint32_t sample_parts(uint32_t slots);
  * size, which depends on slots and part alone. */
 size_t sample_part_encode(const struct sample_head *head, const struct sample_entry *entries,
                           uint32_t part, uint8_t buffer[static SAMPLE_PART_SIZE_MAX]);
+/* The size of the message that begins here, as its head has it: several may lie behind one another.
+ * 0: there is not even a head. */
+pure_function size_t sample_part_size(const uint8_t *data, size_t size);
 /* ERR_TRUNCATED, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_BOUNDS (counts and places that do not
  * fit), ERR_INVALID (values that no vantage says). */
 must_check int sample_part_decode(const uint8_t *data, size_t size, struct sample_part *ret);

@@ -195,8 +195,8 @@ static void part_take(struct vantages *v, struct vantage *m, const struct sample
     m->wall_offset = p->head.wall - wall;
 }
 
-int vantages_take(struct vantages *v, uint64_t id, const uint8_t *data, size_t size, usec_t now,
-                  int64_t wall)
+static int message_take(struct vantages *v, uint64_t id, const uint8_t *data, size_t size,
+                        usec_t now, int64_t wall)
 {
     struct vantage *m = member_find(v, id);
     struct sample_part p;
@@ -209,4 +209,19 @@ int vantages_take(struct vantages *v, uint64_t id, const uint8_t *data, size_t s
         return ERR_OLDER;
     part_take(v, m, &p, now, wall);
     return 0;
+}
+
+int vantages_take(struct vantages *v, uint64_t id, const uint8_t *data, size_t size, usec_t now,
+                  int64_t wall)
+{
+    int err = size ? 0 : ERR_TRUNCATED;
+    while (size && !err) {
+        size_t one = sample_part_size(data, size);
+        if (!one || one > size)
+            return ERR_TRUNCATED;
+        err = message_take(v, id, data, one, now, wall);
+        data += one;
+        size -= one;
+    }
+    return err;
 }

@@ -65,7 +65,8 @@ must_check int vantages_member(struct vantages *v, uint64_t id, const char *node
                                const char *network);
 /* Keeps only the members of the list. */
 void vantages_keep(struct vantages *v, const uint64_t *ids, uint32_t count);
-/* Takes a message that came from `id` at `now`. 0; the errors of sample_part_decode();
+/* Takes one message that came from `id` at `now`, or several behind one another: those before a
+ * bad one count. 0; the errors of sample_part_decode();
  * ERR_REFUSED (no member, or it speaks of another); ERR_OLDER. */
 must_check int vantages_take(struct vantages *v, uint64_t id, const uint8_t *data, size_t size,
                              usec_t now, int64_t wall);

@@ -42,7 +42,9 @@ static int send_from(struct vantages *v, uint64_t id, uint64_t boot, uint64_t se
                                        .sampled_ms = 200},
                                       {.identity = 77, .sampled_ms = SAMPLE_AGE_NONE}};
     size_t size = sample_part_encode(&head, entries, 0, data);
-    return vantages_take(v, 9, data, size, now, 1000);
+    /* twice behind one another, as tables of several parts are */
+    memcpy(data + size, data, size);
+    return vantages_take(v, 9, data, 2 * size, now, 1000);
 }
 
 START_TEST(test_take)

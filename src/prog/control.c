@@ -10,6 +10,7 @@
 #include "prog/control_practice.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
+#include "prog/control_vantage.h"
 #include "prog/load_ledger.h"
 #include "prog/load_shared.h"
 #include "prog/problems.h"
@@ -78,6 +79,7 @@ static void step(struct control *c, usec_t now, struct decide_output *out)
         .wall = clock_wall(),
         .boot_id = c->boot_id,
     };
+    control_vantage_see(c, &input);
     plan_step(c->decider, &input, out);
     c->plan = out->plan;
     c->sample_count = 0;
@@ -117,6 +119,7 @@ static void beat(uv_timer_t *timer)
     control_secondary_beat(c, now);
     control_mesh_beat(c, now);
     control_practice_beat(c, now);
+    control_vantage_tell(c, now);
 }
 
 void control_beat_soon(struct control *c)

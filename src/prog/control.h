@@ -143,6 +143,7 @@ struct control {
     struct remake remake;
     bool forms_wait; /* some form is not what the plan answers */
     struct command_server *server;
+    struct control_vantage *vantage;
     struct control_mesh *mesh; /* NULL: this node is alone */
     usec_t mesh_due;           /* when to look again whether that has changed */
     struct board board;

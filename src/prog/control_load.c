@@ -9,6 +9,7 @@
 #include "prog/control.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
+#include "prog/control_vantage.h"
 #include "prog/load_ledger.h"
 #include "prog/load_shared.h"
 #include "prog/problems.h"
@@ -133,6 +134,7 @@ void control_take(struct control *c, struct loaded *next)
     free(c->paused);
     c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
     control_targets(c);
+    control_vantage_targets(c);
     board_replace(c);
     control_zones_take(c, old ? old->config : NULL);
     control_secondary_take(c, old ? old->config : NULL);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/intent_node.h"
 #include "prog/control_intent.h"
+#include "prog/control_vantage.h"
 #include "replica/certificate_io.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
@@ -22,9 +23,11 @@ enum { AUTHORITIES_MAX = 16 * AUTHORITY_TEXT_MAX, WHY_MAX = 1024, LINE_MAX_BYTES
 static void on_take(void *context, uint64_t id, enum mesh_channel channel, const uint8_t *data,
                     size_t size)
 {
-    (void)context;
-    (void)data;
-    (void)size;
+    struct control *c = context;
+    if (channel == MESH_SAMPLES) {
+        control_vantage_take(c, id, data, size);
+        return;
+    }
     log_event(LOG_DEBUG, "mesh.message", {"node", LOG_U(id)}, {"channel", LOG_U(channel)});
 }
 
