@@ -217,13 +217,42 @@ def test_a_node_that_begins_while_it_runs(cluster):
     assert a.pid("control") == before
 
 
-def certificates(folder, names):
+def values(node, kind):
+    """Objects of the intent, by name."""
+    objects = json.loads((node.data / "intent.json").read_text())["objects"]
+    return {o["name"]: o["value"] for o in objects if o["kind"] == kind}
+
+
+def test_keys_and_authority_are_replaced(cluster):
+    """Both keys are listed meanwhile, and nothing restarts."""
+    a = cluster.first()
+    before, pid = values(a, "node")["node-1"], a.pid("control")
+    pair = (a.data / "mesh/node.pem").read_text()
+    assert a.cli("nodes", "renew", "--data", str(a.data)).returncode == 0
+    assert wait_for(lambda: values(a, "node")["node-1"].get("next_key")), a.log()
+    assert values(a, "node")["node-1"]["key"] == before["key"]
+    assert wait_for(lambda: values(a, "node")["node-1"]["key"] != before["key"]), a.log()
+    assert wait_for(lambda: "next_key" not in values(a, "node")["node-1"])
+    assert (a.data / "mesh/node.pem").read_text() != pair
+    authority = set(values(a, "authority"))
+    assert a.cli("nodes", "authority", "--data", str(a.data)).returncode == 0
+    assert len(values(a, "authority")) == 2
+    assert wait_for(lambda: len(values(a, "authority")) == 1), a.log()
+    newer = values(a, "authority").keys()
+    assert not newer & authority and values(a, "node")["node-1"]["authority"] in newer
+    assert a.pid("control") == pid
+    b = cluster.joined(a)  # by the new authority
+    assert wait_for(lambda: sees(a, b.name) and sees(b, a.name))
+
+
+def certificates(folder, names, authority=True):
     """An authority of the operator's own, and a certificate for each name."""
     def openssl(*args):
         subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=folder)
 
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out",
-            "ca.pem", "-subj", "/CN=ours", "-days", "5")
+    if authority:
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out",
+                "ca.pem", "-subj", "/CN=ours", "-days", "5")
     for name in names:
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
                 f"{name}.csr", "-subj", f"/CN={name}")
@@ -250,3 +279,8 @@ def test_certificates_of_ones_own(cluster, open_path):
     b.start()
     assert wait_for(lambda: sees(a, b.name) and sees(b, a.name))
     assert not (a.data / "mesh/authority.pem").exists() and not (b.data / "mesh/node.pem").exists()
+    key = values(a, "node")["node-1"]["key"]  # another key and certificate in the same files
+    certificates(folder, ["three"], authority=False)
+    (folder / "three.key").replace(folder / "one.key")
+    (folder / "three.pem").replace(folder / "one.pem")
+    assert wait_for(lambda: values(a, "node")["node-1"]["key"] != key, 15), a.log()

@@ -11,11 +11,15 @@
 
 static const char usage[] =
     "usage: holdfast nodes [list] [--json] [--config FILE | --data DIR]\n"
-    "       holdfast nodes expel|promote|demote NAME [--force] [--config FILE | --data DIR]\n\n"
+    "       holdfast nodes expel|promote|demote NAME [--force] [--config FILE | --data DIR]\n"
+    "       holdfast nodes renew|authority [--config FILE | --data DIR]\n\n"
     "  list     who is linked with whom, and how far away, behind and off its clock is each node\n"
     "  expel    cut a node off for good, at once; to come back it needs a new invitation\n"
     "  promote  a learner becomes a voter: one of those whose majority decides on changes\n"
-    "  demote   a voter becomes a learner, which follows and serves all the same\n\n"
+    "  demote   a voter becomes a learner, which follows and serves all the same\n"
+    "  renew    another key and certificate for this node; by itself it happens in good time\n"
+    "  authority  another authority for the cluster: every node takes a certificate by it, then\n"
+    "           the old one goes; without a restart, and without a link going down\n\n"
     "Expelling a voter is refused where the voters that are left have no majority in sight;\n"
     "--force does it all the same.\n";
 
@@ -129,6 +133,7 @@ static int list(const char *data, bool json)
 int cmd_nodes(int argc, char **argv)
 {
     static const char *const orders[] = {"expel", "promote", "demote"};
+    static const char *const own[] = {"renew", "authority"};
     const char *config = NULL, *folder = NULL;
     bool json = false, force = false, known = false;
     const struct option_spec specs[] = {{.name = "json", .flag = &json},
@@ -143,6 +148,8 @@ int cmd_nodes(int argc, char **argv)
     bool listed = !words.count || (words.count == 1 && !strcmp(words.list[0], "list"));
     for (size_t i = 0; words.count == 2 && i < array_length(orders); i++)
         known |= !strcmp(words.list[0], orders[i]);
+    for (size_t i = 0; words.count == 1 && i < array_length(own); i++)
+        known |= !strcmp(words.list[0], own[i]);
     if (!listed && !known)
         return options_wrong(usage, "say what is to be done, and with which node");
     status = options_data(folder, config, data);
@@ -152,6 +159,6 @@ int cmd_nodes(int argc, char **argv)
         return list(data, json);
     return order_send(data,
                       json_pack("{s:s,s:s,s:s,s:b}", "op", "node", "do", words.list[0], "name",
-                                words.list[1], "force", force),
+                                words.count > 1 ? words.list[1] : "", "force", force),
                       ORDER_WAIT_S);
 }

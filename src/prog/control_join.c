@@ -128,28 +128,17 @@ static void join_answer(void *context, int err, const char *message)
 
 static int certificate_make(struct join *j)
 {
-    const struct control_mesh *m = j->c->mesh;
     const char *request = json_string_value(json_object_get(j->request, "request"));
-    const struct certificate_subject subject = {j->name, m->identity.cluster, j->id};
-    struct evp_pkey_st *key = certificate_key_read(m->identity.authority);
-    struct x509_st *authority = certificate_read(m->identity.authority), *out;
     uint8_t hash[NODE_KEY_SIZE];
-    int err = key && authority && request ? 0 : ERR_INVALID;
-    err = err ? err
-              : certificate_sign(request, key, authority, &subject, clock_wall() / USEC_PER_SEC,
-                                 CERTIFICATE_NODE_DAYS, &out);
-    if (!err) {
-        certificate_hash(out, hash);
-        node_key_format(hash, j->key);
-        free(j->certificate);
-        j->certificate = certificate_text(out);
-        certificate_free(out);
-    }
-    if (key)
-        certificate_key_free(key);
-    if (authority)
-        certificate_free(authority);
-    return err;
+    free(j->certificate);
+    j->certificate = request ? control_authority_sign(j->c, request, j->name, j->id) : NULL;
+    if (!j->certificate)
+        return ERR_INVALID;
+    struct x509_st *made = certificate_read(j->certificate);
+    certificate_hash(made, hash);
+    node_key_format(hash, j->key);
+    certificate_free(made);
+    return 0;
 }
 
 static json_t *node_value(const struct join *j)
@@ -158,14 +147,8 @@ static json_t *node_value(const struct join *j)
                               j->address, "key", j->key, "role", node_role_name(j->role), "site",
                               json_object_get(j->request, "site"), "network",
                               json_object_get(j->request, "network"));
-    if (j->certificate) {
-        char authority[NODE_KEY_TEXT];
-        uint8_t hash[NODE_KEY_SIZE];
-        struct x509_st *signer = certificate_read(j->c->mesh->identity.authority);
-        certificate_hash(signer, hash);
-        certificate_free(signer);
-        json_object_set_new(value, "authority", json_string(node_key_format(hash, authority)));
-    }
+    if (j->certificate)
+        json_object_set_new(value, "authority", json_string(control_authority_newest(j->c)->name));
     return value;
 }
 
@@ -360,6 +343,13 @@ static const char *invite_check(struct join *j, const uint8_t binding[static 32]
     return NULL;
 }
 
+static bool signs(const struct control *c)
+{
+    const struct intent_object *newest = control_authority_newest(c);
+    const char *certificate, *key;
+    return newest && control_authority_find(c, newest->name, &certificate, &key);
+}
+
 void control_join(void *context, mesh_guest guest, const uint8_t binding[SECURE_HASH_SIZE],
                   const struct ip *from, const uint8_t *data, size_t size)
 {
@@ -377,8 +367,8 @@ void control_join(void *context, mesh_guest guest, const uint8_t binding[SECURE_
     why = why ? why : invite_check(j, binding, data, size, sentence);
     if (why) {
         join_refuse(j, false, why);
-    } else if (!c->loaded->config->mesh.certificate && !c->mesh->identity.authority) {
-        join_refuse(j, true, "this node is a learner and signs no certificates");
+    } else if (!c->loaded->config->mesh.certificate && !signs(c)) {
+        join_refuse(j, true, "this node signs no certificates: it is a learner");
     } else if (ip_port_parse(j->address, &ip, &port)) {
         join_refuse(j, false, "its address makes no sense");
     } else {

@@ -20,15 +20,35 @@ enum { AUTHORITIES_MAX = 16 * AUTHORITY_TEXT_MAX, WHY_MAX = 1024, LINE_MAX_BYTES
 
 /* ---- what the links say ---- */
 
+void control_mesh_say(struct control *c, uint64_t id, json_t *message)
+{
+    char *text = json_dumps(message, JSON_COMPACT);
+    json_decref(message);
+    int err = mesh_send(c->mesh->mesh, id, MESH_IDENTITY, text, strlen(text));
+    if (err)
+        log_event(LOG_DEBUG, "mesh.say", {"node", LOG_U(id)}, {"reason", LOG_S(err_text(err))});
+    explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+static void identity_take(struct control *c, uint64_t id, const uint8_t *data, size_t size)
+{
+    json_t *message = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+    control_renew_take(c, id, message);
+    control_authority_take(c, id, message);
+    json_decref(message);
+}
+
 static void on_take(void *context, uint64_t id, enum mesh_channel channel, const uint8_t *data,
                     size_t size)
 {
     struct control *c = context;
-    if (channel == MESH_SAMPLES) {
+    if (channel == MESH_SAMPLES)
         control_vantage_take(c, id, data, size);
-        return;
-    }
-    log_event(LOG_DEBUG, "mesh.message", {"node", LOG_U(id)}, {"channel", LOG_U(channel)});
+    else if (channel == MESH_IDENTITY)
+        identity_take(c, id, data, size);
+    else
+        log_event(LOG_DEBUG, "mesh.message", {"node", LOG_U(id)}, {"channel", LOG_U(channel)});
 }
 
 static void on_linked(void *context, uint64_t id, bool up)
@@ -97,7 +117,7 @@ static char *authorities_text(const struct control *c)
 }
 
 /* Reads identity and trust anew, and has the links go over to them. */
-static int credentials_take(struct control *c, char *authorities)
+int control_mesh_credentials(struct control *c, char *authorities)
 {
     struct control_mesh *m = c->mesh;
     struct mesh_credentials next;
@@ -127,7 +147,7 @@ static void authorities_take(struct control *c)
         free(now);
         return;
     }
-    if (credentials_take(c, now))
+    if (control_mesh_credentials(c, now))
         return;
     int err = node_identity_replace(c->options->data, "authorities.pem", m->authorities);
     if (err)
@@ -136,12 +156,26 @@ static void authorities_take(struct control *c)
 
 /* ---- the first node tells the intent of itself ---- */
 
-static void founder_answer(void *context, int err, const char *message)
+static void change_answer(void *context, int err, const char *message)
 {
     struct control *c = context;
     c->mesh->asked = false;
-    if (err)
-        log_event(LOG_WARN, "mesh.founder", {"reason", LOG_S(message)});
+    if (!err)
+        return;
+    c->mesh->ask_due = clock_now() + MESH_RETRY_MS * USEC_PER_MSEC;
+    log_event(LOG_WARN, "mesh.change", {"reason", LOG_S(message)});
+}
+
+void control_mesh_change(struct control *c, json_t *edits, const char *reason)
+{
+    char author[sizeof "node " + NODE_NAME_MAX];
+    json_t *request = json_pack("{s:s,s:o,s:s}", "op", "change", "edits", edits, "reason", reason);
+    char *line = json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    snprintf(author, sizeof author, "node %s", c->mesh->identity.name);
+    c->mesh->asked = true;
+    control_intent_submit(c, line, strlen(line), author, change_answer, c);
+    free(line);
 }
 
 static json_t *own_node(const struct control *c)
@@ -187,14 +221,7 @@ static void founder_tell(struct control *c, usec_t now)
     }
     json_array_append_new(
         edits, json_pack("{s:s,s:s,s:o}", "kind", "node", "name", m->identity.name, "value", node));
-    json_t *request =
-        json_pack("{s:s,s:o,s:s}", "op", "change", "edits", edits, "reason", "holdfast init");
-    char *line = json_dumps(request, JSON_COMPACT);
-    json_decref(request);
-    m->asked = true;
-    m->ask_due = now + MESH_RETRY_MS * USEC_PER_MSEC;
-    control_intent_submit(c, line, strlen(line), "holdfast init", founder_answer, c);
-    free(line);
+    control_mesh_change(c, edits, "holdfast init");
 }
 
 /* ---- beginning ---- */
@@ -209,7 +236,7 @@ static int mesh_open(struct control *c)
     memcpy(self.cluster, m->identity.cluster_bytes, sizeof self.cluster);
     for (uint32_t i = 0; i < config->listen_count; i++)
         listen[i] = (struct mesh_listen){config->listen[i].ip, config->listen[i].port};
-    int err = credentials_take(c, authorities_text(c));
+    int err = control_mesh_credentials(c, authorities_text(c));
     if (!err)
         err = mesh_new(&c->loop, &self, listen, config->listen_count, m->credentials.secure, &calls,
                        entropy_u64(), &m->mesh);
@@ -288,6 +315,8 @@ void control_mesh_beat(struct control *c, usec_t now)
         if (!c->loaded->config->mesh.certificate)
             authorities_take(c);
     }
+    control_renew_beat(c, now);
+    control_authority_beat(c, now);
     mesh_state(m->mesh, c->intent.version, m->credentials.end);
     counts_take(c);
 }

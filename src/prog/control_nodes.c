@@ -216,6 +216,17 @@ static void node_order(struct control *c, const struct command_node *wish,
     text_done(&sentence);
 }
 
+static void renew(struct control *c, struct command_reply_to *to)
+{
+    if (c->loaded->config->mesh.certificate) {
+        control_reply(to, ERR_INVALID,
+                      "this node's certificate is a file of yours: replace it, and it is taken");
+        return;
+    }
+    c->mesh->renewal.wanted = true;
+    control_reply(to, 0, "another certificate is on its way; holdfast nodes shows when it ends");
+}
+
 void control_nodes(struct control *c, const struct command_node *wish, const char *author,
                    struct command_reply_to *to)
 {
@@ -230,6 +241,10 @@ void control_nodes(struct control *c, const struct command_node *wish, const cha
         nodes_tell(c, to);
     else if (wish->what == COMMAND_NODE_INVITE)
         control_invite(c, wish, author, to);
+    else if (wish->what == COMMAND_NODE_AUTHORITY)
+        control_authority_replace(c, author, to);
+    else if (wish->what == COMMAND_NODE_RENEW)
+        renew(c, to);
     else if (!o)
         control_reply(to, ERR_MISSING, "there is no node of this name; see holdfast nodes");
     else
