@@ -3,5 +3,8 @@
 
 void zone_sign_threads(void (*task)(void *context, unsigned i), void *context, unsigned count)
 {
-    threads_aside(task, context, count);
+    if (count == 1) /* most zones: no thread for that */
+        task(context, 0);
+    else
+        threads_aside(task, context, count);
 }

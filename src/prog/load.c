@@ -11,9 +11,15 @@
 #include "prog/load_transfer.h"
 #include "prog/load_zone.h"
 #include "seam/disk.h"
+#include "seam/thread.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Compiling takes some ten times as much memory as the text has, so that of larger zones one is
+ * compiled at a time. */
+#define LARGE_ZONE_SIZE ((uint64_t)8 << 20)
 
 static int config_read(const char *path, const struct load_shared *shared, struct text *problems,
                        struct config **ret)
@@ -143,51 +149,97 @@ static void form_kept(const struct zone_order *o, struct loaded_zone *z)
         z->form = *o->was_form;
 }
 
-static int zone_load(struct loaded *l, const struct load_request *r,
-                     const struct load_served *served, uint32_t zone, struct text *problems)
-{
-    const char *name = l->config->zones[zone].name;
-    struct loaded_zone *z = &l->zones[zone];
-    struct was was = zone_was(r, served, zone, name);
-    struct zone_order order = {.load = r,
-                               .config = l->config,
-                               .zones = l->zones,
-                               .zone = zone,
-                               .was = was.file,
-                               .was_form = was.form};
+/* One zone that is tried to be made, beside others. */
+struct attempt {
+    struct zone_order order;
     struct zone_made made;
-    int err = load_zone(&order, problems, &made);
-    if (err == -EAGAIN)
-        return err;
-    z->file = made.file;
-    z->form = made.form;
-    z->keys = made.keys;
-    z->aliases = made.aliases;
-    z->answers = made.answers;
-    z->answer_count = made.answer_count;
-    z->text_serial = made.text_serial;
-    l->made += made.anew;
-    if (!err || !r->keep_old || !was.file)
-        return err;
-    zone_kept(l, zone, r, was.file, problems);
-    form_kept(&order, z);
+    struct text problems;
+    int err;
+};
+
+static bool zone_is_large(const struct config_zone *z)
+{
+    struct disk_identity file;
+    return z->file && !disk_identify(z->file, &file) && file.size > LARGE_ZONE_SIZE;
+}
+
+static void attempt_make(void *attempts, unsigned i)
+{
+    static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
+    struct attempt *a = (struct attempt *)attempts + i;
+    bool alone = zone_is_large(&a->order.config->zones[a->order.zone]);
+    if (alone)
+        pthread_mutex_lock(&large);
+    a->err = load_zone(&a->order, &a->problems, &a->made);
+    if (alone)
+        pthread_mutex_unlock(&large);
+}
+
+static int attempt_take(struct loaded *l, struct attempt *a, struct text *problems)
+{
+    const struct zone_made *made = &a->made;
+    struct loaded_zone *z = &l->zones[a->order.zone];
+    text_append(problems, text_string(&a->problems));
+    text_done(&a->problems);
+    if (a->err == -EAGAIN)
+        return a->err;
+    z->file = made->file;
+    z->form = made->form;
+    z->keys = made->keys;
+    z->aliases = made->aliases;
+    z->answers = made->answers;
+    z->answer_count = made->answer_count;
+    z->text_serial = made->text_serial;
+    l->made += made->anew;
+    if (!a->err || !a->order.load->keep_old || !a->order.was)
+        return a->err;
+    zone_kept(l, a->order.zone, a->order.load, a->order.was, problems);
+    form_kept(&a->order, z);
     return 0;
 }
 
-/* Makes what is not made yet; *ret_waiting: zones that have to come after others. */
-static int zones_try(struct loaded *l, const struct load_request *r,
-                     const struct load_served *served, struct text *problems, uint32_t *ret_waiting)
+/* What is not made yet. */
+static struct attempt *attempts_new(const struct loaded *l, const struct load_request *r,
+                                    const struct load_served *served, unsigned *ret_count)
 {
-    int result = 0;
+    struct attempt *attempts = mem_new(l->config->zone_count + (size_t)1, sizeof *attempts);
+    unsigned count = 0;
     for (uint32_t i = 0; i < l->config->zone_count; i++) {
         if (l->zones[i].file.hash)
             continue;
-        int err = zone_load(l, r, served, i, problems);
+        struct was was = zone_was(r, served, i, l->config->zones[i].name);
+        attempts[count++] = (struct attempt){.order = {.load = r,
+                                                       .config = l->config,
+                                                       .zones = l->zones,
+                                                       .zone = i,
+                                                       .was = was.file,
+                                                       .was_form = was.form},
+                                             .problems = text_init(LOAD_PROBLEMS_MAX)};
+    }
+    *ret_count = count;
+    return attempts;
+}
+
+/* A round: all that is not made yet is tried, on all cores, and then all that came out is taken. So
+ * nobody sees a zone that is being made. *ret_waiting: zones that have to come after others. */
+static int zones_try(struct loaded *l, const struct load_request *r,
+                     const struct load_served *served, struct text *problems, uint32_t *ret_waiting)
+{
+    unsigned count;
+    struct attempt *attempts = attempts_new(l, r, served, &count);
+    int result = 0;
+    if (r->current || r->served) /* answers go on meanwhile */
+        threads_aside(attempt_make, attempts, count);
+    else
+        threads_spread(attempt_make, attempts, count);
+    for (unsigned i = 0; i < count; i++) {
+        int err = attempt_take(l, &attempts[i], problems);
         if (err == -EAGAIN)
             (*ret_waiting)++;
         else if (err)
             result = err;
     }
+    free(attempts);
     return result;
 }
 

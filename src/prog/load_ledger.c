@@ -7,6 +7,7 @@
 #include "seam/clock.h"
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 
 enum { LEDGER_MODE = 0644, PROGRAM_MAX = 1 << 30 };
@@ -57,17 +58,24 @@ void load_ledger_write(const char *data, struct zone_ledger *l)
 
 /* ---- what is no file ---- */
 
+static uint64_t program_known;
+
+static void program_read(void)
+{
+    char *bytes;
+    size_t size;
+    if (disk_read("/proc/self/exe", PROGRAM_MAX, &bytes, &size))
+        return;
+    program_known = hash64(bytes, size);
+    free(bytes);
+}
+
 /* Another program may compile otherwise. */
 static uint64_t program_hash(void)
 {
-    static uint64_t known;
-    char *bytes;
-    size_t size;
-    if (known || disk_read("/proc/self/exe", PROGRAM_MAX, &bytes, &size))
-        return known;
-    known = hash64(bytes, size);
-    free(bytes);
-    return known;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, program_read);
+    return program_known;
 }
 
 uint64_t load_ledger_inputs(const char *name, const char *path, const uint8_t *const *steered,
@@ -81,6 +89,23 @@ uint64_t load_ledger_inputs(const char *name, const char *path, const uint8_t *c
 }
 
 /* ---- reuse ---- */
+
+/* Of which records there are. A record itself is used by nobody but who makes its zone. */
+static pthread_mutex_t ledger_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct ledger_record *record_find(const struct zone_ledger *l, const char *name)
+{
+    pthread_mutex_lock(&ledger_lock);
+    struct ledger_record *r = ledger_find(l, name);
+    pthread_mutex_unlock(&ledger_lock);
+    return r;
+}
+
+uint64_t load_ledger_compiled(const struct zone_ledger *l, const char *name)
+{
+    const struct ledger_record *r = record_find(l, name);
+    return r ? r->compiled : 0;
+}
 
 /* Is there still in the file what the zone was made from? */
 static bool source_holds(struct zone_ledger *l, struct ledger_source *s)
@@ -100,7 +125,9 @@ static bool source_holds(struct zone_ledger *l, struct ledger_source *s)
     if (same) {
         s->identity = now;
         s->read_ns = read_ns;
+        pthread_mutex_lock(&ledger_lock);
         l->changed = true;
+        pthread_mutex_unlock(&ledger_lock);
     }
     return same;
 }
@@ -115,7 +142,7 @@ static bool stored_holds(const struct ledger_record *r, const char *data)
 bool load_ledger_reuse(struct zone_ledger *l, const char *data, const char *name, uint64_t inputs,
                        bool unasked, uint64_t *ret_hash, uint32_t *ret_serial)
 {
-    struct ledger_record *r = ledger_find(l, name);
+    struct ledger_record *r = record_find(l, name);
     if (!r || r->inputs != inputs || !stored_holds(r, data))
         return false;
     for (uint32_t i = 0; i < r->source_count && !unasked; i++)
@@ -159,7 +186,9 @@ void load_note_keep(struct load_note *n, struct zone_ledger *l, const char *data
     r->compiled = hash;
     r->serial = serial;
     r->seen = true;
+    pthread_mutex_lock(&ledger_lock);
     ledger_put(l, *r);
+    pthread_mutex_unlock(&ledger_lock);
     n->record = (struct ledger_record){0};
 }
 

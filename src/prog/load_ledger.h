@@ -15,6 +15,11 @@ void load_ledger_write(const char *data, struct zone_ledger *l);
 pure_function uint64_t load_ledger_inputs(const char *name, const char *path,
                                           const uint8_t *const *steered, unsigned steered_count);
 
+/* What follows may be called for different zones at once. */
+
+/* What the zone was compiled to last; 0 = nothing is known. */
+uint64_t load_ledger_compiled(const struct zone_ledger *l, const char *name);
+
 /* True where the zone would come out as it is in the store: then *ret_hash and *ret_serial are set,
  * and the compiled file is kept from the clean-up. unasked: whatever its files hold now. */
 bool load_ledger_reuse(struct zone_ledger *l, const char *data, const char *name, uint64_t inputs,

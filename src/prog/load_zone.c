@@ -61,8 +61,8 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
         zone_named(r, z->name) || load_held_is(r, z) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
-    const struct ledger_record *known = ledger_find(r->ledger, z->name);
-    if (o->was && known && known->compiled != o->was->hash)
+    uint64_t known = load_ledger_compiled(r->ledger, z->name);
+    if (o->was && known && known != o->was->hash)
         return false; /* the serial went on since then */
     if (!load_ledger_reuse(r->ledger, r->data, z->name, inputs, r->only_count > 0, &ret->file.hash,
                            &ret->file.serial) ||

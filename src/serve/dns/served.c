@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/zone_walk.h"
 #include "wire/dns.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -108,7 +109,11 @@ static int file_get(struct build *b, const struct plan_file *file, struct served
     int err = b->source->get(b->source->context, file, &f->bytes);
     if (err) {
         free(f);
-        return wrong(b, err, "the file cannot be had", plan_text(b->plan, file->name));
+        return wrong(b, err,
+                     err == -ENOMEM ? "the kernel maps no more files for one process: raise "
+                                      "vm.max_map_count (sysctl)"
+                                    : "the file cannot be had",
+                     plan_text(b->plan, file->name));
     }
     err = file_open(f);
     if (b->source->opened)

@@ -1,5 +1,6 @@
 #include "serve/dns/query_ask.h"
 #include "test/check_main.h"
+#include <errno.h>
 
 /* The next plan: as the rig's, one generation on. */
 static struct served *next_build(struct rig *r)
@@ -52,6 +53,25 @@ START_TEST(test_files_are_shared)
         strstr(rig_ask(r, (struct ask){"host.example.net", DNS_A}), "192.0.2.78"));
     ck_assert_uint_eq(three->generation, 3);
     free(old.data);
+    rig_free(r);
+}
+END_TEST
+
+static int get_without_room(void *context, const struct plan_file *file, struct served_bytes *ret)
+{
+    (void)context, (void)file, (void)ret;
+    return -ENOMEM;
+}
+
+/* Where the kernel maps no more, somebody has to hear what to do. */
+START_TEST(test_no_room_for_mappings)
+{
+    struct rig *r = rig_new();
+    struct served_source source = {.get = get_without_room};
+    struct served *none;
+    r->maker.plan.generation++;
+    ck_assert_int_eq(served_build(&r->maker.plan, &source, NULL, &none, r->where), -ENOMEM);
+    ck_assert_ptr_nonnull(strstr(r->where, "raise vm.max_map_count"));
     rig_free(r);
 }
 END_TEST
@@ -249,7 +269,7 @@ START_TEST(test_many_zones)
 }
 END_TEST
 
-CHECK_MAIN("served", test_files_are_shared, test_every_steered_name_has_its_service,
-           test_every_way_ends_at_an_answer, test_ways_are_not_too_long,
-           test_files_are_what_the_plan_says, test_order_does_not_matter, test_nested_zones,
-           test_many_zones)
+CHECK_MAIN("served", test_files_are_shared, test_no_room_for_mappings,
+           test_every_steered_name_has_its_service, test_every_way_ends_at_an_answer,
+           test_ways_are_not_too_long, test_files_are_what_the_plan_says,
+           test_order_does_not_matter, test_nested_zones, test_many_zones)
