@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const uint8_t version_label[] = "\7version", zones_label[] = "\5zones",
-                     coo_label[] = "\3coo";
+                     coo_label[] = "\3coo", group_label[] = "\5group";
 
 static int member_compare(const void *a, const void *b)
 {
@@ -83,18 +83,47 @@ static const struct held_record *pointer_of(const struct held_name *n, bool *sev
     return *several ? NULL : r;
 }
 
-static const uint8_t *coo_find(const struct held_content *content, const struct held_name *n)
+/* The name of a member's property; NULL: it has none. */
+static const struct held_name *property_find(const struct held_content *content,
+                                             const struct held_name *n, const uint8_t *label)
 {
     uint8_t name[DNAME_MAX];
-    size_t length = sizeof coo_label - 1;
-    bool several;
+    size_t length = label[0] + 1u;
     if (length + n->length > DNAME_MAX)
         return NULL;
-    memcpy(name, coo_label, length);
+    memcpy(name, label, length);
     memcpy(name + length, n->name, n->length);
-    const struct held_record *r =
-        pointer_of(held_name_find(content, name, length + n->length), &several);
+    return held_name_find(content, name, length + n->length);
+}
+
+static const uint8_t *coo_find(const struct held_content *content, const struct held_name *n)
+{
+    bool several;
+    const struct held_record *r = pointer_of(property_find(content, n, coo_label), &several);
     return r ? r->rdata : NULL;
+}
+
+static int text_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void groups_read(struct catalog *c, const struct held_content *content,
+                        const struct held_name *n, struct catalog_member *m)
+{
+    const struct held_record *r = held_set_first(property_find(content, n, group_label), DNS_TXT);
+    for (; r && m->group_count < CATALOG_GROUPS_MAX; r = held_set_next(r)) {
+        uint8_t name[DNAME_LABEL_MAX + 2];
+        size_t length = r->length ? r->rdata[0] : 0;
+        if (!length || length > DNAME_LABEL_MAX || length + 1 != r->length)
+            continue;
+        name[0] = (uint8_t)length;
+        for (size_t i = 1; i <= length; i++)
+            name[i] = (uint8_t)(r->rdata[i] + (r->rdata[i] >= 'A' && r->rdata[i] <= 'Z') * 32);
+        name[length + 1] = 0;
+        m->groups[m->group_count++] = name_keep(c, name);
+    }
+    qsort(m->groups, m->group_count, sizeof *m->groups, text_compare);
 }
 
 static int members_collect(const struct held_content *content, struct catalog *c,
@@ -117,8 +146,10 @@ static int members_collect(const struct held_content *content, struct catalog *c
         } else if (r) {
             const uint8_t *coo = coo_find(content, n);
             list = mem_grow(list, c->count, &size, sizeof *list);
-            list[c->count++] = (struct catalog_member){
-                name_keep(c, r->rdata), label_keep(c, labels[0]), coo ? name_keep(c, coo) : NULL};
+            list[c->count] = (struct catalog_member){.name = name_keep(c, r->rdata),
+                                                     .label = label_keep(c, labels[0]),
+                                                     .coo = coo ? name_keep(c, coo) : NULL};
+            groups_read(c, content, n, &list[c->count++]);
         }
     }
     c->members = arena_new(&c->arena, c->count + (size_t)1, sizeof *c->members);
@@ -162,19 +193,47 @@ int catalog_read(const struct held_content *content, struct catalog *ret, const 
 
 void catalog_format(const struct catalog_member *members, uint32_t count, struct text *out)
 {
-    for (uint32_t i = 0; i < count; i++)
-        text_appendf(out, "%s %s\n", members[i].name, members[i].label);
+    for (uint32_t i = 0; i < count; i++) {
+        text_appendf(out, "%s %s", members[i].name, members[i].label);
+        for (unsigned k = 0; k < members[i].group_count; k++)
+            text_appendf(out, " %s", members[i].groups[k]);
+        text_append(out, "\n");
+    }
 }
 
-/* A name as dname_format writes it, to the next space or line. */
-static const char *word_take(struct catalog *c, const char **at, const char *end, char stop)
+/* A name as dname_format writes it, to the next space or line, which *at is at then. */
+static const char *word_take(struct catalog *c, const char **at, const char *end)
 {
     uint8_t wire[DNAME_MAX];
-    const char *close = memchr(*at, stop, (size_t)(end - *at));
-    if (!close || dname_parse(*at, (size_t)(close - *at), NULL, wire) < 0)
+    size_t length = 0, most = (size_t)(end - *at);
+    while (length < most && (*at)[length] != ' ' && (*at)[length] != '\n')
+        length++;
+    if (length == most || dname_parse(*at, length, NULL, wire) < 0)
         return NULL;
-    *at = close + 1;
+    *at += length;
     return name_keep(c, wire);
+}
+
+static const char *next_take(struct catalog *c, const char **at, const char *end)
+{
+    if (*at == end || **at != ' ')
+        return NULL;
+    ++*at;
+    return word_take(c, at, end);
+}
+
+static int line_take(struct catalog *c, const char **at, const char *end, struct catalog_member *m)
+{
+    m->name = word_take(c, at, end);
+    m->label = m->name ? next_take(c, at, end) : NULL;
+    const char *group = m->label;
+    while (group && m->group_count < CATALOG_GROUPS_MAX && **at == ' ')
+        if ((group = next_take(c, at, end)))
+            m->groups[m->group_count++] = group;
+    if (!group || **at != '\n')
+        return ERR_SYNTAX;
+    ++*at;
+    return 0;
 }
 
 int catalog_parse(const char *text, size_t length, struct catalog *ret)
@@ -186,12 +245,8 @@ int catalog_parse(const char *text, size_t length, struct catalog *ret)
         lines++;
     int err = lines > CATALOG_MEMBERS_MAX ? ERR_LIMIT : 0;
     c.members = arena_new(&c.arena, err ? 1 : lines + (size_t)1, sizeof *c.members);
-    while (!err && at < end) {
-        struct catalog_member *m = &c.members[c.count++];
-        m->name = word_take(&c, &at, end, ' ');
-        m->label = m->name ? word_take(&c, &at, end, '\n') : NULL;
-        err = m->label ? 0 : ERR_SYNTAX;
-    }
+    while (!err && at < end)
+        err = c.count > lines ? ERR_SYNTAX : line_take(&c, &at, end, &c.members[c.count++]);
     if (!err && !members_sort(&c))
         err = ERR_SYNTAX;
     if (err)

@@ -50,7 +50,9 @@ START_TEST(test_members)
                                         VERSION,
                                         {"a1.zones", DNS_PTR, "Example.ORG."},
                                         {"b2.zones", DNS_PTR, "example.com."},
-                                        {"group.b2.zones", DNS_TXT, "x"},
+                                        {"group.b2.zones", DNS_TXT, "EU"},
+                                        {"group.b2.zones", DNS_TXT, "a.b c"},
+                                        {"group.b2.zones", DNS_TXT, "two strings"},
                                         {"coo.b2.zones", DNS_PTR, "other.example."},
                                         {"deep.a1.zones", DNS_PTR, "no.member."},
                                         {"zones", DNS_PTR, "no.member."},
@@ -62,6 +64,9 @@ START_TEST(test_members)
     ck_assert_str_eq(c.members[0].name, "example.com");
     ck_assert_str_eq(c.members[0].label, "b2");
     ck_assert_str_eq(c.members[0].coo, "other.example");
+    ck_assert_uint_eq(c.members[0].group_count, 1);
+    ck_assert_str_eq(c.members[0].groups[0], "eu");
+    ck_assert_uint_eq(c.members[1].group_count, 0);
     ck_assert_str_eq(c.members[1].name, "example.org");
     ck_assert_ptr_null(c.members[1].coo);
     ck_assert_ptr_eq(catalog_find(&c, "example.org"), &c.members[1]);
@@ -97,11 +102,16 @@ END_TEST
 
 START_TEST(test_text)
 {
-    static const struct catalog_member list[] = {{"a", "x", NULL}, {"b", "y", NULL}};
+    static const struct catalog_member list[] = {{"a", "x", NULL, {NULL}, 0},
+                                                 {"b", "y", NULL, {"eu", "g\\.2"}, 2}};
     struct text out = text_init(1000);
     struct catalog c;
     catalog_format(list + 1, 1, &out);
-    ck_assert_str_eq(text_string(&out), "b y\n");
+    ck_assert_str_eq(text_string(&out), "b y eu g\\.2\n");
+    ck_assert_int_eq(catalog_parse(text_string(&out), out.length, &c), 0);
+    ck_assert_uint_eq(c.members[0].group_count, 2);
+    ck_assert_str_eq(c.members[0].groups[1], "g\\.2");
+    catalog_done(&c);
     ck_assert_int_eq(catalog_parse("z.example l\\0321\na.example l2\n", 30, &c), 0);
     ck_assert_uint_eq(c.count, 2);
     ck_assert_str_eq(c.members[0].name, "a.example");
@@ -111,6 +121,10 @@ START_TEST(test_text)
     catalog_done(&c);
     ck_assert_int_eq(catalog_parse("a", 1, &c), ERR_SYNTAX);
     ck_assert_int_eq(catalog_parse("a b", 3, &c), ERR_SYNTAX);
+    ck_assert_int_eq(catalog_parse("a b ", 4, &c), ERR_SYNTAX);
+    ck_assert_int_eq(catalog_parse("a b c", 5, &c), ERR_SYNTAX);
+    ck_assert_int_eq(catalog_parse("a b 1 2 3 4 5\n", 14, &c), ERR_SYNTAX);
+    ck_assert_int_eq(catalog_parse("a\n", 2, &c), ERR_SYNTAX);
     ck_assert_int_eq(catalog_parse("a b\na c\n", 8, &c), ERR_SYNTAX);
     text_done(&out);
 }

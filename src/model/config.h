@@ -225,6 +225,9 @@ struct config_zone {
     struct config_update update;
     struct ip_prefix *forward; /* updates from these go on to the primaries; none: from nowhere */
     uint32_t forward_count;
+    struct config_zone *groups; /* of a catalog that is consumed: what members with this group are
+                                   (by `name`), all they need but name, file and services */
+    uint32_t group_count;
     struct config_place place;
 };
 

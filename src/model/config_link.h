@@ -36,6 +36,8 @@ int key_refer(struct linking *l, const char *name, struct config_place place);
 void link_primaries(struct linking *l, const struct draft_zone *draft, struct config_zone *ret);
 /* After the zones are filled in. */
 void link_catalogs(struct linking *l);
+/* After all else of the zone. */
+void link_groups(struct linking *l, const struct draft_zone *d, struct config_zone *ret);
 /* zone: its name, or NULL where that could not be read. */
 void link_update(struct linking *l, const struct draft_update *draft, const char *zone,
                  struct config_update *ret);

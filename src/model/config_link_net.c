@@ -72,6 +72,7 @@ static void zones_fill(struct linking *l)
         link_transfer(l, &drafts[i].transfer, &c->zones[i].transfer);
         link_primaries(l, &drafts[i], &c->zones[i]);
         link_update(l, &drafts[i].update, drafts[i].name, &c->zones[i].update);
+        link_groups(l, &drafts[i], &c->zones[i]);
         if (!drafts[i].name)
             continue;
         const struct draft_zone *first =

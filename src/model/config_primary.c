@@ -129,7 +129,7 @@ static void link_shared(struct linking *l, const struct draft_zone *d, struct co
                         why[i], alone[i]);
 }
 
-void link_primaries(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+static void primaries_fill(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
 {
     const struct draft_primary *drafts = d->primaries.items;
     uint32_t count = d->primaries.count;
@@ -141,6 +141,64 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     }
     ret->primaries = out;
     ret->primary_count = count;
+}
+
+static void forward_fill(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+{
+    const struct draft_prefix *forward = d->forward.items;
+    ret->forward = arena_new(l->reading->keep, d->forward.count + (size_t)1, sizeof *ret->forward);
+    for (ret->forward_count = 0; ret->forward_count < d->forward.count; ret->forward_count++)
+        ret->forward[ret->forward_count] = forward[ret->forward_count].prefix;
+}
+
+/* What is said of a group takes the place of what the catalog's own entry says. */
+static void group_fill(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+{
+    const struct tree *said = d->head.node;
+    ret->name = d->name;
+    if (tree_get(said, "primaries"))
+        primaries_fill(l, d, ret);
+    if (tree_get(said, "transfer")) {
+        ret->transfer = (struct config_transfer){0};
+        link_transfer(l, &d->transfer, &ret->transfer);
+    }
+    if (tree_get(said, "forward_updates"))
+        forward_fill(l, d, ret);
+    if (tree_get(said, "dnssec"))
+        ret->dnssec = d->dnssec.dnssec;
+    if (tree_get(said, "serial"))
+        ret->serial = (enum serial_policy)d->serial;
+    if (tree_get(said, "expire"))
+        ret->expire_keep = d->expire == EXPIRE_KEEP;
+    if (tree_get(said, "accept_shrink"))
+        ret->accept_shrink = d->accept_shrink;
+    if (tree_get(said, "max_records"))
+        ret->records_max = d->records_max;
+    if (tree_get(said, "max_bytes"))
+        ret->bytes_max = d->bytes_max;
+}
+
+void link_groups(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+{
+    const struct draft_zone *groups = d->groups.items;
+    struct config_zone *out = arena_new(l->reading->keep, d->groups.count + (size_t)1, sizeof *out);
+    for (uint32_t i = 0; i < d->groups.count; i++) {
+        out[i] = *ret;
+        group_fill(l, &groups[i], &out[i]);
+    }
+    ret->groups = out;
+    ret->group_count = d->groups.count;
+    if (ret->group_count && !ret->catalog_consume)
+        problem_add(l->reading->problems, place_under(&d->head, "catalog_groups"),
+                    "only a catalog that is consumed has groups; say catalog: consume, or take "
+                    "catalog_groups away");
+}
+
+void link_primaries(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
+{
+    uint32_t count = d->primaries.count;
+    primaries_fill(l, d, ret);
+    forward_fill(l, d, ret);
     ret->catalog_consume = d->catalog == CATALOG_CONSUME;
     ret->expire_keep = d->expire == EXPIRE_KEEP;
     ret->accept_shrink = d->accept_shrink;
@@ -154,10 +212,6 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
                         : "the zone %s comes from nowhere; give it a file, or primaries",
                     d->name);
     link_shared(l, d, ret);
-    const struct draft_prefix *forward = d->forward.items;
-    ret->forward = arena_new(l->reading->keep, d->forward.count + (size_t)1, sizeof *ret->forward);
-    for (; ret->forward_count < d->forward.count; ret->forward_count++)
-        ret->forward[ret->forward_count] = forward[ret->forward_count].prefix;
     if (ret->forward_count && !count)
         problem_add(l->reading->problems, place_under(&d->head, "forward_updates"),
                     "updates are passed on to primaries; name them, or take forward_updates away");

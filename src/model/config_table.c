@@ -141,6 +141,34 @@ static const struct choice zonemds[] = {{"verify", ZONEMD_VERIFY},
                                         {"generate", ZONEMD_GENERATE},
                                         {NULL, 0}};
 
+static const struct key group_keys[] = {
+    {"primaries", &type_list, AT(draft_zone, primaries), .min = 1, .max = CONFIG_PRIMARIES_MAX,
+     .detail = &primaries, .help = "name servers that the members come from"},
+    {"expire", &type_choice, AT(draft_zone, expire), .detail = expiries, .help = "as of a zone"},
+    {"accept_shrink", &type_bool, AT(draft_zone, accept_shrink), .help = "as of a zone"},
+    {"max_records", &type_integer, AT(draft_zone, records_max), .min = 10, .max = 1 << 26,
+     .help = "as of a zone"},
+    {"max_bytes", &type_integer, AT(draft_zone, bytes_max), .min = 65536, .max = 1 << 30,
+     .help = "as of a zone"},
+    {"serial", &type_choice, AT(draft_zone, serial), .detail = serials, .help = "as of a zone"},
+    {"dnssec", &type_dnssec, AT(draft_zone, dnssec), .help = "on, or how to sign the members"},
+    {"transfer", &type_mapping, AT(draft_zone, transfer), .detail = &shape_transfer,
+     .help = "who may have the members, and who is told of changes"},
+    {"forward_updates", &type_list, AT(draft_zone, forward), .min = 1, .max = 1000,
+     .detail = &update_networks, .help = "as of a zone"},
+};
+
+static const struct shape shape_group = {
+    "catalog_group", "group", group_keys, LENGTH(group_keys),
+    .help = "Settings of a catalog's members that are in a group. What is not said is as the "
+            "catalog's own entry has it."};
+
+static const struct names_of groups = {
+    .element = {.name = "group", .type = &type_mapping, .detail = &shape_group},
+    .size = sizeof(struct draft_zone),
+    .label = {.name = "a group's name", .type = &type_label, .offset = AT(draft_zone, name)},
+    .schema_name = NAME_PATTERN};
+
 static const struct key zone_keys[] = {
     {"name", &type_name, AT(draft_zone, name), .required = true, .help = "the zone's origin"},
     {"file", &type_path, AT(draft_zone, file),
@@ -162,6 +190,8 @@ static const struct key zone_keys[] = {
      .standard = "10000000", .help = "most records of one transfer"},
     {"max_bytes", &type_integer, AT(draft_zone, bytes_max), .min = 65536, .max = 1 << 30,
      .standard = "1073741824", .help = "most bytes of one transfer"},
+    {"catalog_groups", &type_names, AT(draft_zone, groups), .max = 100, .detail = &groups,
+     .help = "of a catalog that is consumed: settings for members by their group property"},
     {"catalog_zone", &type_name, AT(draft_zone, catalog_zone),
      .help = "the catalog that lists this zone"},
     {"catalog_group", &type_label, AT(draft_zone, catalog_group),
@@ -455,10 +485,10 @@ static const struct key root_keys[] = {
 const struct shape shape_root = {"file", "configuration", root_keys, LENGTH(root_keys)};
 
 const struct shape *const config_shapes[] = {
-    &shape_node,    &shape_dns,      &shape_tcp,      &shape_tell,        &shape_log,
-    &shape_geo,     &shape_zone,     &shape_check,    &shape_dns_query,   &shape_service,
-    &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,    &shape_location,
-    &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,        &shape_tsig,
-    &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,         &shape_proxy,
-    &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint};
+    &shape_node,    &shape_dns,      &shape_tcp,      &shape_tell,         &shape_log,
+    &shape_geo,     &shape_zone,     &shape_check,    &shape_dns_query,    &shape_service,
+    &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,     &shape_location,
+    &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,         &shape_tsig,
+    &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,          &shape_proxy,
+    &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint, &shape_group};
 const size_t config_shape_count = LENGTH(config_shapes);

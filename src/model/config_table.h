@@ -76,6 +76,7 @@ struct draft_zone {
     unsigned records_max, bytes_max;
     struct draft_update update;
     struct list forward; /* struct draft_prefix */
+    struct list groups;  /* struct draft_zone: with what may be said of a group */
 };
 
 struct draft_collection {

@@ -630,6 +630,31 @@ START_TEST(test_primaries)
 }
 END_TEST
 
+START_TEST(test_catalog_groups)
+{
+    struct config *c =
+        parse_text(NODE "tsig:\n"
+                        "  k1: {secret: QUI=}\n"
+                        "zones:\n"
+                        "  - name: cat.example\n"
+                        "    catalog: consume\n"
+                        "    primaries: 192.0.2.1\n"
+                        "    expire: keep\n"
+                        "    transfer: {keys: k1}\n"
+                        "    catalog_groups:\n"
+                        "      eu: {dnssec: on, primaries: 192.0.2.2 key k1}\n"
+                        "      us: {expire: rfc, transfer: {allow: 192.0.2.0/24}}\n");
+    const struct config_zone *z = &c->zones[0], *eu = &z->groups[0], *us = &z->groups[1];
+    ck_assert_uint_eq(z->group_count, 2);
+    ck_assert_str_eq(eu->name, "eu");
+    ck_assert(eu->dnssec.on && !us->dnssec.on && !z->dnssec.on);
+    ck_assert(eu->primary_count == 1 && eu->primaries[0].key == 0 && eu->expire_keep);
+    ck_assert(us->primary_count == 1 && us->primaries[0].key == CONFIG_NONE && !us->expire_keep);
+    ck_assert(eu->transfer.key_count == 1 && !us->transfer.key_count);
+    config_free(c);
+}
+END_TEST
+
 START_TEST(test_fingerprint)
 {
     struct config *a = parse_text(NODE ZONES), *b = parse_text(NODE ZONES "# more\n");
@@ -646,4 +671,4 @@ END_TEST
 CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
            test_values, test_check_values, test_service_values, test_networks, test_merge,
            test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
-           test_primaries, test_fingerprint, test_dnssec, test_transfer)
+           test_primaries, test_catalog_groups, test_fingerprint, test_dnssec, test_transfer)

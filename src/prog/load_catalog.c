@@ -159,15 +159,27 @@ static void member_reset(const struct load_catalogs *l, const struct catalog_mem
 
 /* ---- into the configuration ---- */
 
+/* What members in its groups are here; of several, the first of the configuration. */
+static const struct config_zone *template_of(const struct config_zone *catalog,
+                                             const struct catalog_member *m)
+{
+    for (uint32_t i = 0; i < catalog->group_count; i++)
+        for (unsigned k = 0; k < m->group_count; k++)
+            if (!strcasecmp(catalog->groups[i].name, m->groups[k]))
+                return &catalog->groups[i];
+    return catalog;
+}
+
 static void member_append(struct load_catalogs *l, const struct listing *k,
                           const struct catalog_member *m)
 {
     struct config *c = l->config;
     struct config_zone *z = &c->zones[c->zone_count++];
-    *z = c->zones[k->zone];
+    *z = *template_of(&c->zones[k->zone], m);
     z->name = arena_string(&c->arena, m->name, strlen(m->name));
     z->file = arena_printf(&c->arena, "%s, of the catalog %s", m->name, catalog_name(l, k));
     z->catalog_consume = false;
+    z->group_count = 0;
     z->first_service = CONFIG_NONE;
 }
 

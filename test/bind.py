@@ -1,0 +1,113 @@
+"""BIND 9 beside a node under test: primary of zones, secondary of the node's, consumer of its catalogs."""
+
+import contextlib
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import dns.exception
+import dns.message
+import dns.query
+import pytest
+
+from node import DNS_PORT, wait_for
+from primary import SECRET
+
+
+def free_port():
+    """BIND listens on addresses that interfaces have, so it cannot have one of its own."""
+    while True:
+        port = random.SystemRandom().randint(20000, 32000)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", port))
+            tcp.bind(("127.0.0.1", port))
+            return port
+
+
+class Bind:
+    """zones: name -> text; secondary, catalogs: names of zones that come from `node`, signed with k1."""
+
+    def __init__(self, zones=(), secondary=(), catalogs=(), node=None, notify=(), update=(), start=True):
+        self.address, self.port = "127.0.0.1", free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hf-bind-"))
+        self.zones, self.secondary, self.catalogs = dict(zones), list(secondary), list(catalogs)
+        self.node, self.notify, self.update = node, list(notify), list(update)
+        for name, text in self.zones.items():
+            (self.folder / f"{name}.zone").write_text(text)
+        self._configure()
+        self.process = None
+        if start:
+            self.start()
+
+    def start(self):
+        self.log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(["/usr/sbin/named", "-g", "-n", "1", "-c", str(self.folder / "conf")], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, cwd=self.folder)
+        assert wait_for(lambda: "running\n" in self.text() or self.process.poll() is not None, 20) and self.process.poll() is None, self.text()
+
+    def text(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _configure(self):
+        source = f"{{ {self.node.address} port {DNS_PORT} key k1; }}" if self.node else ""
+        told = " ".join(f"{a} port {DNS_PORT};" for a in self.notify)
+        body = "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; allow-transfer {{ 127.0.0.0/8; }}; '
+                       f'also-notify {{ {told} }}; {"allow-update { key k1; };" if z in self.update else ""} }};\n' for z in self.zones)
+        body += "".join(f'zone "{z}" {{ type secondary; primaries {source}; file "{z}.held"; allow-notify {{ 127.0.0.0/8; }}; }};\n'
+                        for z in [*self.secondary, *self.catalogs])
+        catalogs = "".join(f'zone "{z}" default-primaries {source} in-memory no zone-directory "{self.folder}" min-update-interval 1;\n'
+                           for z in self.catalogs)
+        (self.folder / "conf").write_text(f"""options {{
+  directory "{self.folder}"; pid-file "{self.folder}/pid"; session-keyfile "{self.folder}/session.key";
+  managed-keys-directory "{self.folder}"; lock-file none; dnssec-validation no; recursion no; notify explicit;
+  listen-on port {self.port} {{ {self.address}; }}; listen-on-v6 {{ none; }};
+  {f"catalog-zones {{ {catalogs} }};" if catalogs else ""}
+}};
+controls {{ }};
+key k1 {{ algorithm hmac-sha256; secret "{SECRET}"; }};
+{body}""")
+
+    def change(self, name, text):
+        (self.folder / f"{name}.zone").write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+
+    def ask(self, name, rtype="A"):
+        try:
+            return dns.query.udp(dns.message.make_query(name, rtype), self.address, port=self.port, timeout=1)
+        except (dns.exception.DNSException, OSError):
+            return None
+
+    def values(self, name, rtype="A"):
+        reply = self.ask(name, rtype)
+        return sorted(r.to_text() for s in reply.answer for r in s) if reply else None
+
+    def stop(self):
+        if not self.process:
+            return ""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        text = self.text()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return text
+
+
+@pytest.fixture
+def binds():
+    made = []
+
+    def make(*args, **more):
+        made.append(Bind(*args, **more))
+        return made[-1]
+
+    yield make
+    for b in made:
+        print(b.stop())
