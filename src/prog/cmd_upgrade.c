@@ -1,5 +1,6 @@
 /* `holdfast upgrade`: the running node replaces its program without losing a query. */
 #include "base/err.h"
+#include "command/command_io.h"
 #include "model/stats.h"
 #include "prog/commands.h"
 #include "prog/options.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,6 +43,16 @@ static bool all_replaced(const char *data, const pid_t before[static REPLACED_RO
     return true;
 }
 
+/* Does the new control take orders? What it says to this one does not matter. */
+static bool control_answers(const char *data)
+{
+    char *reply;
+    int err = command_call(data, "{}\n", NULL, 0, USEC_PER_SEC, &reply);
+    if (!err)
+        free(reply);
+    return err != -ENOENT && err != -ECONNREFUSED;
+}
+
 int cmd_upgrade(int argc, char **argv)
 {
     const char *config = NULL, *folder = NULL;
@@ -65,7 +77,7 @@ int cmd_upgrade(int argc, char **argv)
         return 1;
     }
     for (usec_t until = clock_now() + UPGRADE_WAIT_S * USEC_PER_SEC; clock_now() < until;) {
-        if (all_replaced(data, before)) {
+        if (all_replaced(data, before) && control_answers(data)) {
             puts("upgraded: every role runs the new program");
             return 0;
         }

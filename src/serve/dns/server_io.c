@@ -297,18 +297,26 @@ static int workers_start(struct server *s)
     return 0;
 }
 
+static bool workers_done(struct server *s)
+{
+    bool all = true;
+    for (unsigned i = 0; i < s->started; i++)
+        if (!atomic_load(&s->workers[i].done)) {
+            pthread_kill(s->workers[i].thread, WAKE_SIGNAL);
+            all = false;
+        }
+    return all;
+}
+
 /* A signal that comes just before a worker sleeps is lost on it, so it is sent until the worker has
- * gone. */
+ * gone; those of streams let their clients go first. */
 static void workers_stop(struct server *s)
 {
     atomic_store(&s->stop, true);
-    for (unsigned i = 0; i < s->started; i++) {
-        while (!atomic_load(&s->workers[i].done)) {
-            pthread_kill(s->workers[i].thread, WAKE_SIGNAL);
-            poll(NULL, 0, WAKE_MS);
-        }
+    while (!workers_done(s))
+        poll(NULL, 0, WAKE_MS);
+    for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->workers[i].thread, NULL);
-    }
 }
 
 /* ---- the server ---- */

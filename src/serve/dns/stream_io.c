@@ -27,6 +27,20 @@
 
 enum { EVENTS = 64 };
 
+/* The client has all that it asked for; its own end of the stream is waited for, since closing
+ * while something of it is unread would take back what it has not read yet (RFC 1122 4.2.2.13). */
+static void stream_part(struct stream *s)
+{
+    if (s->parted)
+        return;
+    s->parted = true;
+    stream_touch(s);
+    if (s->tls)
+        tls_stream_end(s->tls);
+    if (shutdown(s->fd, SHUT_WR) < 0)
+        stream_close(s);
+}
+
 /* What is waited for, after anything has happened. */
 static void stream_settle(struct stream *s)
 {
@@ -39,10 +53,14 @@ static void stream_settle(struct stream *s)
     }
     if ((s->rank == STREAM_BUSY) != busy)
         stream_touch(s);
+    if (s->parting && !busy)
+        stream_part(s);
+    if (s->closed)
+        return;
     stream_charge(s);
     bool stuck = s->tls && tls_stream_stuck(s->tls);
     uint32_t interest = s->out || s->pumping || stuck ? EPOLLOUT : 0;
-    if (!s->out && !s->held && !s->ended)
+    if (s->parting ? s->parted : !s->out && !s->held && !s->ended)
         interest |= EPOLLIN;
     struct epoll_event e = {.events = interest, .data.ptr = s};
     if (interest == s->interest)
@@ -241,6 +259,14 @@ static void stream_read(struct stream *s)
     stream_hear(s, read, kept + (size_t)n);
 }
 
+/* Of a stream that is parted nothing is heard; it only comes to its end. */
+static void stream_discard(struct stream *s)
+{
+    ssize_t n = recv(s->fd, s->streams->cipher, STREAM_READ, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        stream_close(s);
+}
+
 /* Sends what waits, then has more made. */
 static void stream_drain(struct stream *s)
 {
@@ -347,19 +373,36 @@ static void event_handle(struct streams *t, const struct epoll_event *e)
         stream_close(s);
     if (!s->closed && e->events & EPOLLOUT)
         stream_drain(s);
-    if (!s->closed && e->events & EPOLLIN && !s->out && !s->held && !s->ended)
+    if (!s->closed && e->events & EPOLLIN && s->parted)
+        stream_discard(s);
+    else if (!s->closed && e->events & EPOLLIN && !s->out && !s->held && !s->ended && !s->parting)
         stream_read(s);
     stream_settle(s);
 }
 
 usec_t streams_idle(const struct streams *t)
 {
-    return t->count > t->setup.limits.clients / 8 * 7 ? 0 : t->setup.limits.idle;
+    bool leave = t->part_at != USEC_NEVER || t->count > t->setup.limits.clients / 8 * 7;
+    return leave ? 0 : t->setup.limits.idle;
 }
 
 static usec_t rank_time(const struct streams *t, enum stream_rank rank)
 {
+    const usec_t quiet = STREAM_LEAVE_QUIET_MS * USEC_PER_MSEC;
+    if (rank != STREAM_BUSY && t->part_at != USEC_NEVER && quiet < t->setup.limits.idle)
+        return quiet;
     return rank == STREAM_BUSY ? t->setup.limits.patience : t->setup.limits.idle;
+}
+
+/* Did it say something in its last moment? Then its time begins anew. */
+static bool stream_speaks(struct stream *s)
+{
+    usec_t before = s->active;
+    if (s->held || s->ended || s->parting || s->in_length >= STREAM_KEEP_MAX)
+        return false;
+    stream_read(s);
+    stream_settle(s);
+    return s->closed || s->active != before;
 }
 
 static void late_close(struct streams *t)
@@ -369,6 +412,8 @@ static void late_close(struct streams *t)
     for (unsigned i = 0; i < STREAM_RANKS; i++)
         for (struct stream *s; (s = streams_oldest(t, (enum stream_rank)i)) &&
                                t->now - s->active >= rank_time(t, (enum stream_rank)i);) {
+            if (i != STREAM_BUSY && t->part_at != USEC_NEVER && stream_speaks(s))
+                continue;
             stats_add(t->setup.stats, i == STREAM_BUSY ? DNS_CLOSED_SLOW : DNS_CLOSED_IDLE, 1);
             stream_close(s);
         }
@@ -382,10 +427,37 @@ static int wait_ms(struct streams *t)
         if (s && s->active + rank_time(t, (enum stream_rank)i) < next)
             next = s->active + rank_time(t, (enum stream_rank)i);
     }
+    if (t->part_at < next)
+        next = t->now < t->part_at ? t->part_at : t->part_at + STREAM_PART_MS * USEC_PER_MSEC;
     if (next == USEC_NEVER)
         return -1;
     usec_t left = next - clock_now();
     return left < 0 ? 0 : (int)(left / USEC_PER_MSEC) + 1;
+}
+
+/* From now on nothing is read. */
+static void all_part(struct streams *t)
+{
+    for (unsigned i = 0; i < STREAM_RANKS; i++)
+        for (struct stream *s = t->lists[i].newer, *next; s != &t->lists[i]; s = next) {
+            next = s->newer;
+            if (s->parting)
+                continue;
+            s->parting = true;
+            stream_settle(s);
+        }
+}
+
+void streams_leave(struct streams *t)
+{
+    t->now = clock_now();
+    t->part_at = t->now + STREAM_LEAVE_MS * USEC_PER_MSEC;
+    streams_listen(t, false);
+}
+
+bool streams_left(const struct streams *t)
+{
+    return !t->count || t->now >= t->part_at + STREAM_PART_MS * USEC_PER_MSEC;
 }
 
 void streams_turn(struct streams *t)
@@ -397,8 +469,10 @@ void streams_turn(struct streams *t)
         event_handle(t, &events[i]);
     streams_bound_memory(t);
     late_close(t);
+    if (t->now >= t->part_at)
+        all_part(t);
     streams_free_closed(t);
-    if (t->paused && t->handshakes_until <= t->now)
+    if (t->paused && t->part_at == USEC_NEVER && t->handshakes_until <= t->now)
         streams_listen(t, true);
 }
 
@@ -428,6 +502,7 @@ int streams_open(const struct stream_setup *setup, struct streams **ret)
 {
     struct streams *t = mem_new(1, sizeof *t);
     t->setup = *setup;
+    t->part_at = USEC_NEVER;
     for (unsigned i = 0; i < STREAM_RANKS; i++)
         t->lists[i].older = t->lists[i].newer = &t->lists[i];
     t->read = mem_new(1, STREAM_ROOM);

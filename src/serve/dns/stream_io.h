@@ -42,6 +42,8 @@ struct stream {
     bool closed;       /* unlinked; freed after the events of this turn */
     bool ended;        /* the client sends no more: closes once all is sent */
     bool held;         /* nothing is heard for now */
+    bool parting;      /* nothing is read any more; what waits is still sent */
+    bool parted;       /* and the client was told that nothing comes any more */
     bool pumping;
     bool unheard;  /* there may be whole messages in `in` */
     unsigned owed; /* answers that are still to come */
@@ -83,6 +85,14 @@ void streams_turn(struct streams *t);
 /* What clients may be told: how long a stream may be idle; 0 where there is hardly room for more.
  */
 usec_t streams_idle(const struct streams *t);
+/* The thread is about to end, and another takes who comes from now on. Each client that asks how
+ * long it may stay is told 0; who has been quiet for STREAM_LEAVE_QUIET_MS is closed; who goes on
+ * asking is answered for STREAM_LEAVE_MS, then gets what it asked for until then, the end of the
+ * stream, and STREAM_PART_MS to close it from its side: what was sent is not cut off. Go on with
+ * streams_turn() until streams_left(). */
+enum { STREAM_LEAVE_QUIET_MS = 500, STREAM_LEAVE_MS = 3000, STREAM_PART_MS = 1000 };
+void streams_leave(struct streams *t);
+bool streams_left(const struct streams *t);
 /* Closes all; NULL is fine. */
 void streams_close(struct streams *t);
 

@@ -20,6 +20,7 @@ struct streams {
     size_t memory;
     usec_t handshakes_until; /* the rate is spent up to here */
     bool paused;             /* nothing is accepted for now */
+    usec_t part_at;          /* USEC_NEVER: nobody leaves; else see streams_leave() */
     uint8_t *read;           /* STREAM_ROOM */
     uint8_t cipher[STREAM_READ];
 };

@@ -20,7 +20,7 @@ struct echo {
     uint16_t port;
     int listener;
     pthread_t thread;
-    _Atomic bool stop;
+    _Atomic bool stop, leave;
     _Atomic unsigned ticket_count, closed;
     struct stream_ticket tickets[TICKETS];
 };
@@ -61,6 +61,10 @@ static void *echo_run(void *context)
 {
     struct echo *e = context;
     while (!atomic_load(&e->stop))
+        streams_turn(e->streams);
+    if (atomic_load(&e->leave))
+        streams_leave(e->streams);
+    while (atomic_load(&e->leave) && !streams_left(e->streams))
         streams_turn(e->streams);
     return NULL;
 }
@@ -230,5 +234,53 @@ START_TEST(test_bound)
 }
 END_TEST
 
-CHECK_MAIN("stream", test_answers_out_of_order, test_half_closed, test_answer_after_death,
-           test_bound)
+static int64_t ms_since(usec_t begun)
+{
+    return (clock_now() - begun) / USEC_PER_MSEC;
+}
+
+/* Who is quiet is let go soon; who asks is answered until the end of the time, gets the end of the
+ * stream behind all answers, and no reset for what he says after it. */
+START_TEST(test_leaving)
+{
+    struct echo *e = echo_start();
+    int busy = echo_connect(e), quiet = echo_connect(e), unheard = echo_connect(e);
+    ask(busy, "a");
+    ck_assert_int_eq(heard(busy), 'a');
+    ask(quiet, "b");
+    ck_assert_int_eq(heard(quiet), 'b');
+    ask(unheard, "c");
+    ck_assert_int_eq(heard(unheard), 'c');
+    atomic_store(&e->leave, true);
+    atomic_store(&e->stop, true);
+    ask(unheard, "d"); /* the loop turns */
+    usec_t begun = clock_now();
+    char c = 0;
+    while (ms_since(begun) < 2 * STREAM_LEAVE_MS) {
+        ask(busy, "x");
+        c = heard(busy);
+        if (c != 'x')
+            break;
+        poll(NULL, 0, 20);
+    }
+    ck_assert_int_eq(c, '.');
+    ck_assert_int_ge(ms_since(begun), STREAM_LEAVE_MS - 200);
+    ask(busy, "y");
+    ck_assert_int_eq(heard(busy), '.');
+    ck_assert_int_eq(heard(unheard), 'd');
+    ck_assert_int_eq(heard(quiet), '.');
+    ck_assert_uint_ge(e->closed, 2); /* long before */
+    close(busy);
+    pthread_join(e->thread, NULL);
+    ck_assert_int_le(ms_since(begun), STREAM_LEAVE_MS + STREAM_PART_MS);
+    streams_close(e->streams);
+    close(quiet);
+    close(unheard);
+    close(e->listener);
+    stats_close(&e->stats);
+    free(e);
+}
+END_TEST
+
+CHECK_MAIN("stream", test_leaving, test_answers_out_of_order, test_half_closed,
+           test_answer_after_death, test_bound)

@@ -183,6 +183,10 @@ void *tcp_worker_run(void *worker)
         log_event(LOG_ERROR, "dns.tcp.open", {"reason", LOG_S(err_text(err))});
     while (!err && !worker_stopped(t.w))
         streams_turn(t.streams);
+    if (!err)
+        streams_leave(t.streams);
+    while (!err && !streams_left(t.streams))
+        streams_turn(t.streams);
     streams_close(t.streams);
     free(t.write);
     atomic_store(&t.w->done, true);

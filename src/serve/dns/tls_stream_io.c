@@ -18,7 +18,7 @@ struct tls_stream {
     const uint8_t *window;
     size_t left;
     unsigned version;
-    bool broken, ended, stuck;
+    bool broken, ended, stuck, said_end;
 };
 
 static int window_read(BIO *bio, char *to, size_t size, size_t *ret_read)
@@ -94,14 +94,20 @@ struct tls_stream *tls_stream_new(SSL_CTX *context, int fd)
     return t;
 }
 
+void tls_stream_end(struct tls_stream *t)
+{
+    if (t->version && !t->broken && !t->said_end)
+        SSL_shutdown(t->ssl);
+    t->said_end = true;
+    ERR_clear_error();
+}
+
 void tls_stream_free(struct tls_stream *t)
 {
     if (!t)
         return;
     t->left = 0;
-    if (t->version && !t->broken)
-        SSL_shutdown(t->ssl);
-    ERR_clear_error();
+    tls_stream_end(t);
     SSL_free(t->ssl);
     free(t);
 }

@@ -17,7 +17,9 @@ enum {
 
 /* Holds the context as long as it lives. NULL: no memory. */
 struct tls_stream *tls_stream_new(SSL_CTX *context, int fd);
-/* Says good-bye where that is possible without waiting. NULL is fine. */
+/* Says that nothing more is sent, where that is possible without waiting. */
+void tls_stream_end(struct tls_stream *t);
+/* Ends it, and frees it. NULL is fine. */
 void tls_stream_free(struct tls_stream *t);
 
 /* Takes what the socket gave, all of it, which may be nothing; goes on with the handshake. Returns
