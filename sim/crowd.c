@@ -187,6 +187,10 @@ static void table_send(struct crowd *c, uint32_t i)
     snprintf(head.node, sizeof head.node, "%s", n->config->node_name);
     snprintf(head.site, sizeof head.site, "%s", n->config->site);
     snprintf(head.network, sizeof head.network, "%s", n->config->network);
+    if (c->sabotage == SABOTAGE_SURE)
+        head.health = 0;
+    if (c->sabotage == SABOTAGE_NAMES)
+        snprintf(head.network, sizeof head.network, "AS-own-%u", i);
     sample_own(&n->plan, n->identities, n->facts, now, n->entries);
     for (uint32_t part = 0; part < sample_parts(head.slots); part++) {
         uint8_t bytes[SAMPLE_PART_SIZE_MAX];

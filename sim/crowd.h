@@ -63,10 +63,18 @@ struct crowd_message {
     uint8_t bytes[SAMPLE_PART_SIZE_MAX];
 };
 
+/* For the checkers' own test: all nodes tell something else than they know. */
+enum crowd_sabotage {
+    SABOTAGE_NONE,
+    SABOTAGE_SURE,  /* that they do not doubt themselves */
+    SABOTAGE_NAMES, /* that each is in a network of its own */
+};
+
 struct crowd {
     struct crowd_node nodes[CROWD_NODES_MAX];
     uint32_t node_count, target_count;
     bool cut[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* from, to */
+    enum crowd_sabotage sabotage;
     struct random random;
     usec_t time;
     usec_t base_us; /* what an answer takes in calm, at least; as much again by chance */

@@ -1,4 +1,7 @@
 #include "prog/explain.h"
+
+#include "model/finding.h"
+#include "tell/findings.h"
 #include "wire/http1.h"
 #include <string.h>
 
@@ -108,6 +111,26 @@ static const char *absence(const struct explain *x, const struct plan_endpoint *
     return "because the policy prefers others";
 }
 
+/* What all who look say of it, together. */
+static void seen_append(struct explain *x, uint32_t target)
+{
+    const struct plan *p = &x->v->plan;
+    struct text words = text_init(1000);
+    if (target < p->view_count && p->vantage_count &&
+        p->targets[target].state < VERDICT_UNCHECKED) {
+        text_append(&words, "    Votes: ");
+        votes_write(&p->views[target], &words);
+        text_append(&words, ".\n");
+    }
+    size_t before = words.length;
+    finding_line(&words, x->v, target);
+    if (before)
+        text_append_bytes(x->out, words.data, before);
+    if (words.length > before)
+        text_appendf(x->out, "    FOUND: %s.\n", words.data + before);
+    text_done(&words);
+}
+
 static void target_append(struct explain *x, const struct plan_endpoint *e,
                           const struct plan_target *t)
 {
@@ -121,6 +144,7 @@ static void target_append(struct explain *x, const struct plan_endpoint *e,
     else
         text_appendf(x->out, ". It is not in the answers, %s.\n", absence(x, e, t));
     flags_append(x, t);
+    seen_append(x, e->target[t->address.family]);
 }
 
 static void endpoint_head(struct explain *x, const struct plan_endpoint *e)

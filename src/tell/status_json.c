@@ -1,6 +1,7 @@
 #include "tell/status_json.h"
 #include "base/invariant.h"
 #include "tell/answers.h"
+#include "tell/findings.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +146,11 @@ static json_t *endpoint_json(const struct view *v, const struct plan_endpoint *e
     set(o, "nested",
         e->nested == PLAN_NONE ? json_null() : string(plan_text(p, p->services[e->nested].name)));
     for (unsigned family = 0; family < IP_FAMILIES; family++)
-        if (e->target[family] != PLAN_NONE)
-            add(list, target_json(v, &targets[e->target[family]]));
+        if (e->target[family] != PLAN_NONE) {
+            json_t *t = target_json(v, &targets[e->target[family]]);
+            set(t, "seen", view_json(v, e->target[family]));
+            add(list, t);
+        }
     set(o, "addresses", list);
     return o;
 }
@@ -184,6 +188,8 @@ static void plan_json(json_t *o, const struct view *v)
         add(services, service_json(v, &p->services[i]));
     for (uint32_t i = 0; i < p->endpoint_count; i++)
         add(endpoints, endpoint_json(v, &p->endpoints[i]));
+    set(o, "vantages", vantages_json(v));
+    set(o, "causes", causes_json(v));
     set(o, "services", services);
     set(o, "endpoints", endpoints);
 }

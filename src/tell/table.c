@@ -1,5 +1,6 @@
 #include "tell/table.h"
 #include "tell/answers.h"
+#include "tell/findings.h"
 #include "tell/grid.h"
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +136,19 @@ static void services_render(struct table *t)
     text_append(t->out, "\n");
     grid_render(t->out, &g, t->colour);
     grid_done(&g);
+}
+
+/* ---- findings ---- */
+
+static void findings_render(struct table *t)
+{
+    struct text lines = text_init(TABLE_MAX);
+    findings_lines(&lines, t->v);
+    if (lines.length) {
+        text_append(t->out, "\n");
+        text_append(t->out, text_string(&lines));
+    }
+    text_done(&lines);
 }
 
 /* ---- keys ---- */
@@ -284,6 +298,7 @@ void table_render(struct text *out, const struct view *v, bool colour)
     if (v->has_plan) {
         t.targets = view_targets(v);
         services_render(&t);
+        findings_render(&t);
         endpoints_render(&t);
     }
     arena_done(&t.arena);

@@ -1,0 +1,116 @@
+"""Three real nodes in three networks look at the same endpoints, each over a way of its own (a port of its own at the same
+address, so that one way can be cut and not the others). The first node, which knows all members, is asked."""
+
+import json
+import time
+
+import pytest
+
+import mesh_test
+from node import Origin, nodes, open_path, wait_for  # noqa: F401
+
+WAY = 8090  # and the number of the node
+
+
+def config(node, name, primary, secondary):
+    number = int(name.rsplit("-", 1)[1])
+    return f"""node: {{name: {name}, site: site-{number}, network: AS6450{number}, data: "%DATA%"}}
+dns: {{listen: ["%DNS%"], threads: 1}}
+tell: {{listen: ["%TELL%"]}}
+mesh: {{listen: "{node.address}:{mesh_test.PORT}"}}
+zones: [{{name: example.com, file: example.com.zone}}]
+checks:
+  web: {{http: "http://{{address}}:{WAY + number}/", interval: 250ms, timeout: 250ms, hold_down: 1s}}
+services:
+  - name: api.example.com
+    policy: failover
+    ttl: 1s
+    endpoints:
+      - {{name: use1, address: {primary}, role: primary, region: us-east-1, provider: aws, check: web}}
+      - {{name: euw1, address: {secondary}, role: secondary, region: eu-west-1, provider: gcp, check: web}}
+"""
+
+
+class Ways:
+    """An endpoint that each node reaches over its own port."""
+
+    def __init__(self):
+        first = Origin(port=WAY + 1)
+        self.address = first.address
+        self.ways = {1: first, 2: Origin(self.address, WAY + 2), 3: Origin(self.address, WAY + 3)}
+
+    def cut(self, *numbers):
+        for n in numbers or self.ways:
+            self.ways[n].cut()
+
+    def heal(self):
+        for way in self.ways.values():
+            way.heal()
+
+
+@pytest.fixture
+def world(nodes, monkeypatch):
+    primary, secondary = Ways(), Ways()
+    monkeypatch.setattr(mesh_test, "config",
+                        lambda node, name, extra="": config(node, name, primary.address, secondary.address))
+    cluster = mesh_test.Cluster(nodes)
+    members = [cluster.first()]
+    members += [cluster.joined(members[0]), cluster.joined(members[0])]
+    yield members, primary
+    primary.cut()
+    secondary.cut()
+
+
+def status(node):
+    out = node.cli("status", "--json", "--data", str(node.data))
+    return json.loads(out.stdout) if out.returncode == 0 else {}
+
+
+def votes(node):
+    return sorted(v["node"] for v in status(node).get("vantages", []) if v["state"] == "votes")
+
+
+def seen(node):
+    for e in status(node).get("endpoints", []):
+        if e["name"] == "use1":
+            return e["addresses"][0]["seen"], e["addresses"][0]["state"]
+    return {}, ""
+
+
+def test_votes_of_three(world):
+    (node, second, third), primary = world
+    assert wait_for(lambda: votes(node) == ["node-1", "node-2", "node-3"], 15), status(node).get("vantages")
+    assert wait_for(lambda: seen(node)[1] == "up", 10), node.log()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address], 5)
+
+    # one path is cut: told, and nothing moves (L8)
+    primary.cut(2)
+    assert wait_for(lambda: seen(node)[0].get("finding") == "transit", 10), seen(node)
+    assert seen(node)[1] == "up" and node.short("api.example.com") == [primary.address]
+    sentence = seen(node)[0]["sentence"]
+    assert "answers from AS64501 and AS64503; unreachable from AS64502 since" in sentence, sentence
+    assert "connect refused; transit, not the endpoint" in sentence
+    out = node.cli("explain", "api.example.com", "--data", str(node.data))
+    assert sentence.split(" since ")[0] in out.stdout and "Votes: of 3 networks" in out.stdout, out.stdout
+
+    # most of the networks fail: down, and the answers move
+    cut = time.monotonic()
+    primary.cut(3)
+    assert wait_for(lambda: node.short("api.example.com") != [primary.address], 10), seen(node)
+    print(f"\ncut until the answers change: {time.monotonic() - cut:.2f} s")
+    assert wait_for(lambda: seen(node)[1] == "down", 5)
+    assert "of 3 networks 2 say down, 1 up" in node.log()
+
+    primary.heal()
+    assert wait_for(lambda: seen(node)[1] == "up" and node.short("api.example.com") == [primary.address], 15), seen(node)
+    assert node.metric("holdfast_vantages_voting") == 3
+    assert node.metric("holdfast_sample_tables_total", 'result="taken"') > 5
+
+    # who is silent has no vote; a node left alone decides nothing by itself
+    second.stop()
+    third.stop()
+    assert wait_for(lambda: votes(node) == ["node-1"], 10), status(node).get("vantages")
+    primary.cut(1)
+    assert wait_for(lambda: seen(node)[0].get("finding") == "undecided", 15), seen(node)
+    assert seen(node)[1] == "up" and node.short("api.example.com") == [primary.address]
+    assert "only 1 of 3 networks can say anything" in seen(node)[0]["sentence"]
