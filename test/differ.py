@@ -11,6 +11,7 @@ import zonegen
 
 NS, CNAME, SOA, DS, DNAME, ANY = 2, 5, 6, 43, 39, 255
 A, AAAA = 1, 28
+CLASS_IN, CLASS_ANY = 1, 255
 MB, MX, AFSDB, RT, SRV, KX, SVCB, HTTPS = 7, 15, 18, 21, 33, 36, 64, 65
 AA, TC, RD, RA, AD, CD = 0x400, 0x200, 0x100, 0x80, 0x20, 0x10
 NOERROR, NXDOMAIN, REFUSED, YXDOMAIN = 0, 3, 5, 6
@@ -185,6 +186,7 @@ def follow(case, server, m):
     if case.question.rtype == DS and any(z.origin == rawdns.labels(name) for z in case.zones):  # asked of the parent
         seen.add(name)
         order = [r for r in m.order if r[0] == name]
+        authority = [r for r in m.authority if signature_of(r) in (NSEC, NSEC3)]
         name = m.order[0][4]
     while name not in seen and len(seen) < ALIASES_MAX:
         seen.add(name)
@@ -195,7 +197,7 @@ def follow(case, server, m):
             if step.rcode != REFUSED:
                 order += step.order
                 authority += step.authority
-                m.rcode, m.additional = step.rcode, step.additional
+                m.rcode, m.additional, m.data = step.rcode, step.additional, step.data
             break
         order += step.order
         authority += [r for r in step.authority if r[1] in PROOF and signature_of(r) not in (NS, SOA)]
@@ -406,10 +408,32 @@ def nsd_proves_otherwise(case, m, different):
     return different == {"authority"} and ours == theirs
 
 
+def empty_wildcard(case, m, different):
+    """of a wildcard that holds nothing itself Holdfast proves just that (RFC 4035 3.1.3.4), with NSEC the peers do not"""
+    *_, name = names_passed(case)
+    zone, more = case.zone_for(name), set(case.ours.authority) - set(m.authority)
+    star = zone and zone.answering(name)
+    if different != {"authority"} or not more or set(m.authority) - set(case.ours.authority):
+        return False
+    if star is None or star == name or star in zone.records:
+        return False
+    return more <= set(case.ask(KNOT, zonegen.name_wire(star)).authority)
+
+
+def class_any(case, m, different):
+    """class ANY is refused: NSD and Knot answer as if it were IN, NSD without AA (RFC 1035 6.2)"""
+    return case.question.rclass == CLASS_ANY and case.ours.rcode == REFUSED and not case.ours.answer
+
+
+def nsd_forgets_question(case, m, different):
+    """NSD does not repeat the question where it refuses a class"""
+    return case.question.rclass != CLASS_IN and different == {"question"} and m.rcode == REFUSED
+
+
 # Those in EXACT account for every record; with the others one peer has to agree to the bit.
-EXACT = [additional_differs, any_is_one_set, any_behind_dname, beside_an_alias, knot_asterisk,
+EXACT = [class_any, empty_wildcard, additional_differs, any_is_one_set, any_behind_dname, beside_an_alias, knot_asterisk,
          nsec_from_wildcard]
-REASONS = {NSD: EXACT + [nsd_shares_names, nsd_mistakes_parent, nsd_proves_otherwise, nsd_all_signatures],
+REASONS = {NSD: EXACT + [nsd_forgets_question, nsd_shares_names, nsd_mistakes_parent, nsd_proves_otherwise, nsd_all_signatures],
            KNOT: EXACT + [knot_overlong]}
 
 

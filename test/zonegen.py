@@ -124,9 +124,37 @@ class World:
         if root:
             origins.append(())
         self.zones = [Zone(o) for o in sorted(origins, key=len)]
-        for zone in self.zones:
-            Maker(self, zone).make()
+        makers = [Maker(self, zone) for zone in self.zones]
+        for maker in makers:
+            maker.make()
+        for _ in range(rng.choice([2, 4, 8])):
+            self.cross(makers)
+        for maker in makers:
+            maker.repair()
         self.files = {zone.origin: (zone.text(rng), zone.plain()) for zone in self.zones}
+
+    def cross(self, makers):
+        """A chain from zone to zone: aliases, names below a DNAME, at wildcards, at and below cuts; it ends anywhere."""
+        rng = self.rng
+        target = rng.choice(makers).end()
+        for maker in rng.choices(makers, k=rng.choice([1, 2, 3, 5])):
+            name = maker.fresh()
+            if maker.zone.types(name) or length(name) > NAME_MAX - 70:
+                continue
+            kind = rng.random()
+            if kind < 0.6:
+                maker.zone.add(name, "CNAME", rng.choice(TTLS), [target])
+            elif kind < 0.75 and not any(below(n, name) for z in self.zones for n in z.nodes):
+                maker.zone.add(name, "DNAME", rng.choice(TTLS), [target])
+                name = (rng.choice(COMMON),) + name
+            elif kind < 0.85:
+                name = (b"*",) + name
+                if not maker.zone.redirected(name) and not maker.zone.types(name):
+                    maker.zone.add(name, "CNAME", rng.choice(TTLS), [target])
+                    name = (rng.choice(COMMON),) + name[1:]
+            else:
+                maker.zone.add(name, rng.choice(["SVCB", "HTTPS"]), rng.choice(TTLS), ["0", target])
+            target = name
 
     def outside(self):
         return self.rng.choice([(b"nowhere",) + self.top, (b"a", b"b", b"elsewhere") + self.top, *FOREIGN])
@@ -190,6 +218,14 @@ class Maker:
         if dice < 0.9:
             return ()
         return self.world.outside()
+
+    def end(self):
+        """What a chain may lead to in this zone."""
+        rng, nodes = self.rng, sorted(self.zone.nodes)
+        kinds = [[n for n in nodes if want & set(self.zone.types(n))] for want in ({"NS"}, {"DNAME"}, {"CNAME"})]
+        kinds += [[n[1:] for n in nodes if n[:1] == (b"*",)], self.hosts, nodes]
+        name = rng.choice(rng.choice([k for k in kinds if k]))
+        return self.under(name) if rng.random() < 0.4 else name
 
     # ---- records ----
 
@@ -263,7 +299,11 @@ class Maker:
         if self.zone.types(name) or self.zone.redirected(name) or length(name) > NAME_MAX - 70:
             return
         kind = rng.random()
-        if kind < 0.4:
+        if kind < 0.1 and not self.zone.cut(name):  # the wildcard itself is empty
+            name = self.under(name)
+            if not self.zone.types(name) and not self.zone.redirected(name):
+                self.host(name)
+        elif kind < 0.4:
             self.host(name)
         elif kind < 0.7:
             ends = [self.target(), self.target(), self.under(name[1:]), (b"*",) + name[1:], self.under(name)]
@@ -429,10 +469,11 @@ class Maker:
 class Question:
     """One query: what dig would be told."""
 
-    __slots__ = ("name", "rtype", "edns", "dnssec", "recurse", "tcp", "wire_name")
+    __slots__ = ("name", "rtype", "edns", "dnssec", "recurse", "tcp", "wire_name", "rclass")
 
-    def __init__(self, name, rtype, edns=None, dnssec=False, recurse=False, tcp=False, rng=None):
+    def __init__(self, name, rtype, edns=None, dnssec=False, recurse=False, tcp=False, rng=None, rclass=1):
         self.name, self.rtype, self.edns, self.dnssec, self.recurse, self.tcp = name, rtype, edns, dnssec, recurse, tcp
+        self.rclass = rclass
         wire = name_wire(name)
         if rng:  # lengths are below the letters
             wire = bytes(b ^ 0x20 if (65 <= b <= 90 or 97 <= b <= 122) and rng.random() < 0.3 else b for b in wire)
@@ -440,14 +481,15 @@ class Question:
 
     def again(self, wire_name=None, rtype=None, tcp=False):
         """The same about another name or type, or over TCP."""
-        other = Question(self.name, rtype or self.rtype, self.edns, self.dnssec, self.recurse, tcp)
+        other = Question(self.name, rtype or self.rtype, self.edns, self.dnssec, self.recurse, tcp, rclass=self.rclass)
         other.wire_name = wire_name or self.wire_name
         return other
 
     def wire(self, number):
         """The message, with this id."""
         out = number.to_bytes(2, "big") + (b"\1\0" if self.recurse else b"\0\0") + b"\0\1\0\0\0\0"
-        out += (b"\0\1" if self.edns else b"\0\0") + self.wire_name + self.rtype.to_bytes(2, "big") + b"\0\1"
+        out += (b"\0\1" if self.edns else b"\0\0") + self.wire_name + self.rtype.to_bytes(2, "big") + (
+            self.rclass.to_bytes(2, "big"))
         if self.edns:
             out += b"\0\0\x29" + self.edns.to_bytes(2, "big") + b"\0\0" + (b"\x80\0" if self.dnssec else b"\0\0") + b"\0\0"
         return out
@@ -456,11 +498,13 @@ class Question:
         options = ["+rec" if self.recurse else "+norec", f"+bufsize={self.edns}" if self.edns else "+noedns"]
         options += ["+dnssec"] * self.dnssec + ["+tcp" if self.tcp else "+ignore"] + ["+nocookie"] * bool(self.edns)
         name = name_text(self.name).replace("'", "'\\''")
-        return f"dig '{name}' TYPE{self.rtype} {' '.join(options)}"
+        return f"dig '{name}' CLASS{self.rclass} TYPE{self.rtype} {' '.join(options)}"
 
 
 OFTEN = ["A", "AAAA", "CNAME", "MX", "TXT", "NS", "SOA", "SRV", "DS", "ANY"]
 SELDOM = [65280, 10, 99, 46, 47, 48, 50, 51, 39, 64, 65, 257, 12, 6, 65535, 130, 31337]
+
+CLASSES = [0, 2, 3, 4, 254, 255, 256, 65535]  # CH 3, HS 4, NONE 254, ANY 255
 
 
 class Questioner:
@@ -527,7 +571,8 @@ class Questioner:
         if edns == 0:
             edns = 100  # less than what everybody must take: counts as 512
         return Question(name, self.rtype(name), edns, dnssec=bool(edns) and rng.random() < (0.8 if self.signed else 0.4),
-                        recurse=rng.random() < 0.3, tcp=rng.random() < 0.03, rng=rng)
+                        recurse=rng.random() < 0.3, tcp=rng.random() < 0.03, rng=rng,
+                        rclass=1 if rng.random() < 0.99 else rng.choice(CLASSES))
 
     def questions(self, count):
         return [self.question() for _ in range(count)]

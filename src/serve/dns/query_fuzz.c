@@ -1,8 +1,33 @@
 /* Any bytes as a query against fixed zones and a fixed plan: the response is well-formed in the
- * eyes of another reader, no longer than the client takes, and repeats ID and question. The first
- * byte chooses the transport and the client. */
+ * eyes of another reader, no longer than the client takes, and repeats ID and question; what is
+ * denied to DO in a signed zone is proven. The first byte chooses the transport, the client, and
+ * whether the zone is signed, with NSEC or NSEC3. */
 #include "base/invariant.h"
 #include "serve/dns/query_ask.h"
+#include "serve/dns/query_rig_signed.h"
+
+/* What the rig's zone has little of. */
+static const char more[] = "$ORIGIN example.com.\n"
+                           "svc HTTPS 1 api alpn=h2\n"
+                           "svc HTTPS 2 . port=1\n"
+                           "svc A 192.0.2.33\n"
+                           "api HTTPS 1 . alpn=h2\n"
+                           "*.any SVCB 1 .\n"
+                           "near SVCB 0 Multi\n"
+                           "multi SVCB 1 near\n"
+                           "servers MX 1 api\n"
+                           "servers MX 2 multi\n"
+                           "servers MX 3 mail\n"
+                           "tosvc CNAME svc\n"
+                           "x.*.empty A 192.0.2.34\n"
+                           "*.dn2 CNAME x.moved\n"
+                           "turn DNAME a.turn\n"
+                           "a.long CNAME a.a.a.a.a.a.a.a.a.a.a.a.turn\n"
+                           "big TXT \"0123456789012345678901234567890123456789\"\n"
+                           "far.deep.sub4 A 192.0.2.35\n"
+                           "sub4 NS ns1\n"
+                           "tosub4 CNAME sub4\n"
+                           "other A 192.0.2.36\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,19 +49,38 @@ static void response_check(const struct rig *r, const uint8_t *wire, size_t leng
               !(a[6] | a[7])); /* TC: no part of an answer */
 }
 
+/* RFC 4035 3.1.3: with DO whoever denies something in a signed zone shows signatures. */
+static void denial_check(const struct rig *r, const char *text)
+{
+    bool is_signed = r->served->zones[0].zone.header->flags & ZONE_SIGNED;
+    const char *soa = strstr(text, "\nns "), *opt = strstr(text, "\nopt ");
+    if (!is_signed || !soa || !opt || !strstr(opt, " do") || strcasestr(text, " tc\n"))
+        return;
+    char owner[64], type[16];
+    if (sscanf(soa, "\nns %63s %*u %15s", owner, type) == 2 && !strcmp(type, "SOA") &&
+        !strcasecmp(owner, "example.com"))
+        invariant(strstr(soa, " TYPE46 ") && (strstr(soa, " TYPE47 ") || strstr(soa, " TYPE50 ")));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct rig *r;
+    static struct rig *rigs[3], *r;
+    static struct rig_signer signers[3];
     static struct limit *limit;
     static const struct query_policy policy = {
         .nsid = "node", .nsid_length = 4, .version = "v", .id = "i"};
     static const char *const from[2] = {"10.20.30.40", "::ffff:10.1.2.3"};
-    if (!r) {
-        r = rig_new();
+    if (!limit) {
+        rigs[0] = rig_new();
+        for (unsigned i = 1; i < 3; i++) {
+            rig_signer_init(&signers[i], i == 2);
+            rigs[i] = rig_new_signed(&signers[i], more);
+        }
         limit = limit_new(2, 2, 64);
     }
     if (!size)
         return 0;
+    r = rigs[(data[0] >> 6) % 3];
     bool tcp = data[0] & 1;
     r->ctx.random = random_init(data[0]);
     r->ctx.udp_size = data[0] & 4 ? DNS_UDP_MIN : QUERY_UDP_SIZE;
@@ -53,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         invariant(!strstr(text, "\nmalformed: "));
         invariant(tcp || r->length <= r->ctx.udp_size);
         response_check(r, wire, length);
+        denial_check(r, text);
     }
     free(wire);
     return 0;

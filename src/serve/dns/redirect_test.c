@@ -1,7 +1,6 @@
 /* DNAME (RFC 6672): what is below its owner leads elsewhere. */
-#include "model/zone_compile.h"
-#include "model/zone_sign.h"
 #include "serve/dns/query_ask.h"
+#include "serve/dns/query_rig_signed.h"
 #include "test/check_main.h"
 
 #define expect(r, text, ...) ck_assert_str_eq(rig_ask((r), (struct ask){__VA_ARGS__}), (text))
@@ -31,32 +30,6 @@ static const char zone[] = "$ORIGIN example.com.\n"
                            "*.w CNAME a.dn\n"
                            "sub2 NS ns.sub\n"
                            "below.sub2 DNAME new\n";
-static struct rig_file file_signed(const char *origin, const char *text)
-{
-    struct dnssec_key *key;
-    struct rig_file f = {NULL, 0};
-    struct text problems = text_init(1 << 16);
-    ck_assert_int_eq(dnssec_key_generate(DNSSEC_ECDSAP256SHA256, 257, &key), 0);
-    struct dnssec_zone_keys keys = {.published = &key,
-                                    .published_count = 1,
-                                    .key_signers = &key,
-                                    .key_signer_count = 1,
-                                    .zone_signers = &key,
-                                    .zone_signer_count = 1,
-                                    .dnskey_ttl = 3600,
-                                    .now = 1700000000,
-                                    .lifetime = 14 * 86400,
-                                    .refresh = 7 * 86400};
-    struct zone_sign sign = {.keys = &keys};
-    struct zone_seal seal = zone_sign_seal(&sign);
-    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal, NULL,
-                                  &problems, &f.data, &f.size);
-    ck_assert_str_eq(text_string(&problems), "");
-    ck_assert_int_eq(err, 0);
-    dnssec_key_free(key);
-    text_done(&problems);
-    return f;
-}
 
 static struct rig *rig_redirect(void)
 {
@@ -224,7 +197,10 @@ START_TEST(test_signed)
     r->maker = maker_init(64, 4096);
     r->maker.plan.generation = 2;
     free(r->files[0].data);
-    r->files[0] = file_signed("example.com", zone);
+    struct rig_signer signer;
+    rig_signer_init(&signer, false);
+    r->files[0] = rig_zone_signed(&signer, "example.com", zone, NULL, 0);
+    rig_signer_done(&signer);
     maker_file(&r->maker, PLAN_FILE_ZONE, "example.com", rig_hash(&r->files[0]));
     served_free(r->served);
     ck_assert_msg(rig_build(r, NULL, &r->served) == 0, "%s", r->where);

@@ -1,15 +1,14 @@
 /* What DO gets: the cases of RFC 4035 B and RFC 5155 B over their example zones, and where they
  * meet the rest of the query path. An answer is written as its sets: "an x.w.example MX+" are the
  * MX records of that name with one signature; NSEC3 owners are shown by the name that they hash. */
-#include "model/zone_compile.h"
-#include "model/zone_sign.h"
 #include "model/zone_walk.h"
 #include "serve/dns/query_ask.h"
+#include "serve/dns/query_rig_signed.h"
 #include "test/check_main.h"
 #include "wire/nsec3.h"
 #include "wire/rdata.h"
 
-enum { NOW = 1700000000, DAY = 86400, MANY = 4096 };
+enum { MANY = 4096 };
 
 /* RFC 4035 A, RFC 5155 A: both have these names, nearly. */
 static const char example[] = "$ORIGIN example.\n"
@@ -56,42 +55,17 @@ static const char other[] = "$ORIGIN other.\n"
                             "ns A 192.0.2.12\n"
                             "tlsa TLSA 3 1 1 00\n";
 
-static struct rig_file file_signed(const char *origin, const char *text, bool nsec3)
-{
-    struct dnssec_key *key;
-    struct rig_file f = {NULL, 0};
-    struct text problems = text_init(1 << 16);
-    ck_assert_int_eq(dnssec_key_generate(DNSSEC_ECDSAP256SHA256, 257, &key), 0);
-    struct dnssec_zone_keys keys = {.published = &key,
-                                    .published_count = 1,
-                                    .key_signers = &key,
-                                    .key_signer_count = 1,
-                                    .zone_signers = &key,
-                                    .zone_signer_count = 1,
-                                    .nsec3 = nsec3,
-                                    .dnskey_ttl = 3600,
-                                    .now = NOW,
-                                    .lifetime = 14 * DAY,
-                                    .refresh = 7 * DAY};
-    struct zone_sign sign = {.keys = &keys};
-    struct zone_seal seal = zone_sign_seal(&sign);
-    int err = zone_compile_sealed(origin, "z", text, strlen(text), NULL, 0, NULL, NULL, &seal, NULL,
-                                  &problems, &f.data, &f.size);
-    ck_assert_str_eq(text_string(&problems), "");
-    ck_assert_int_eq(err, 0);
-    dnssec_key_free(key);
-    text_done(&problems);
-    return f;
-}
-
 static struct rig *rig_signed(bool nsec3)
 {
     struct rig *r = mem_new(1, sizeof *r);
     r->maker = maker_init(256, 1 << 14);
     r->maker.plan.generation = 1;
     r->source = (struct served_source){rig_get, rig_release, r, NULL};
-    r->files[0] = file_signed("example", example, nsec3);
-    r->files[1] = file_signed("other", other, nsec3);
+    struct rig_signer signer;
+    rig_signer_init(&signer, nsec3);
+    r->files[0] = rig_zone_signed(&signer, "example", example, NULL, 0);
+    r->files[1] = rig_zone_signed(&signer, "other", other, NULL, 0);
+    rig_signer_done(&signer);
     maker_file(&r->maker, PLAN_FILE_ZONE, "example", rig_hash(&r->files[0]));
     maker_file(&r->maker, PLAN_FILE_ZONE, "other", rig_hash(&r->files[1]));
     r->stats = NULL;
