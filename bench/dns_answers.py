@@ -4,7 +4,8 @@
 One zone of many names, asked in random order by dnsperf; steered names against gdnsd's weighted plugin; with DO, the same zone
 signed beforehand (dnssec-signzone, ECDSA P-256, NSEC), so that all serve the same signatures. The servers take
 turns, round after round, in one run, so that what disturbs the machine disturbs all of them. Server and client are pinned to
-one core each, every server has one UDP thread. CPU is the server's own accounting (/proc), user and system.
+one core each, every server has one UDP thread. CPU is the scheduler's sum for the server's processes; the split into user
+and system is sampled by perf where there is one (peers.Meter).
 
     bench/dns_answers.py --build BUILD-FOLDER [--names 100000] [--rounds 5] [--seconds 2]
                          [--only static,nxdomain,steered,tcp,tls,signed] [--strict]
@@ -59,7 +60,7 @@ def signed_text(folder, text):
 
 
 def measure(server, queries, seconds, options):
-    meter = Meter(server.processes())
+    meter = Meter(server.processes(), sample=True)
     argv = ["taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
             "-d", queries, "-l", str(seconds), "-c", "8", "-q", "200"]
     done = subprocess.run(argv + options, capture_output=True, text=True)
@@ -90,7 +91,7 @@ def contest(title, servers, queries, options, dnsperf=()):
     best = min(peers.values())
     print(f"{'':10} {'user us':>8} {'sys us':>8} {'CPU us':>8} {'vs best peer':>12} {'queries/s':>10} {'latency us':>10} {'lost':>6}")
     for name, m in middle.items():
-        print(f"{name:10} {m['user']:8.2f} {m['system']:8.2f} {m['cpu']:8.2f} {m['cpu'] / best:12.2f} "
+        print(f"{name:10} {m['user']:8.3f} {m['system']:8.2f} {m['cpu']:8.2f} {m['cpu'] / best:12.2f} "
               f"{m['qps']:10.0f} {m['latency']:10.0f} {m['lost']:6.0f}")
     ratio = middle["holdfast"]["cpu"] / best
     print(f"holdfast costs {ratio:.2f} x the best peer ({min(peers, key=peers.get)})", flush=True)
