@@ -23,7 +23,7 @@ struct renewal {
     char *pair;  /* PEM, once it is signed */
     uint8_t hash[SECURE_HASH_SIZE];
     unsigned turn; /* whom to ask */
-    usec_t due;
+    usec_t due, begun;
     struct disk_identity seen[3], taken[3]; /* the operator's own files */
     usec_t look_due;
 };
@@ -33,6 +33,7 @@ enum {
     MESH_RETRY_MS = 5000, /* what did not work is tried again */
     MESH_ASK_MS = 1000,   /* another node is asked after this */
     MESH_SPREAD_MS = 2000,
+    MESH_RENEWAL_LATE_S = 60, /* a renewal that takes longer is complained of */
 };
 
 struct control_mesh {

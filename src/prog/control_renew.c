@@ -39,19 +39,25 @@ static bool key_is(const uint8_t *a, const uint8_t *b)
 static void node_submit(struct control *c, const struct intent_object *own, const uint8_t *next)
 {
     const struct control_mesh *m = c->mesh;
+    const struct config *config = c->loaded->config;
     char key[NODE_KEY_TEXT], next_text[NODE_KEY_TEXT], authority[NODE_KEY_TEXT];
+    char address[IP_PORT_TEXT_MAX];
     json_t *value = json_loads(own->value, 0, NULL), *edits = json_array();
+    ip_port_format(&config->mesh.address.ip, config->mesh.address.port, address);
+    json_object_set_new(value, "address", json_string(address));
+    json_object_set_new(value, "site", json_string(config->site));
+    json_object_set_new(value, "network", json_string(config->network));
     json_object_set_new(value, "key", json_string(node_key_format(m->credentials.key, key)));
     if (next)
         json_object_set_new(value, "next_key", json_string(node_key_format(next, next_text)));
     else
         json_object_del(value, "next_key");
-    if (!c->loaded->config->mesh.certificate)
+    if (!config->mesh.certificate)
         json_object_set_new(value, "authority",
                             json_string(node_key_format(m->credentials.authority, authority)));
     json_array_append_new(
         edits, json_pack("{s:s,s:s,s:o}", "kind", "node", "name", own->name, "value", value));
-    control_mesh_change(c, edits, next ? "its next certificate" : "its certificate");
+    control_mesh_change(c, edits, next ? "its next certificate" : "what it says of itself");
 }
 
 /* Does it say what is? Else what is, is said: after a renewal, and after one that broke off. */
@@ -59,11 +65,15 @@ static void node_settle(struct control *c, const struct intent_object *own)
 {
     const struct node *n = own->node;
     const struct control_mesh *m = c->mesh;
-    bool by = c->loaded->config->mesh.certificate ||
+    const struct config *config = c->loaded->config;
+    bool by = config->mesh.certificate ||
               (n->has_authority && key_is(n->authority, m->credentials.authority));
     bool known = key_is(n->key, m->credentials.key) ||
                  (n->has_next_key && key_is(n->next_key, m->credentials.key));
-    if (!known || (key_is(n->key, m->credentials.key) && !n->has_next_key && by))
+    bool fits = ip_equal(&n->ip, &config->mesh.address.ip) &&
+                n->port == config->mesh.address.port && !strcmp(n->site, config->site) &&
+                !strcmp(n->network, config->network);
+    if (!known || (key_is(n->key, m->credentials.key) && !n->has_next_key && by && fits))
         return;
     node_submit(c, own, NULL);
 }
@@ -91,6 +101,22 @@ static void key_make(struct control *c)
     certificate_key_free(key);
     r->stage = RENEW_SIGN;
     r->due = 0;
+    r->begun = clock_now();
+}
+
+/* There is much time left when it begins; but somebody should look when it does not go on. */
+static void renewal_complain(struct renewal *r, usec_t now)
+{
+    static const char *const waits[] = {
+        [RENEW_SIGN] = "no voter that can be seen has signed another certificate yet",
+        [RENEW_LIST] = "the membership could not be changed yet: is there a majority?",
+    };
+    if (now - r->begun < MESH_RENEWAL_LATE_S * USEC_PER_SEC)
+        return;
+    r->begun = now;
+    log_event(LOG_ERROR, "mesh.renewal", {"waits", LOG_S(waits[r->stage])},
+              {"consequence", LOG_S("the present certificate is shown on; see holdfast nodes for "
+                                    "its end")});
 }
 
 /* The operator's own files, when they have changed and then not any more. */
@@ -125,6 +151,7 @@ static void files_look(struct control *c, usec_t now)
         secure_context_unref(next.secure);
         r->stage = key_is(next.key, c->mesh->credentials.key) ? RENEW_SPREAD : RENEW_LIST;
         r->due = 0;
+        r->begun = now;
     }
     text_done(&why);
 }
@@ -224,9 +251,11 @@ void control_renew_beat(struct control *c, usec_t now)
         if (now < r->due)
             break;
         r->due = now + MESH_ASK_MS * USEC_PER_MSEC;
+        renewal_complain(r, now);
         sign_ask(c);
         break;
     case RENEW_LIST:
+        renewal_complain(r, now);
         list_step(c, own, now);
         break;
     case RENEW_SPREAD:
