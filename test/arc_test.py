@@ -25,13 +25,27 @@ DATA, CONFIG = "route53-recovery-cluster", "route53-recovery-control-config"
 ONCE = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20)
 
 
+def certify(node):
+    """A certificate for its address, and the key."""
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                           "-subj", "/CN=api", "-addext", f"subjectAltName=IP:{node.address}", "-keyout", node.folder / "api.key",
+                           "-out", node.folder / "api.pem"], capture_output=True, timeout=30)
+    assert made.returncode == 0, made.stderr
+    (node.folder / "api.key").chmod(0o644)  # the roles run as another user here
+
+
 class Site:
     """One node, what its operator says, and clients of its API."""
 
-    def __init__(self, nodes, origins):
+    def __init__(self, nodes, origins, tls=False):
         self.origins = origins(2)
-        self.node = nodes(failover_config(*self.origins) + 'api: {listen: ["%API%"]}\n').start()
-        self.url = f"http://{self.node.address}:{API_PORT}"
+        self.node = nodes(failover_config(*self.origins) + 'api: {listen: ["%API%"]}\n')
+        self.url = f"{'https' if tls else 'http'}://{self.node.address}:{API_PORT}"
+        if tls:
+            certify(self.node)
+            self.node.config_path.write_text(self.node.config_path.read_text().replace(
+                "api: {", f"api: {{tls: {{certificate: {self.node.folder}/api.pem, key: {self.node.folder}/api.key}}, "))
+        self.node.start()
 
     def said(self, *words):
         out = self.node.cli(*words, "--data", str(self.node.data))
@@ -48,9 +62,9 @@ class Site:
         said = self.said("user", *words)
         return re.search(r"aws_access_key_id = (\w{20})\naws_secret_access_key = (\S{40})\n", said).groups()
 
-    def client(self, service, key, region="us-west-2", url=None):
-        return boto3.client(service, endpoint_url=url or self.url, region_name=region, aws_access_key_id=key[0],
-                            aws_secret_access_key=key[1], config=ONCE)
+    def client(self, service, key, region="us-west-2", verify=None):
+        return boto3.client(service, endpoint_url=self.url, region_name=region, aws_access_key_id=key[0],
+                            aws_secret_access_key=key[1], config=ONCE, verify=verify)
 
     def answer(self):
         return "".join(self.node.short("api.example.com"))
@@ -448,3 +462,32 @@ def test_documented_commands(site, admin):
                             env={**env, "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_DEFAULT_REGION": "us-west-2"},
                             capture_output=True, text=True)
     assert denied.returncode != 0 and "(AccessDeniedException) when calling the CreateCluster operation" in denied.stderr
+
+
+def test_https(nodes, origins):  # noqa: F811
+    site = Site(nodes, origins, tls=True)
+    admin = site.key("add", "root", "--role", "admin")
+    config = site.client(CONFIG, admin, verify=str(site.node.folder / "api.pem"))
+    cluster = config.create_cluster(ClusterName="europe")["Cluster"]
+    assert cluster["ClusterEndpoints"][0]["Endpoint"] == site.url
+    for i in range(20):  # more than one record of answers
+        config.create_routing_control(ClusterArn=cluster["ClusterArn"], RoutingControlName=f"a-rather-long-name-of-a-control-{i}")
+    data = site.client(DATA, admin, verify=str(site.node.folder / "api.pem"))
+    assert len(data.list_routing_controls()["RoutingControls"]) == 20
+    # No plain HTTP, half a handshake and what is none: the next one is served.
+    assert "HTTP" not in exchange(site, signed(site, admin, time.time()))
+    with socket.create_connection((site.node.address, API_PORT)) as s:
+        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+        assert len(data.list_routing_controls()["RoutingControls"]) == 20
+    # Another certificate, and then a bad one, which changes nothing.
+    before = (site.node.folder / "api.pem").read_text()
+    certify(site.node)
+    assert wait_for(lambda: site.node.log().count("event=api.certificate") == 2, 6)
+    assert (site.node.folder / "api.pem").read_text() != before
+    (site.node.folder / "more.pem").write_text((site.node.folder / "api.pem").read_text())
+    (site.node.folder / "api.pem").write_text("nothing\n")
+    assert wait_for(lambda: "there is no certificate in PEM" in site.node.log(), 6)
+    data = site.client(DATA, admin, verify=str(site.node.folder / "more.pem"))
+    assert len(data.list_routing_controls()["RoutingControls"]) == 20
+    check = site.node.cli("check", str(site.node.config_path))
+    assert check.returncode == 1 and "api.pem:1:1: it cannot be shown over TLS" in check.stderr

@@ -42,6 +42,7 @@ struct arc_input {
     int64_t wall_ms;             /* since 1970 */
     usec_t now;
     const char *request_id; /* ARC_REQUEST_ID_SIZE characters, unique */
+    bool secure;            /* came over TLS */
     struct arc_meter *meter;
 };
 

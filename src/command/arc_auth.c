@@ -38,7 +38,8 @@ bool arc_authenticate(struct arc_call *c)
         }
         struct sigv4_rules rules = {.secret = c->key->secret,
                                     .service = service_names[c->service],
-                                    .wall = c->in->wall_ms / 1000};
+                                    .wall = c->in->wall_ms / 1000,
+                                    .unsigned_payload = c->in->secure};
         outcome = sigv4_verify(&request, &s, &rules, &why);
     }
     if (outcome)

@@ -29,7 +29,8 @@ static json_t *endpoints_json(const struct config *config)
                                               "Region", config->api_endpoints[i].region));
     for (uint32_t i = 0; i < config->api_listen_count && !config->api_endpoint_count; i++) {
         const struct config_listen *l = &config->api_listen[i];
-        snprintf(url, sizeof url, "http://%s", ip_port_format(&l->ip, l->port, address));
+        snprintf(url, sizeof url, "%s://%s", config->api_certificate ? "https" : "http",
+                 ip_port_format(&l->ip, l->port, address));
         json_array_append_new(list,
                               json_pack("{s:s,s:s}", "Endpoint", url, "Region", config->site));
     }

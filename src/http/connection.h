@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/time.h"
+#include "http/transport.h"
 #include "wire/http1.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,7 +39,7 @@ enum { CONNECTION_HEAD_MAX = 1024 };
 
 struct connection {
     enum connection_state state;
-    int fd;
+    struct transport transport;
     uint32_t serial; /* tells a connection from the one that had this place before */
     uint32_t events; /* what epoll is asked for */
     usec_t since;    /* when it began to keep us waiting */
@@ -82,7 +83,8 @@ struct connection_rules {
     int64_t wall_s;
 };
 
-void connection_open(struct connection *c, int fd, usec_t now);
+/* tls: taken over; NULL: plain HTTP. */
+void connection_open(struct connection *c, int fd, SSL *tls, usec_t now);
 /* Does what the socket allows, up to a number of steps, so that one client who sends request after
  * request does not keep the others waiting; false: the connection is over (then connection_close).
  */

@@ -9,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum { LINGER_BYTES = 16384, STEPS_MAX = 64 };
 
@@ -46,10 +45,10 @@ static void read_begin(struct connection *c, usec_t now, usec_t patience)
     c->deadline = now + patience;
 }
 
-void connection_open(struct connection *c, int fd, usec_t now)
+void connection_open(struct connection *c, int fd, SSL *tls, usec_t now)
 {
     invariant(c->state == CONNECTION_FREE);
-    c->fd = fd;
+    c->transport = (struct transport){.fd = fd, .tls = tls};
     c->serial++;
     c->received = 0;
     c->events = EPOLLIN;
@@ -61,13 +60,12 @@ void connection_open(struct connection *c, int fd, usec_t now)
 void connection_close(struct connection *c)
 {
     invariant(c->state != CONNECTION_FREE);
-    close(c->fd);
+    transport_close(&c->transport);
     shared_bytes_unref(c->answer);
     free(c->body);
     c->answer = NULL;
     c->body = NULL;
     c->state = CONNECTION_FREE;
-    c->fd = -1;
 }
 
 /* ---- answering ---- */
@@ -143,8 +141,9 @@ static void body_begin(struct connection *c)
     c->received -= c->body_received;
     /* Where even this does not fit into the socket the client goes on after a while by itself
      * (RFC 9110 10.1.1). */
+    struct iovec part = {(void *)go_on, sizeof go_on - 1};
     if (c->request.expect_continue && c->body_received < size)
-        (void)!send(c->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)transport_send(&c->transport, &part, 1);
 }
 
 static void request_take(struct connection *c, unsigned place, const struct connection_rules *rules)
@@ -191,7 +190,8 @@ static enum step step_read(struct connection *c, unsigned place,
 {
     if (c->received > c->parser.scanned)
         return step_parse(c, place, rules);
-    ssize_t n = recv(c->fd, c->buffer + c->received, sizeof c->buffer - c->received, 0);
+    ssize_t n =
+        transport_receive(&c->transport, c->buffer + c->received, sizeof c->buffer - c->received);
     if (n <= 0)
         return received(n);
     /* The time for a request runs from its first byte: sending one byte now and then buys nothing.
@@ -212,7 +212,8 @@ static enum step step_body(struct connection *c, unsigned place,
         request_ask(c, place, rules);
         return STEP_ON;
     }
-    ssize_t n = recv(c->fd, c->body + c->body_received, size - c->body_received, 0);
+    ssize_t n =
+        transport_receive(&c->transport, c->body + c->body_received, size - c->body_received);
     if (n > 0)
         c->body_received += (size_t)n;
     return received(n);
@@ -230,8 +231,7 @@ static enum step step_send(struct connection *c, const struct connection_rules *
         parts[i].iov_len -= n;
         skip -= n;
     }
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    ssize_t n = transport_send(&c->transport, parts, 2);
     if (n < 0)
         return errno == EAGAIN ? STEP_WAIT : errno == EINTR ? STEP_ON : STEP_OVER;
     c->sent += (size_t)n;
@@ -246,7 +246,7 @@ static enum step step_send(struct connection *c, const struct connection_rules *
         return STEP_ON;
     }
     /* Closing with bytes unread would reset the connection and may take the answer with it. */
-    if (shutdown(c->fd, SHUT_WR))
+    if (transport_end(&c->transport))
         return STEP_OVER;
     c->state = CONNECTION_LINGER;
     c->since = rules->now;
@@ -257,7 +257,7 @@ static enum step step_send(struct connection *c, const struct connection_rules *
 static enum step step_linger(struct connection *c)
 {
     uint8_t drop[LINGER_BYTES];
-    ssize_t n = recv(c->fd, drop, sizeof drop, 0);
+    ssize_t n = recv(c->transport.fd, drop, sizeof drop, 0);
     if (n < 0 && errno == EAGAIN)
         return STEP_WAIT;
     return n > 0 ? STEP_WAIT : STEP_OVER; /* level-triggered: the rest comes with the next turn */
@@ -282,7 +282,9 @@ uint32_t connection_events(const struct connection *c)
 {
     if (c->state == CONNECTION_ASKED) /* input stays in the kernel: nobody can make us buffer */
         return 0;
-    if (c->state == CONNECTION_SEND ||
+    if (c->transport.wants && c->state != CONNECTION_LINGER)
+        return c->transport.wants;
+    if (c->state == CONNECTION_SEND || transport_has_more(&c->transport) ||
         (c->state == CONNECTION_READ && c->received > c->parser.scanned))
         return EPOLLOUT; /* room to send, or another turn at once */
     return EPOLLIN;

@@ -25,6 +25,7 @@ struct http_server_options {
     http_answerer *answer;
     void *context;
     size_t body_max; /* bytes of a request's body; 0: requests with a body end the connection */
+    bool tls;        /* HTTPS: nobody is served before http_server_tls() */
 };
 
 /* Takes connections from now on; 0, or a negated errno. */
@@ -36,6 +37,8 @@ void http_server_turn(struct http_server *s, usec_t now, int64_t wall_s);
 /* The answer to a request that was not answered at once; nobody may be there any more. Takes the
  * body's reference over. */
 void http_server_answer(struct http_server *s, struct http_ticket to, const struct http_answer *a);
+/* What is shown to clients from now on (counted). */
+void http_server_tls(struct http_server *s, SSL_CTX *context);
 /* Connections that there are. */
 unsigned http_server_clients(const struct http_server *s);
 /* NULL is fine. */

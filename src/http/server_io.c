@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "seam/net.h"
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ struct http_server {
     int epoll_fd;
     bool accepting; /* false for a tick after the process ran out of descriptors */
     usec_t ticked;
+    SSL_CTX *tls; /* NULL: none yet, or none wanted */
 };
 
 static uint64_t event_pack(enum event_kind kind, unsigned index, uint32_t serial)
@@ -58,7 +60,8 @@ static void client_serve(struct http_server *s, unsigned index)
     if (events == c->events)
         return;
     c->events = events;
-    if (epoll_set(s, EPOLL_CTL_MOD, c->fd, events, event_pack(EVENT_CLIENT, index, c->serial)))
+    if (epoll_set(s, EPOLL_CTL_MOD, c->transport.fd, events,
+                  event_pack(EVENT_CLIENT, index, c->serial)))
         client_end(s, c);
 }
 
@@ -88,6 +91,25 @@ static void accepting_set(struct http_server *s, bool on)
     s->accepting = on;
 }
 
+static void client_take(struct http_server *s, int fd)
+{
+    SSL *tls = s->tls ? SSL_new(s->tls) : NULL;
+    bool bad = s->options.tls && (!tls || SSL_set_fd(tls, fd) != 1);
+    unsigned place = bad ? HTTP_CLIENTS_MAX : place_find(s);
+    if (place == HTTP_CLIENTS_MAX) {
+        SSL_free(tls);
+        close(fd);
+        return;
+    }
+    if (tls)
+        SSL_set_accept_state(tls);
+    struct connection *c = &s->clients[place];
+    connection_open(c, fd, tls, s->rules.now);
+    s->client_count++;
+    if (epoll_set(s, EPOLL_CTL_ADD, fd, EPOLLIN, event_pack(EVENT_CLIENT, place, c->serial)))
+        client_end(s, c);
+}
+
 static void client_accept(struct http_server *s, unsigned listener)
 {
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
@@ -99,16 +121,7 @@ static void client_accept(struct http_server *s, unsigned listener)
             }
             return;
         }
-        unsigned place = place_find(s);
-        if (place == HTTP_CLIENTS_MAX) {
-            close(fd);
-            continue;
-        }
-        struct connection *c = &s->clients[place];
-        connection_open(c, fd, s->rules.now);
-        s->client_count++;
-        if (epoll_set(s, EPOLL_CTL_ADD, fd, EPOLLIN, event_pack(EVENT_CLIENT, place, c->serial)))
-            client_end(s, c);
+        client_take(s, fd);
     }
 }
 
@@ -202,6 +215,14 @@ int http_server_fd(const struct http_server *s)
     return s->epoll_fd;
 }
 
+void http_server_tls(struct http_server *s, SSL_CTX *context)
+{
+    invariant(s->options.tls);
+    SSL_CTX_up_ref(context);
+    SSL_CTX_free(s->tls);
+    s->tls = context;
+}
+
 unsigned http_server_clients(const struct http_server *s)
 {
     return s->client_count;
@@ -216,6 +237,7 @@ void http_server_free(struct http_server *s)
             client_end(s, &s->clients[i]);
     if (s->epoll_fd >= 0)
         close(s->epoll_fd);
+    SSL_CTX_free(s->tls);
     free(s->clients);
     free(s);
 }

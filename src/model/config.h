@@ -360,6 +360,7 @@ struct config {
         *user; /* user: NULL = default (holdfast, else nobody) */
     struct config_listen *dns_listen, *tell_listen, *api_listen;
     uint32_t dns_listen_count, tell_listen_count, api_listen_count;
+    const char *api_certificate, *api_key; /* files, PEM; NULL: plain HTTP */
     struct config_api_endpoint *api_endpoints;
     uint32_t api_endpoint_count;
     const char *const *dns_xdp; /* interfaces whose queries come as raw packets (AF_XDP) */

@@ -26,10 +26,23 @@ static const struct list_of endpoints = {
     .size = sizeof(struct draft_api_endpoint),
     .headed = true};
 
+static const struct key tls_keys[] = {
+    {"certificate", &type_path, AT(draft_root, api.certificate), .required = true,
+     .help = "file with the certificate and those that lead to it, in PEM; read again when it "
+             "changes"},
+    {"key", &type_path, AT(draft_root, api.key), .required = true,
+     .help = "file with its private key, in PEM; the roles' user has to be able to read it"},
+};
+
+const struct shape shape_api_tls = {"api_tls", "tls", tls_keys, array_length(tls_keys),
+                                    .help = "The API over HTTPS."};
+
 static const struct key api_keys[] = {
     {"listen", &type_list, AT(draft_root, api.listen), .max = CONFIG_LISTENS_MAX,
      .detail = &listens, .standard = "[]",
      .help = "where it is served over HTTP, such as 127.0.0.1:8090; nowhere without"},
+    {"tls", &type_mapping, 0, .detail = &shape_api_tls,
+     .help = "serve it over HTTPS alone; plain HTTP without"},
     {"endpoints", &type_list, AT(draft_root, api.endpoints), .max = CONFIG_API_ENDPOINTS_MAX,
      .detail = &endpoints, .standard = "[]",
      .help = "what clients are told are the endpoints of the cluster, the same on every node; "
@@ -46,6 +59,8 @@ void link_api(struct linking *l)
     struct config *c = l->config;
     const struct draft_api_endpoint *drafts = root->api.endpoints.items;
     c->api_listen = link_listens(l, &root->api.listen, &c->api_listen_count);
+    c->api_certificate = root->api.certificate;
+    c->api_key = root->api.key;
     c->api_endpoint_count = root->api.endpoints.count;
     c->api_endpoints =
         arena_new(l->reading->keep, c->api_endpoint_count + (size_t)1, sizeof *c->api_endpoints);

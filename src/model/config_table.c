@@ -490,5 +490,6 @@ const struct shape *const config_shapes[] = {
     &shape_ttl,     &shape_velocity, &shape_fallback, &shape_endpoint,     &shape_location,
     &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,         &shape_tsig,
     &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,          &shape_proxy,
-    &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint, &shape_group};
+    &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint, &shape_group,
+    &shape_api_tls};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -202,6 +202,7 @@ struct draft_root {
     struct {
         struct list listen;    /* struct draft_listen */
         struct list endpoints; /* struct draft_api_endpoint */
+        const char *certificate, *key;
     } api;
     struct {
         int format, level;
@@ -218,7 +219,8 @@ struct draft_root {
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
     shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
-    shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh, shape_api, shape_api_endpoint;
+    shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh, shape_api, shape_api_endpoint,
+    shape_api_tls;
 extern const struct names_of tsigs;
 extern const struct list_of primaries, update_networks;
 /* Every shape but the root, for the schema's definitions. */

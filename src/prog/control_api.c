@@ -7,8 +7,12 @@
 #include "command/arc.h"
 #include "http/server.h"
 #include "prog/control_intent.h"
+#include "prog/identity.h"
 #include "seam/clock.h"
+#include "seam/disk.h"
 #include "seam/entropy.h"
+#include <limits.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +25,8 @@ static struct api {
     uv_timer_t timer;
     struct arc_meter meter;
     char extra[ARC_EXTRA_MAX]; /* of the answer that is being made */
+    char *certificate, *key;   /* files; NULL: plain HTTP */
+    struct disk_identity taken[2], seen[2];
 } api;
 
 /* A change that a client waits for. */
@@ -84,6 +90,7 @@ static bool request_take(void *context, const struct http1_request *request, str
                                 .wall_ms = clock_wall() / USEC_PER_MSEC,
                                 .now = clock_now(),
                                 .request_id = id,
+                                .secure = api.certificate != NULL,
                                 .meter = &api.meter},
             &w->result);
     if (w->result.change)
@@ -98,6 +105,45 @@ static bool request_take(void *context, const struct http1_request *request, str
     waiting_free(w);
     return true;
 }
+
+/* ---- HTTPS ---- */
+
+static void certificate_take(void)
+{
+    struct text why = text_init(PATH_MAX + 1024);
+    SSL_CTX *context;
+    int err = identity_context(api.certificate, api.key, &why, &context);
+    if (err) {
+        log_event(
+            LOG_ERROR, "api.certificate", {"reason", LOG_S(text_string(&why))},
+            {"consequence", LOG_S("what was shown before is shown; nobody is served without")});
+    } else {
+        SSL_CTX_set_alpn_select_cb(context, NULL, NULL); /* HTTP/1.1 whatever is offered */
+        http_server_tls(api.server, context);
+        SSL_CTX_free(context);
+        log_event(LOG_INFO, "api.certificate", {"file", LOG_S(api.certificate)});
+    }
+    text_done(&why);
+}
+
+/* A pair is replaced file by file, so a change is taken when nothing has changed since the last
+ * look. */
+static void certificate_look(bool first)
+{
+    struct disk_identity found[2] = {{0}, {0}};
+    if (!api.certificate)
+        return;
+    bool there = !disk_identify(api.certificate, &found[0]) && !disk_identify(api.key, &found[1]);
+    bool changed = memcmp(found, api.taken, sizeof found) != 0;
+    bool settled = memcmp(found, api.seen, sizeof found) == 0;
+    memcpy(api.seen, found, sizeof found);
+    if (!first && !(there && changed && settled))
+        return;
+    memcpy(api.taken, found, sizeof found);
+    certificate_take();
+}
+
+/* ---- turns ---- */
 
 static void turn(void)
 {
@@ -115,21 +161,30 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 static void on_tick(uv_timer_t *timer)
 {
     (void)timer;
+    certificate_look(false);
     turn();
 }
 
 int control_api_open(struct control *c)
 {
     const struct role_options *o = c->options;
+    const struct config *config = c->loaded->config;
     struct http_server_options options = {.listen_fds = o->tcp_fds,
                                           .listen_count = o->tcp_count,
                                           .answer = request_take,
                                           .context = c,
-                                          .body_max = ARC_BODY_MAX};
+                                          .body_max = ARC_BODY_MAX,
+                                          .tls = config->api_certificate != NULL};
     api.control = c;
     if (!o->tcp_count)
         return 0;
+    if (options.tls) {
+        api.certificate = mem_string(config->api_certificate);
+        api.key = mem_string(config->api_key);
+    }
     int err = http_server_new(&options, &api.server);
+    if (!err)
+        certificate_look(true);
     err = err ? err : uv_poll_init(&c->loop, &api.poll, http_server_fd(api.server));
     err = err ? err : uv_poll_start(&api.poll, UV_READABLE, on_ready);
     err = err ? err : uv_timer_init(&c->loop, &api.timer);

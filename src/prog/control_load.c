@@ -65,6 +65,7 @@ static void settings_append(struct text *out, const struct config *c)
     listens_append(out, "dns.listen", c->dns_listen, c->dns_listen_count);
     listens_append(out, "tell.listen", c->tell_listen, c->tell_listen_count);
     listens_append(out, "api.listen", c->api_listen, c->api_listen_count);
+    text_appendf(out, "api.tls %s %s\n", word(c->api_certificate), word(c->api_key));
     text_appendf(out, "dns.threads %u\ndns.udp_size %u\ndns.client_subnet %d\n", c->dns_threads,
                  c->dns_udp_size, c->dns_client_subnet);
     const struct config_tcp *tcp = &c->dns_tcp;

@@ -37,9 +37,8 @@ static int pem_append(const char *path, struct text *pem, const char **ret_file)
 
 /* Both files as one text that has passed the check. *ret_file: which one is bad. */
 static int identity_read(const char *certificate, const char *key, struct text *pem,
-                         const char **ret_file, struct text *why)
+                         const char **ret_file, struct text *why, SSL_CTX **ret)
 {
-    SSL_CTX *context;
     int err = pem_append(certificate, pem, ret_file);
     err = err ? err : pem_append(key, pem, ret_file);
     if (err) {
@@ -47,11 +46,8 @@ static int identity_read(const char *certificate, const char *key, struct text *
         return err;
     }
     *ret_file = certificate;
-    err = tls_context_new(text_string(pem), pem->length, NULL, clock_wall() / USEC_PER_SEC, why,
-                          &context);
-    if (!err)
-        SSL_CTX_free(context);
-    return err;
+    return tls_context_new(text_string(pem), pem->length, NULL, clock_wall() / USEC_PER_SEC, why,
+                           ret);
 }
 
 static void text_wipe(struct text *t)
@@ -60,11 +56,25 @@ static void text_wipe(struct text *t)
     text_done(t);
 }
 
+int identity_context(const char *certificate, const char *key, struct text *why, SSL_CTX **ret)
+{
+    const char *file = certificate;
+    struct text pem = text_init(TLS_IDENTITY_MAX), clause = text_init(WHY_MAX);
+    int err = identity_read(certificate, key, &pem, &file, &clause, ret);
+    if (err)
+        text_appendf(why, "%s: %s", file, text_string(&clause));
+    text_wipe(&pem);
+    text_done(&clause);
+    return err;
+}
+
 static void identity_take(struct identity *i, usec_t now, struct stats_thread *stats)
 {
     const char *file = i->certificate;
     struct text pem = text_init(TLS_IDENTITY_MAX), why = text_init(WHY_MAX);
-    int err = identity_read(i->certificate, i->key, &pem, &file, &why);
+    SSL_CTX *context = NULL;
+    int err = identity_read(i->certificate, i->key, &pem, &file, &why, &context);
+    SSL_CTX_free(context);
     if (!err) {
         err = handed_put(i->data, "tls", i->user, text_string(&pem), pem.length);
         if (err) {
@@ -108,18 +118,25 @@ usec_t identity_look(struct identity *i, usec_t now, bool told, struct stats_thr
     return i->look_at;
 }
 
-int identity_check(const struct config *c, struct text *problems)
+static int pair_check(const char *certificate, const char *key, struct text *problems)
 {
-    const struct config_tls *tls = &c->dns_tls;
     const char *file = NULL;
-    if (!tls->listen_count)
-        return 0;
+    SSL_CTX *context = NULL;
     struct text pem = text_init(TLS_IDENTITY_MAX), why = text_init(WHY_MAX);
-    int err = identity_read(tls->certificate, tls->key, &pem, &file, &why);
+    int err = identity_read(certificate, key, &pem, &file, &why, &context);
     if (err && err != -EACCES)
         text_appendf(problems, "%s:1:1: it cannot be shown over TLS: %s\n", file,
                      text_string(&why));
+    SSL_CTX_free(context);
     text_wipe(&pem);
     text_done(&why);
     return err && err != -EACCES ? ERR_INVALID : 0;
+}
+
+int identity_check(const struct config *c, struct text *problems)
+{
+    const struct config_tls *tls = &c->dns_tls;
+    int err = tls->listen_count ? pair_check(tls->certificate, tls->key, problems) : 0;
+    int api = c->api_certificate ? pair_check(c->api_certificate, c->api_key, problems) : 0;
+    return err ? err : api;
 }
