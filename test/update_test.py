@@ -251,6 +251,47 @@ def test_content_is_the_truth_after_a_restart(nodes):  # noqa: F811
     assert serial(node) == 99
 
 
+def made(node):
+    """How many zones the newest start of control compiled."""
+    return int(node.log().split("event=control.started")[-1].split("zones_made=")[1].split()[0])
+
+
+def test_content_that_did_not_change_is_not_compiled_again(nodes):  # noqa: F811
+    """Neither by a start nor by a reload; an update, an edit of the text or a restored backup is seen."""
+    node = start(nodes)
+    assert nsupdate(node, "update add new.example.com 60 A 192.0.2.9") == "NOERROR"
+    assert seen(node, "new.example.com", "A", ["192.0.2.9"])
+    node.stop()
+    node.start()
+    assert made(node) == 0 and values(node, "new.example.com") == ["192.0.2.9"]
+    assert "(0 made anew)" in node.cli("reload", "--data", str(node.data)).stdout
+    assert nsupdate(node, "update add newer.example.com 60 A 192.0.2.9") == "NOERROR"
+    assert seen(node, "newer.example.com", "A", ["192.0.2.9"])
+    assert nsupdate(node, "update add newest.example.com 60 A 192.0.2.9") == "NOERROR"
+    assert seen(node, "newest.example.com", "A", ["192.0.2.9"])
+    starts = node.log().count("event=control.started")
+    node.kill("control")  # no time to note anything
+    assert wait_for(lambda: node.log().count("event=control.started") > starts)
+    assert made(node) == 1 and seen(node, "newest.example.com", "A", ["192.0.2.9"])
+    text = (node.folder / "example.com.zone").read_text()
+    (node.folder / "example.com.zone").write_text(text + "more A 192.0.2.3\n")
+    for _ in range(2):  # said each time
+        before = node.log().count("was changed and is not read")
+        assert "(1 made anew)" in node.cli("reload", "--data", str(node.data)).stdout
+        assert node.log().count("was changed and is not read") == before + 1
+    (node.folder / "example.com.zone").write_text(text)
+    node.cli("reload", "--data", str(node.data), check=True)
+    base = node.data / "zones" / "example.com"
+    subprocess.run(["cp", "-a", base, node.folder / "backup"], check=True)
+    assert nsupdate(node, "update add last.example.com 60 A 192.0.2.9") == "NOERROR"
+    assert seen(node, "last.example.com", "A", ["192.0.2.9"])
+    node.stop()
+    shutil.rmtree(base)
+    subprocess.run(["cp", "-a", node.folder / "backup", base], check=True)
+    node.start()
+    assert wait_for(lambda: ask(node, "last.example.com").rcode() == dns.rcode.NXDOMAIN) and made(node) == 1
+
+
 def test_nothing_confirmed_is_lost_when_control_is_killed(nodes):  # noqa: F811
     """Killed right behind each answer: before what was journalled could be published."""
     node = start(nodes)

@@ -224,8 +224,11 @@ int role_control(const struct role_options *o)
     }
     role_ready(o);
     log_event(LOG_INFO, "control.started", {"targets", LOG_U(c.loaded->target_count)},
-              {"services", LOG_U(c.loaded->config->service_count)});
+              {"services", LOG_U(c.loaded->config->service_count)},
+              {"zones_made", LOG_U(c.loaded->made)});
     uv_run(&c.loop, UV_RUN_DEFAULT);
+    if (!c.reload.running && !c.remake.running) /* a worker has it otherwise */
+        load_ledger_write(o->data, &c.ledger);
     log_event(LOG_INFO, "control.stopped");
     return 0; /* the kernel takes the rest; state is on disk after every change */
 }

@@ -118,8 +118,9 @@ struct control {
 
     struct loaded *loaded;
     struct zone_ledger
-        ledger;     /* whoever loads has it alone: the start, then one reload at a time */
-    uint32_t epoch; /* of the list of targets */
+        ledger;        /* whoever loads has it alone: the start, then one reload at a time */
+    usec_t ledger_due; /* zones that were made alone are not noted on disk before */
+    uint32_t epoch;    /* of the list of targets */
     struct intent intent;
     struct observer *observer;
     bool *paused;

@@ -25,6 +25,7 @@
 #include <string.h>
 
 enum {
+    LEDGER_EVERY_S = 60,
     REMAKE_RETRY_S = 300,
     FORM_RETRY_S = 10,
     FORM_SHARE = 20, /* a worker makes forms of one zone for at most a twentieth of the time */
@@ -60,8 +61,12 @@ int control_zones_make(struct control *c, const struct load_request *request, st
         if (!result)
             result = zones[i].err;
     }
-    if (whole)
+    /* One that is behind costs a start some time. It is not worth a sync of the whole disk for each
+     * update. */
+    if (whole && clock_now() >= c->ledger_due) {
         load_ledger_write(c->options->data, &c->ledger);
+        c->ledger_due = clock_now() + LEDGER_EVERY_S * USEC_PER_SEC;
+    }
     return result;
 }
 

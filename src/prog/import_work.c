@@ -126,7 +126,7 @@ static void old_read(struct importing *i)
         if (zone_held_read(data, name, &problems, &i->old, &i->source))
             text_append(&i->w->message,
                         "what was held of the zone cannot be read, and is replaced\n");
-    } else if (load_text_read(i->zone, &problems, &i->text, &i->source) ||
+    } else if (load_text_read(i->zone, NULL, &problems, &i->text, &i->source) ||
                held_content_new(i->next->origin, held_list_cursor(&i->text), &i->old)) {
         text_appendf(&i->w->message, "%s cannot be read, and is not compared\n", i->zone->file);
     }

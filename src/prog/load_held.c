@@ -5,6 +5,7 @@
 #include "model/zone_compile_io.h"
 #include "model/zone_folder.h"
 #include "prog/load_alias.h"
+#include "seam/clock.h"
 #include "wire/dname.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ const uint8_t **load_steered_names(struct arena *a, const struct config *c, uint
 /* ---- the text ---- */
 
 struct text_reader {
+    const struct zone_watch *also;
     uint64_t source;
     struct held_list records;
     uint8_t origin[DNAME_MAX];
@@ -40,7 +42,8 @@ static void text_read(void *context, const char *path, const struct disk_identit
                       int64_t read_ns, const char *data, size_t length)
 {
     struct text_reader *t = context;
-    (void)path, (void)identity, (void)read_ns;
+    if (t->also)
+        t->also->read(t->also->context, path, identity, read_ns, data, length);
     t->source = hash64_seeded(data, length, t->source);
 }
 
@@ -57,10 +60,10 @@ static const char *text_record(void *context, const uint8_t *owner, uint16_t typ
     return NULL;
 }
 
-int load_text_read(const struct config_zone *z, struct text *problems, struct held_list *ret,
-                   uint64_t *ret_source)
+int load_text_read(const struct config_zone *z, const struct zone_watch *also,
+                   struct text *problems, struct held_list *ret, uint64_t *ret_source)
 {
-    struct text_reader t = {0};
+    struct text_reader t = {.also = also};
     struct zone_watch watch = {text_read, &t};
     int length = dname_parse(z->name, strlen(z->name), NULL, t.origin);
     t.origin_length = length > 0 ? (size_t)length : 0;
@@ -74,28 +77,64 @@ int load_text_read(const struct config_zone *z, struct text *problems, struct he
     return 0;
 }
 
-/* The text is not what the content began with: somebody edits it and wonders. */
-static void text_compare(const struct config_zone *z, uint64_t source, const char *folder,
-                         struct text *problems)
+/* The text is not what the content began with: somebody edits it and wonders. False where it is, or
+ * there is none. */
+static bool text_differs(const struct config_zone *z, uint64_t source, const char *folder,
+                         const struct zone_watch *watch, struct text *problems)
 {
     struct text said = text_init(problems->max);
     struct held_list records;
     uint64_t now;
-    if (!source || load_text_read(z, &said, &records, &now)) {
-        text_done(&said);
-        return; /* nothing is made from it: its own mistakes wait until it is imported */
-    }
+    int err = source ? load_text_read(z, watch, &said, &records, &now) : 0;
     text_done(&said);
+    if (err || !source)
+        return err; /* nothing is made from it: its own mistakes wait until it is imported */
     held_list_done(&records);
     if (now != source)
         text_appendf(problems,
                      "%s: was changed and is not read, since updates have changed zone %s too. See "
                      "what differs: holdfast zone diff %s %s. To go on from this text, without "
-                     "what updates did: remove %s, then holdfast zone reload %s\n",
-                     z->file, z->name, z->file, z->name, folder, z->name);
+                     "what updates did: holdfast zone import %s %s (it is held in %s)\n",
+                     z->file, z->name, z->file, z->name, z->name, z->file, folder);
+    return now != source;
 }
 
 /* ---- content ---- */
+
+static bool file_path(const char *data, const struct config_zone *zone, const char *name,
+                      char ret[static PATH_MAX])
+{
+    char folder[PATH_MAX];
+    if (zone_folder(data, "zones", zone->name, folder))
+        return false;
+    int n = snprintf(ret, PATH_MAX, "%s/%s", folder, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+bool load_held_journal(const char *data, const struct config_zone *zone)
+{
+    char path[PATH_MAX];
+    struct disk_identity identity;
+    return file_path(data, zone, "journal", path) && !disk_identify(path, &identity);
+}
+
+void load_held_watch(const char *data, const struct config_zone *zone,
+                     const struct zone_watch *watch)
+{
+    static const char *const names[] = {"base", "journal"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < array_length(names); i++) {
+        struct disk_identity identity;
+        char *bytes;
+        size_t size;
+        int64_t read_ns = clock_wall() * 1000;
+        if (!file_path(data, zone, names[i], path) || disk_identify(path, &identity) ||
+            disk_read(path, HELD_LIST_MAX, &bytes, &size))
+            continue;
+        watch->read(watch->context, path, &identity, read_ns, bytes, size);
+        free(bytes);
+    }
+}
 
 bool load_held_is(const struct load_request *r, const struct config_zone *z)
 {
@@ -145,12 +184,14 @@ static int content_build(const struct held_content *c, const uint8_t *const *ste
 int load_held_compile(const struct load_request *r, const struct config_zone *z,
                       const uint8_t *const *steered, unsigned steered_count,
                       const struct zone_seal *seal, struct zone_alias_source *aliases,
-                      struct text *problems, uint8_t **ret_data, size_t *ret_size)
+                      const struct zone_watch *watch, struct text *problems, uint8_t **ret_data,
+                      size_t *ret_size, bool *ret_told)
 {
     struct held_content *c;
     uint64_t source;
     char folder[PATH_MAX];
     int err = zone_folder(r->data, "zones", z->name, folder);
+    load_held_watch(r->data, z, watch);
     err = err ? err : zone_held_read(r->data, z->name, problems, &c, &source);
     if (err)
         return err;
@@ -158,7 +199,7 @@ int load_held_compile(const struct load_request *r, const struct config_zone *z,
                         ret_size);
     held_content_free(c);
     if (!err)
-        text_compare(z, source, folder, problems);
+        *ret_told = text_differs(z, source, folder, watch, problems);
     return err;
 }
 

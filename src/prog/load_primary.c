@@ -1,8 +1,7 @@
 #include "prog/load_primary.h"
 #include "base/err.h"
-#include "model/zone_folder.h"
 #include "model/zone_held_io.h"
-#include "seam/clock.h"
+#include "prog/load_held.h"
 #include "wire/dns.h"
 #include <errno.h>
 #include <stdio.h>
@@ -56,42 +55,6 @@ static int dark_compile(const struct config_zone *zone, const uint8_t *const *st
     return err;
 }
 
-static bool file_path(const char *data, const struct config_zone *zone, const char *name,
-                      char ret[static PATH_MAX])
-{
-    char folder[PATH_MAX];
-    if (zone_folder(data, "zones", zone->name, folder))
-        return false;
-    int n = snprintf(ret, PATH_MAX, "%s/%s", folder, name);
-    return n > 0 && n < PATH_MAX;
-}
-
-bool primary_has_journal(const char *data, const struct config_zone *zone)
-{
-    char path[PATH_MAX];
-    struct disk_identity identity;
-    return file_path(data, zone, "journal", path) && !disk_identify(path, &identity);
-}
-
-/* Tells who wants to know which files it is made from. */
-static void files_watch(const char *data, const struct config_zone *zone,
-                        const struct zone_watch *watch)
-{
-    static const char *const names[] = {"base", "journal"};
-    char path[PATH_MAX];
-    for (size_t i = 0; i < array_length(names); i++) {
-        struct disk_identity identity;
-        char *bytes;
-        size_t size;
-        int64_t read_ns = clock_wall() * 1000;
-        if (!file_path(data, zone, names[i], path) || disk_identify(path, &identity) ||
-            disk_read(path, HELD_LIST_MAX, &bytes, &size))
-            continue;
-        watch->read(watch->context, path, &identity, read_ns, bytes, size);
-        free(bytes);
-    }
-}
-
 int primary_zone_compile(const char *data, const struct config_zone *zone,
                          const uint8_t *const *steered, unsigned steered_count,
                          const struct zone_seal *seal, const struct zone_watch *watch,
@@ -102,9 +65,8 @@ int primary_zone_compile(const char *data, const struct config_zone *zone,
     struct zone_seal how = *seal;
     if (how.zonemd != ZONEMD_GENERATE) /* it was looked at when it came, and is held now (L1) */
         how.zonemd = ZONEMD_IGNORE;
-    /* Before the content: a change between the two is then seen. */
     if (data)
-        files_watch(data, zone, watch);
+        load_held_watch(data, zone, watch);
     int err = data ? zone_held_read(data, zone->name, problems, &content, NULL) : -ENOENT;
     *ret_dark = err != 0;
     if (err) /* none yet; or damaged, which the problems say: fetched anew, that is mended */

@@ -5,8 +5,6 @@
 #include "model/zone_compile_io.h"
 #include "model/zone_held.h"
 
-/* One of two files that the content lies in; the other is always there. */
-bool primary_has_journal(const char *data, const struct config_zone *zone);
 /* Compiles these records. path: for messages. As zone_compile_sealed. */
 must_check int primary_compile(const struct held_content *content, const char *path,
                                const uint8_t *const *steered, unsigned steered_count,

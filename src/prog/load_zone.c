@@ -58,7 +58,7 @@ static bool zone_reuse(const struct zone_order *o, uint64_t inputs, struct zone_
     struct loaded_aliases none = {0};
     if (!r->ledger || !r->data || r->fresh || !z->file || z->dnssec.on ||
         load_form_wanted(o->config, o->zone, &none) || config_zone_is_shared(z) ||
-        zone_named(r, z->name) || load_held_is(r, z) ||
+        zone_named(r, z->name) ||
         dnssec_keys_exist(r->data, z->name)) /* signed for some time more, whatever is said now */
         return false;
     uint64_t known = load_ledger_compiled(r->ledger, z->name);
@@ -84,6 +84,7 @@ struct making {
     uint64_t inputs;
     int64_t wall; /* seconds since 1970 */
     bool held;    /* from what the node keeps, not from the text */
+    bool told;    /* that the text says something else: as it will be at each load */
     struct load_note note;
     struct load_sign sign;
     struct load_alias alias;
@@ -113,7 +114,8 @@ static int zone_compile_source(struct making *m, struct text *problems, uint8_t 
         return catalog_compile(m, problems, ret_data, ret_size);
     if (m->held)
         return load_held_compile(m->order->load, m->zone, m->steered, m->steered_count, seal,
-                                 &m->alias.source, problems, ret_data, ret_size);
+                                 &m->alias.source, &m->note.watch, problems, ret_data, ret_size,
+                                 &m->told);
     if (config_zone_is_shared(m->zone))
         return load_shared_compile(m->order->load->shared, m->zone, m->steered, m->steered_count,
                                    seal, &m->alias.source, problems, ret_data, ret_size);
@@ -140,7 +142,7 @@ static int zone_store(struct making *m, const uint8_t *data, const uint8_t *form
     /* What another zone gave would not be seen to change. One that comes from primaries and has a
      * serial of ours is never taken for what they sent. */
     if (r->ledger && r->data && !m->sign.ring && !ret->aliases.other && !m->dark && m->zone->file &&
-        !(m->zone->primary_count && ret->answers) && !m->held && !config_zone_is_shared(m->zone))
+        !(m->zone->primary_count && ret->answers) && !m->told && !config_zone_is_shared(m->zone))
         load_note_keep(&m->note, r->ledger, r->data, m->zone->name, m->inputs, ret->file.hash,
                        ret->file.serial);
     load_sign_keep(&m->sign, &zone, m->wall, &ret->keys);
@@ -230,8 +232,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
     if (m.zone->file)
         m.inputs = load_ledger_inputs(m.zone->name, m.zone->file, m.steered, m.steered_count) +
                    (uint64_t)m.zone->zonemd;
-    if (m.zone->primary_count && o->load->data)
-        m.inputs += primary_has_journal(o->load->data, m.zone);
+    if (o->load->data && (m.held || m.zone->primary_count))
+        m.inputs += 2 * m.held + load_held_journal(o->load->data, m.zone);
     *ret = (struct zone_made){.file = {.kind = PLAN_FILE_ZONE}, .keys = {.renew_at = KEY_NEVER}};
     int err = 0;
     if (!zone_reuse(o, m.inputs, ret)) {

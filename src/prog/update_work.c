@@ -177,7 +177,7 @@ static int zone_begin(const struct zone_work *z, struct text *problems)
     if (zone_held_exists(z->batch->data, z->zone->name))
         return 1;
     int err = dname_parse(z->zone->name, strlen(z->zone->name), NULL, origin);
-    err = err < 0 ? err : load_text_read(z->zone, problems, &records, &source);
+    err = err < 0 ? err : load_text_read(z->zone, NULL, problems, &records, &source);
     if (err)
         return err;
     err = held_content_new(origin, held_list_cursor(&records), &content);

@@ -196,7 +196,7 @@ static int file_list(const struct import *i, struct held_list *ret)
     struct text problems = text_init(LOAD_PROBLEMS_MAX);
     struct config_zone z = {.name = i->name, .file = i->said->file};
     uint64_t source;
-    int err = load_text_read(&z, &problems, ret, &source);
+    int err = load_text_read(&z, NULL, &problems, ret, &source);
     fputs(text_string(&problems), stderr);
     text_done(&problems);
     return err;
