@@ -123,13 +123,13 @@ def test_a_service_in_a_zone_from_a_primary(nodes, origins, primaries, dnssec): 
     z = have(node, [b.address], "api.example.net")
     assert z and zone_serial(z) > 40, node.log()[-3000:]
     ahead = zone_serial(z)
-    p.change("example.net", zone_text(41, "new A 192.0.2.77"))  # older than ours by now, and another one
+    p.change_seen("example.net", zone_text(41, "new A 192.0.2.77"))  # older than ours by now, and another one
     assert node.cli("zone", "reload", "example.net", "--data", str(node.data)).returncode == 0
     assert wait_for(lambda: node.short("new.example.net") == ["192.0.2.77"], 15), node.log()[-3000:]
     z = have(node, ["192.0.2.77"], "new.example.net")
     assert z and newer(zone_serial(z), ahead) and addresses(z, dns.name.from_text("api.example.net")) == [b.address]
     node.stop()
-    p.change("example.net", zone_text(42, "new A 192.0.2.78"))
+    p.change_seen("example.net", zone_text(42, "new A 192.0.2.78"))
     node.start()
     assert node.cli("zone", "reload", "example.net", "--data", str(node.data)).returncode == 0
     assert have(node, ["192.0.2.78"], "new.example.net"), node.log()[-3000:]

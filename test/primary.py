@@ -53,6 +53,12 @@ class Primary:
         self.write(name, text)
         self.control("zone-reload" if self.kind == "knot" else "reload", name)
 
+    def change_seen(self, name, text):
+        """The same, and it answers with the new serial."""
+        before = self.serial(name)
+        self.change(name, text)
+        assert wait_for(lambda: self.serial(name) not in (before, None))
+
     def have(self, zones):
         """Other zones than before (Knot)."""
         self.zones = dict(zones)

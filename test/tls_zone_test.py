@@ -64,7 +64,7 @@ def test_updates_over_tls(node):
 def test_notify_over_tls(node):
     """From an address that is no primary's: the key says who it is."""
     assert wait_for(lambda: node.short("www.away.example") == ["192.0.2.1"], 15)
-    node.primary.change("away.example", zone_text(2, "new A 192.0.2.77"))  # tells nobody
+    node.primary.change_seen("away.example", zone_text(2, "new A 192.0.2.77"))  # tells nobody
     m = dns.message.make_query("away.example", "SOA")
     m.set_opcode(dns.opcode.NOTIFY)
     assert over_tls(node, m).rcode() == dns.rcode.REFUSED
@@ -96,7 +96,7 @@ def test_delv_at_a_secondary(nodes, primaries, ours):  # noqa: F811
         for words in (("www.example.com", "A"), ("any.w2.example.com", "TXT"), ("nobody.example.com", "A"), ("www.example.com", "TXT")):
             said = delv(node, anchor, *words)
             assert "fully validated" in said, (words, said)
-        p.change("example.com", zone_text(2 + round_, "*.w2 TXT wild", f"new{round_} A 192.0.2.77"))
+        p.change_seen("example.com", zone_text(2 + round_, "*.w2 TXT wild", f"new{round_} A 192.0.2.77"))
         node.cli("zone", "reload", "example.com", "--data", str(node.data), check=True)
         assert wait_for(lambda r=round_: node.short(f"new{r}.example.com") == ["192.0.2.77"], 15)
     assert "fully validated" in delv(node, anchor, "new1.example.com", "A")
