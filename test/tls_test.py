@@ -1,6 +1,8 @@
 """DNS over TLS: kdig, openssl s_client, dnspython and unbound as clients; certificates that change, bad ones among them."""
 
+import base64
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -339,6 +341,61 @@ def test_transfers_over_tls_alone(nodes, issuer):  # noqa: F811
     assert "192.0.2.80" not in kdig(node, "AXFR", "example.com", port=DNS_PORT)
     assert wait_for(lambda: node.metric("holdfast_dns_transfers_total", 'result="refused"') == 1)
     assert "192.0.2.80" in kdig(node, "+tls", "AXFR", "example.com")
+
+
+def pin_of(certificate):
+    """SHA-256 of the public key, in base64 (RFC 7858 4.2)."""
+    key = subprocess.run(["openssl", "x509", "-pubkey", "-noout"], input=certificate.encode(), capture_output=True, timeout=10).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key, capture_output=True, timeout=10).stdout
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def axfr(node, folder, pair, context=None, sessions=None):
+    """The rcode and the answers of a transfer's first message, asked by who shows this certificate."""
+    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if pair:
+        both = folder / "shown.pem"
+        both.write_text("".join(pair))
+        context.load_cert_chain(both)
+    wire = dns.message.make_query("example.com", "AXFR").to_wire()
+    session = sessions[-1] if sessions else None
+    with socket.create_connection((node.address, TLS_PORT), timeout=5) as s, context.wrap_socket(s, session=session) as t:
+        t.sendall(struct.pack("!H", len(wire)) + wire)
+        read = t.makefile("rb")
+        reply = dns.message.from_wire(read.read(struct.unpack("!H", read.read(2))[0]))
+        if sessions is not None:
+            assert t.session_reused == bool(session)
+            sessions.append(t.session)
+    return reply.rcode(), len(reply.answer)
+
+
+def test_mutual_tls(nodes, issuer, open_path):  # noqa: F811
+    """RFC 9103 9.3.3: the zone is for those who prove to have a key that is known, and for nobody else."""
+    ours, other, server = issuer.issue("ns2.example.net"), issuer.issue("ns2.example.net"), issuer.issue()
+    pins = f", pins: [\"{'A' * 43}=\", \"{pin_of(ours[0])}\"]"
+    node = start(nodes, issuer, transfer=pins, pair=server)
+    assert axfr(node, open_path, ours)[0] == 0
+    assert axfr(node, open_path, other) == (5, 0)
+    assert axfr(node, open_path, None) == (5, 0)
+    assert "192.0.2.80" not in kdig(node, "AXFR", "example.com", port=DNS_PORT)
+    assert "192.0.2.80" in kdig(node, "+tls", "static.example.com"), "answers are for everybody"
+    # a session that is resumed is of who began it
+    for pair, rcode in ((ours, 0), (other, 5)):
+        context, sessions = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), []
+        for _ in range(2):
+            assert axfr(node, open_path, pair, context, sessions)[0] == rcode
+    # another node is secondary
+    text = f"""node: {{name: n2, site: here, network: AS64500, data: "%DATA%"}}
+dns: {{listen: ["%DNS%"]}}
+tell: {{listen: ["%TELL%"]}}
+zones:
+  - {{name: example.com, primaries: ["{node.address}:{TLS_PORT} tls pin {pin_of(server[0])} cert CERT"]}}
+"""
+    good, bad = (nodes(text.replace("CERT", f"{n}.pem"), {f"{n}.pem": "".join(p)}).start() for n, p in (("a", ours), ("b", other)))
+    assert wait_for(lambda: good.short("static.example.com") == ["192.0.2.80"]), good.log()
+    assert wait_for(lambda: "rcode=5" in bad.log()), bad.log()
+    assert bad.short("static.example.com") == []
 
 
 def test_handshakes_are_paced(nodes, issuer):  # noqa: F811

@@ -20,8 +20,8 @@ static void u64_write(struct writer *w, uint64_t v)
 
 static size_t zone_size(const struct config_zone *z)
 {
-    return 2 + DNAME_MAX + 5 + z->transfer.allow_count * (size_t)PREFIX_SIZE +
-           z->transfer.key_count * 4;
+    return 2 + DNAME_MAX + 7 + z->transfer.allow_count * (size_t)PREFIX_SIZE +
+           z->transfer.key_count * 4 + z->transfer.pin_count * (size_t)CONFIG_PIN_SIZE;
 }
 
 static void name_write(struct writer *w, const uint8_t *name)
@@ -45,6 +45,7 @@ static void zone_write(struct writer *w, const struct config_zone *z, const uint
     writer_u16(w, (uint16_t)z->transfer.allow_count);
     writer_u16(w, (uint16_t)z->transfer.key_count);
     writer_u8(w, z->transfer.tls_only);
+    writer_u16(w, (uint16_t)z->transfer.pin_count);
     for (uint32_t i = 0; i < z->transfer.allow_count; i++) {
         writer_u8(w, z->transfer.allow[i].ip.family);
         writer_u8(w, z->transfer.allow[i].length);
@@ -52,6 +53,8 @@ static void zone_write(struct writer *w, const struct config_zone *z, const uint
     }
     for (uint32_t i = 0; i < z->transfer.key_count; i++)
         writer_u32(w, (uint32_t)z->transfer.keys[i]);
+    for (uint32_t i = 0; i < z->transfer.pin_count; i++)
+        writer_bytes(w, z->transfer.pins[i], CONFIG_PIN_SIZE);
 }
 
 struct named {
@@ -66,7 +69,7 @@ static int named_compare(const void *a, const void *b)
 
 static bool zone_counts(const struct config_zone *z)
 {
-    return z->transfer.allow_count || z->transfer.key_count;
+    return z->transfer.allow_count || z->transfer.key_count || z->transfer.pin_count;
 }
 
 /* The zones that something was said about, in canonical order. */
@@ -147,6 +150,7 @@ static bool zone_read(struct reader *r, struct access *a, uint32_t version, stru
     z->allow_count = reader_u16(r);
     z->key_count = reader_u16(r);
     z->tls_only = version > 1 && reader_u8(r);
+    z->pin_count = version > 2 ? reader_u16(r) : 0;
     if (!name || reader_left(r) < z->allow_count * (size_t)PREFIX_SIZE + z->key_count * 4)
         return false;
     struct ip_prefix *allow = arena_new(&a->arena, z->allow_count + (size_t)1, sizeof *allow);
@@ -164,6 +168,12 @@ static bool zone_read(struct reader *r, struct access *a, uint32_t version, stru
         if (keys[i] >= a->key_count)
             return false;
     }
+    const uint8_t *shown = reader_take(r, z->pin_count * (size_t)CONFIG_PIN_SIZE);
+    if (!shown)
+        return false;
+    uint8_t *pins = arena_new(&a->arena, z->pin_count * (size_t)CONFIG_PIN_SIZE + 1, 1);
+    memcpy(pins, shown, z->pin_count * (size_t)CONFIG_PIN_SIZE);
+    z->pins = pins;
     uint8_t *origin = arena_new(&a->arena, z->origin_length, 1);
     memcpy(origin, name, z->origin_length);
     z->origin = origin;
@@ -259,12 +269,29 @@ const struct tsig_key *access_key_find(const struct access *a, const uint8_t *na
     return NULL;
 }
 
-bool access_transfer(const struct access_zone *z, const struct ip *client, int64_t key, bool xot)
+bool access_pins(const struct config *config)
 {
-    if (z->tls_only && !xot)
+    for (uint32_t i = 0; i < config->zone_count; i++)
+        if (config->zones[i].transfer.pin_count)
+            return true;
+    return false;
+}
+
+static bool pin_fits(const struct access_zone *z, const uint8_t *pin)
+{
+    for (uint32_t i = 0; i < z->pin_count && pin; i++)
+        if (!memcmp(z->pins + i * (size_t)CONFIG_PIN_SIZE, pin, CONFIG_PIN_SIZE))
+            return true;
+    return !z->pin_count;
+}
+
+bool access_transfer(const struct access_zone *z, const struct ip *client, int64_t key, bool xot,
+                     const uint8_t *pin)
+{
+    if ((z->tls_only && !xot) || !pin_fits(z, xot ? pin : NULL))
         return false;
     bool near = !z->allow_count, knows = !z->key_count;
-    if (near && knows)
+    if (near && knows && !z->pin_count)
         return false;
     for (uint32_t i = 0; i < z->allow_count && !near; i++)
         near = ip_prefix_contains(&z->allow[i], client);

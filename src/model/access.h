@@ -17,17 +17,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Version 1 said nothing of tls_only; it is read, since a new program begins with the plan of the
- * one before. */
-enum { ACCESS_VERSION = 2, ACCESS_ITEMS_MAX = 65535 };
+/* Version 1 said nothing of tls_only, 2 nothing of pins; they are read, since a new program begins
+ * with the plan of the one before. */
+enum { ACCESS_VERSION = 3, ACCESS_ITEMS_MAX = 65535 };
 
 struct access_zone {
     const uint8_t *origin; /* lower wire form */
     uint16_t origin_length;
     const struct ip_prefix *allow;   /* AXFR and IXFR: from these networks; none: from anywhere */
     const uint32_t *keys;            /* signed with one of these; none: unsigned too */
-    uint32_t allow_count, key_count; /* both 0: nobody */
+    uint32_t allow_count, key_count; /* both 0, and no pins: nobody */
     bool tls_only;                   /* RFC 9103: over TLS 1.3 alone */
+    const uint8_t *pins; /* CONFIG_PIN_SIZE bytes each: who shows one of these keys, and over TLS
+                            1.3 alone */
+    uint32_t pin_count;
 };
 
 /* Immutable; owns what it points to. */
@@ -55,6 +58,9 @@ pure_function const struct access_zone *access_zone_find(const struct access *a,
 const struct tsig_key *access_key_find(const struct access *a, const uint8_t *name,
                                        uint32_t *ret_index);
 /* May this client have the zone? key: number of the key that its request was signed with, or -1.
- * xot: it comes over TLS 1.3. */
+ * xot: it comes over TLS 1.3. pin: of the key that it showed there, CONFIG_PIN_SIZE bytes; NULL:
+ * none. */
 pure_function bool access_transfer(const struct access_zone *z, const struct ip *client,
-                                   int64_t key, bool xot);
+                                   int64_t key, bool xot, const uint8_t *pin);
+/* Does somebody have to show a certificate for any zone? */
+pure_function bool access_pins(const struct config *config);

@@ -42,7 +42,7 @@ static bool may(const struct access *a, const char *zone, const char *from, int6
     int length = dname_parse(zone, strlen(zone), NULL, origin);
     ck_assert_int_eq(ip_parse(from, &ip), 0);
     const struct access_zone *z = access_zone_find(a, origin, (size_t)length);
-    return z && access_transfer(z, &ip, key, false);
+    return z && access_transfer(z, &ip, key, false, NULL);
 }
 
 START_TEST(test_rules)
@@ -96,4 +96,44 @@ START_TEST(test_damage)
 }
 END_TEST
 
-CHECK_MAIN("access", test_rules, test_damage)
+START_TEST(test_pins)
+{
+    const uint8_t right[CONFIG_PIN_SIZE] = {1, 2, 3}, wrong[CONFIG_PIN_SIZE] = {1, 2, 4};
+    uint8_t pins[2][CONFIG_PIN_SIZE] = {{9}, {1, 2, 3}};
+    struct config_zone zone = {.name = "example.com", .transfer = {.pins = pins, .pin_count = 2}};
+    struct config config = {.zones = &zone, .zone_count = 1};
+    struct ip client = {.family = IP_V4, .bytes = {192, 0, 2, 1}};
+    struct access *a;
+    uint8_t origin[DNAME_MAX];
+    size_t size;
+    uint64_t hash;
+    uint8_t *file = access_encode(&config, NULL, &size, &hash);
+    ck_assert_int_eq(access_decode(file, size, &a), 0);
+    int length = dname_parse("example.com", 11, NULL, origin);
+    const struct access_zone *z = access_zone_find(a, origin, (size_t)length);
+    ck_assert_ptr_nonnull(z);
+    ck_assert(access_transfer(z, &client, -1, true, right));
+    ck_assert(!access_transfer(z, &client, -1, true, wrong));
+    ck_assert(!access_transfer(z, &client, -1, true, NULL));
+    ck_assert(!access_transfer(z, &client, -1, false, right)); /* not over TLS 1.3 */
+    ck_assert(access_pins(&config));
+    zone.transfer.pin_count = 0;
+    ck_assert(!access_pins(&config));
+    struct ip_prefix near = {.ip = client, .length = 32};
+    zone.transfer =
+        (struct config_transfer){.pins = pins, .pin_count = 2, .allow = &near, .allow_count = 1};
+    struct access *b;
+    free(file);
+    file = access_encode(&config, NULL, &size, &hash);
+    ck_assert_int_eq(access_decode(file, size, &b), 0);
+    z = access_zone_find(b, origin, (size_t)length);
+    ck_assert(access_transfer(z, &client, -1, true, right));
+    client.bytes[3] = 2;
+    ck_assert(!access_transfer(z, &client, -1, true, right)); /* both have to fit */
+    free(file);
+    access_free(a);
+    access_free(b);
+}
+END_TEST
+
+CHECK_MAIN("access", test_pins, test_rules, test_damage)

@@ -143,7 +143,9 @@ struct config_transfer {
     uint32_t allow_count;
     int *keys; /* none: unsigned requests too. Neither allow nor keys: nobody */
     uint32_t key_count;
-    bool tls_only; /* over TLS alone */
+    bool tls_only;                    /* over TLS alone */
+    uint8_t (*pins)[CONFIG_PIN_SIZE]; /* SHA-256 of the keys that may be shown; none: no matter */
+    uint32_t pin_count;
     struct config_peer *notify;
     uint32_t notify_count;
 };
@@ -164,6 +166,7 @@ struct config_primary {
     const char *tls_name;
     const char *tls_ca;               /* file: who may have signed it; NULL: the system's */
     uint8_t tls_pin[CONFIG_PIN_SIZE]; /* SHA-256 of the public key */
+    const char *tls_cert;             /* file: what is shown; NULL: nothing */
 };
 
 /* Catalog zones (RFC 9432). */

@@ -4,7 +4,7 @@
 #include "wire/tsig.h"
 #include <string.h>
 
-enum { PORT_DNS = 53, PORT_DOT = 853, WORDS_MAX = 8, PRIMARY_TEXT_MAX = 1024 };
+enum { PORT_DNS = 53, PORT_DOT = 853, WORDS_MAX = 10, PRIMARY_TEXT_MAX = 1024 };
 
 /* The value, cut into words; 0: too many. */
 static unsigned words_cut(char *text, const char *ret_words[static WORDS_MAX])
@@ -28,6 +28,22 @@ static bool pin_read(const char *text, uint8_t ret[static CONFIG_PIN_SIZE])
     memcpy(ret, scratch.secret, CONFIG_PIN_SIZE);
     return true;
 }
+
+static bool pin_element_read(struct reading *r, const struct tree *node, const struct key *key,
+                             void *slot)
+{
+    const char *text = reading_scalar(r, node, key, type_pin.wanted);
+    return text && (pin_read(text, slot) || reading_refuse(r, node, key, type_pin.wanted));
+}
+
+static void pin_schema(const struct key *key, struct text *out)
+{
+    (void)key;
+    schema_pattern(out, "^[A-Za-z0-9+/]{43}=$");
+}
+
+const struct type type_pin = {"the SHA-256 of a public key (SubjectPublicKeyInfo) in base64",
+                              pin_element_read, pin_schema};
 
 static const char *path_read(struct reading *r, const char *path)
 {
@@ -69,6 +85,8 @@ static bool words_read(struct reading *r, const char *const *words, unsigned cou
             d->key = arena_string(r->keep, words[i + 1], strlen(words[i + 1]));
         else if (!strcmp(words[i], "ca") && i + 1 < count && p->tls == PRIMARY_TLS_NAME)
             p->tls_ca = path_read(r, words[i + 1]);
+        else if (!strcmp(words[i], "cert") && i + 1 < count && p->tls && !p->tls_cert)
+            p->tls_cert = path_read(r, words[i + 1]);
         else if (strcmp(words[i], "tls") ||
                  !(used = 1 + tls_read(r, words + i + 1, count - i - 1, p)) || used == 1)
             return false;
@@ -95,14 +113,14 @@ static bool primary_read(struct reading *r, const struct tree *node, const struc
 static void primary_schema(const struct key *key, struct text *out)
 {
     (void)key;
-    schema_pattern(out,
-                   "^([0-9.]+(:[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|"
-                   "\\\\[[0-9A-Fa-f:.]+\\\\]:[0-9]+)( (key|tls|pin|ca) [^ ]+| tls pin [^ ]+)*$");
+    schema_pattern(
+        out, "^([0-9.]+(:[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|"
+             "\\\\[[0-9A-Fa-f:.]+\\\\]:[0-9]+)( (key|tls|pin|ca|cert) [^ ]+| tls pin [^ ]+)*$");
 }
 
 const struct type type_primary = {
     "an address such as 192.0.2.1 or \"[2001:db8::1]:53\", perhaps followed by key NAME, and by "
-    "tls NAME (and ca FILE), tls pin BASE64 or tls opportunistic",
+    "tls NAME (and ca FILE), tls pin BASE64 or tls opportunistic, and cert FILE",
     primary_read, primary_schema};
 
 const struct list_of primaries = {

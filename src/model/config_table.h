@@ -32,10 +32,16 @@ struct draft_peer {
     const char *key;
 };
 
+struct draft_pin {
+    struct draft head;
+    uint8_t pin[CONFIG_PIN_SIZE];
+};
+
 struct draft_transfer {
     struct list allow;  /* struct draft_prefix */
     struct list keys;   /* struct draft_reference */
     struct list notify; /* struct draft_peer */
+    struct list pins;   /* struct draft_pin */
     bool tls_only;
 };
 

@@ -115,6 +115,12 @@ static const struct list_of networks = {
     .headed = true,
     .alone = true};
 
+static const struct list_of pins = {
+    .element = {.name = "pin", .type = &type_pin, .offset = AT(draft_pin, pin)},
+    .size = sizeof(struct draft_pin),
+    .headed = true,
+    .alone = true};
+
 /* ---- transfer ---- */
 
 static const struct key transfer_keys[] = {
@@ -124,14 +130,17 @@ static const struct key transfer_keys[] = {
      .help = "names under tsig: a request signed with one of them may have the zone"},
     {"tls_only", &type_bool, AT(draft_transfer, tls_only), .standard = "false",
      .help = "give it over TLS 1.3 alone (RFC 9103); see dns.tls"},
+    {"pins", &type_list, AT(draft_transfer, pins), .min = 1, .max = 100, .detail = &pins,
+     .help = "give it to those alone who show a certificate with one of these keys, over TLS 1.3 "
+             "(RFC 9103, mutual TLS); with allow and keys, all have to fit"},
     {"notify", &type_list, AT(draft_transfer, notify), .min = 1, .max = 100, .detail = &peers,
      .help = "who is told when the zone changes (RFC 1996): an address, and key NAME to sign it"},
 };
 
 const struct shape shape_transfer = {
     "transfer", "transfer", transfer_keys, array_length(transfer_keys),
-    .help = "Who may have the zone whole (AXFR, IXFR); nobody, where neither allow nor keys is "
-            "said."};
+    .help = "Who may have the zone whole (AXFR, IXFR); nobody, where none of allow, keys and pins "
+            "is said."};
 
 /* ---- linking ---- */
 
@@ -204,5 +213,9 @@ void link_transfer(struct linking *l, const struct draft_transfer *draft,
         ret->keys[ret->key_count] = k->name ? key_refer(l, k->name, k->head.node->place) : 0;
     }
     ret->tls_only = draft->tls_only;
+    const struct draft_pin *said = draft->pins.items;
+    ret->pins = arena_new(keep, draft->pins.count + (size_t)1, sizeof *ret->pins);
+    for (; ret->pin_count < draft->pins.count; ret->pin_count++)
+        memcpy(ret->pins[ret->pin_count], said[ret->pin_count].pin, CONFIG_PIN_SIZE);
     ret->notify = peers_fill(l, &draft->notify, &ret->notify_count);
 }

@@ -92,7 +92,7 @@ extern const struct type type_text, type_label, type_path, type_name, type_integ
     type_mapping;
 extern const struct type type_ip, type_addresses, type_prefix, type_listen, type_status,
     type_location, type_url, type_token, type_field_value, type_ttl, type_velocity, type_all_down,
-    type_dnssec, type_secret, type_peer, type_primary, type_pattern, type_rrtype,
+    type_dnssec, type_secret, type_peer, type_primary, type_pin, type_pattern, type_rrtype,
     type_cookie_secret, type_nsid;
 
 /* Reads a mapping by its table: unknown, missing and wrong keys are reported; defaults are filled

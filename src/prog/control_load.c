@@ -5,6 +5,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/access.h"
 #include "model/intent.h"
 #include "prog/control.h"
 #include "prog/control_relay.h"
@@ -83,8 +84,8 @@ static void settings_append(struct text *out, const struct config *c)
     text_append(out, "\n");
     text_appendf(out, "mesh %s %s %s\n", word(c->mesh.certificate), word(c->mesh.key),
                  word(c->mesh.ca));
-    text_appendf(out, "dns.tls %s %s %u %u\n", word(c->dns_tls.certificate), word(c->dns_tls.key),
-                 c->dns_tls.clients, c->dns_tls.handshakes);
+    text_appendf(out, "dns.tls %s %s %u %u %d\n", word(c->dns_tls.certificate),
+                 word(c->dns_tls.key), c->dns_tls.clients, c->dns_tls.handshakes, access_pins(c));
     text_append(out, "dns.xdp");
     for (uint32_t i = 0; i < c->dns_xdp_count; i++)
         text_appendf(out, " %s", c->dns_xdp[i]);

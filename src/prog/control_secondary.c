@@ -194,7 +194,8 @@ static struct channel_peer channel_of(const struct config_primary *p)
     static const enum channel_trust trusts[] = {[PRIMARY_TLS_NAME] = CHANNEL_NAME,
                                                 [PRIMARY_TLS_PIN] = CHANNEL_PIN,
                                                 [PRIMARY_TLS_ANY] = CHANNEL_ANY};
-    struct channel_peer tls = {.trust = trusts[p->tls], .name = p->tls_name, .ca = p->tls_ca};
+    struct channel_peer tls = {
+        .trust = trusts[p->tls], .name = p->tls_name, .ca = p->tls_ca, .cert = p->tls_cert};
     memcpy(tls.pin, p->tls_pin, sizeof tls.pin);
     return tls;
 }

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/access.h"
 #include "seam/disk.h"
 #include "seam/entropy.h"
 #include <errno.h>
@@ -91,6 +92,7 @@ static void grants_make(const struct config *c, struct dns_grants *ret)
     ret->tcp = ret->tls = limits_make(&c->dns_tcp);
     ret->tls.clients = c->dns_tls.clients;
     ret->tls.handshakes = c->dns_tls.handshakes;
+    ret->tls_ask = access_pins(c);
     if (c->dns_tls.listen_count)
         secret_own(c->data, "tickets", ret->ticket_secret, sizeof ret->ticket_secret,
                    "sessions over TLS begin anew after the next start");

@@ -13,6 +13,7 @@ struct dns_grants {
     struct query_policy policy;
     struct stream_limits tcp, tls;
     uint8_t ticket_secret[TLS_TICKET_SECRET];
+    bool tls_ask; /* clients for their certificates */
 };
 
 /* A descriptor that holds the grants: 0 or a negated errno. */

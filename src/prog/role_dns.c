@@ -47,6 +47,7 @@ int role_dns(const struct role_options *o)
         .policy = &grants.policy,
         .tcp = grants.tcp,
         .tls = grants.tls,
+        .tls_ask = grants.tls_ask,
         .ticket_secret = grants.ticket_secret,
         .stats = &stats,
         .stop_fd = role_stop_fd(),

@@ -12,7 +12,8 @@
 
 struct channel_store {
     struct channel_store *next;
-    char *ca; /* NULL: the system's, or none is needed */
+    char *ca;   /* NULL: the system's, or none is needed */
+    char *cert; /* NULL: none is shown */
     bool verify;
     SSL_CTX *context;
 };
@@ -34,17 +35,23 @@ void channel_store_free(struct channel_store *s)
         struct channel_store *next = s->next;
         SSL_CTX_free(s->context);
         free(s->ca);
+        free(s->cert);
         free(s);
         s = next;
     }
 }
 
-static bool store_is(const struct channel_store *s, const char *ca, bool verify)
+static bool same(const char *a, const char *b)
 {
-    return s->verify == verify && !s->ca == !ca && (!ca || !strcmp(s->ca, ca));
+    return !a == !b && (!a || !strcmp(a, b));
 }
 
-static SSL_CTX *context_new(const char *ca, bool verify)
+static bool store_is(const struct channel_store *s, const char *ca, bool verify, const char *cert)
+{
+    return s->verify == verify && same(s->ca, ca) && same(s->cert, cert);
+}
+
+static SSL_CTX *context_new(const char *ca, bool verify, const char *cert)
 {
     static const uint8_t dot[] = "\3dot";
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -55,6 +62,9 @@ static SSL_CTX *context_new(const char *ca, bool verify)
         good = ca ? SSL_CTX_load_verify_file(context, ca) == 1
                   : SSL_CTX_set_default_verify_paths(context) == 1;
     }
+    if (good && cert)
+        good = SSL_CTX_use_certificate_chain_file(context, cert) == 1 &&
+               SSL_CTX_use_PrivateKey_file(context, cert, SSL_FILETYPE_PEM) == 1;
     if (!good) {
         SSL_CTX_free(context);
         return NULL;
@@ -63,16 +73,18 @@ static SSL_CTX *context_new(const char *ca, bool verify)
     return context;
 }
 
-static SSL_CTX *store_find(struct channel_store **store, const char *ca, bool verify)
+static SSL_CTX *store_find(struct channel_store **store, const char *ca, bool verify,
+                           const char *cert)
 {
     for (struct channel_store *s = *store; s; s = s->next)
-        if (store_is(s, ca, verify))
+        if (store_is(s, ca, verify, cert))
             return s->context;
-    SSL_CTX *context = context_new(ca, verify);
+    SSL_CTX *context = context_new(ca, verify, cert);
     if (!context)
         return NULL;
     struct channel_store *s = mem_new(1, sizeof *s);
-    *s = (struct channel_store){*store, ca ? mem_string(ca) : NULL, verify, context};
+    *s = (struct channel_store){*store, ca ? mem_string(ca) : NULL, cert ? mem_string(cert) : NULL,
+                                verify, context};
     *store = s;
     return context;
 }
@@ -81,7 +93,7 @@ int channel_new(struct channel_store **store, const struct channel_peer *peer, s
 {
     bool verify = peer->trust == CHANNEL_NAME;
     ERR_clear_error();
-    SSL_CTX *context = store_find(store, verify ? peer->ca : NULL, verify);
+    SSL_CTX *context = store_find(store, verify ? peer->ca : NULL, verify, peer->cert);
     if (!context)
         return ERR_MISSING;
     struct channel *c = mem_new(1, sizeof *c);

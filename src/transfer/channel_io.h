@@ -17,8 +17,9 @@ enum channel_trust {
 
 struct channel_peer {
     enum channel_trust trust;
-    const char *name;              /* sent in the handshake; CHANNEL_NAME: verified. May be NULL */
-    const char *ca;                /* CHANNEL_NAME: file with certificates; NULL: the system's */
+    const char *name; /* sent in the handshake; CHANNEL_NAME: verified. May be NULL */
+    const char *ca;   /* CHANNEL_NAME: file with certificates; NULL: the system's */
+    const char *cert; /* file with the certificate that is shown, and its key; NULL: none is */
     uint8_t pin[CHANNEL_PIN_SIZE]; /* SHA-256 of the SubjectPublicKeyInfo (RFC 7858 4.2) */
 };
 

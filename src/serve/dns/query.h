@@ -33,6 +33,7 @@ struct query_client {
     uint8_t family;         /* enum ip_family */
     bool tcp;               /* a stream: responses up to 64 KiB */
     uint8_t tls;            /* 12 or 13, its version; 0: what is said can be read by others */
+    const uint8_t *tls_pin; /* of the key that the client showed: its SHA-256; NULL: none */
 };
 
 /* One thread's. */

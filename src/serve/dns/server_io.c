@@ -273,7 +273,7 @@ static void tcp_workers_init(struct server *s)
     if (o->ticket_secret)
         memcpy(s->tickets.secret, o->ticket_secret, sizeof s->tickets.secret);
     s->tickets.wall = wall_seconds;
-    s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, s->stats);
+    s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, o->tls_ask, s->stats);
     tls_keep_look(s->tls);
     streams_init(s, o->tcp_fds + plain + o->proxy_tcp_count, o->tls_count, &o->tls, s->tls, false);
 }

@@ -23,6 +23,7 @@ struct dns_server_options {
     bool client_subnet;                /* heed RFC 7871 */
     const struct query_policy *policy; /* may be NULL; outlives the server */
     struct stream_limits tcp, tls;     /* over all threads */
+    bool tls_ask;                      /* clients for their certificates */
     const uint8_t *ticket_secret;      /* TLS_TICKET_SECRET bytes; NULL: no session is resumed */
     /* udp_count + xdp_count + tcp_count + 1 threads: UDP workers, XDP workers, TCP workers, and
      * last the main thread, which alone sets PLAN_GENERATION: the generation that every worker has

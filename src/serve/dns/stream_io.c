@@ -70,6 +70,11 @@ static void stream_settle(struct stream *s)
         stream_close(s);
 }
 
+const uint8_t *stream_pin(const struct stream *s)
+{
+    return s->tls ? tls_stream_pin(s->tls) : NULL;
+}
+
 /* ---- writing ---- */
 
 /* False where the connection broke. *ret_sent may be less than length. */

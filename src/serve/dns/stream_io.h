@@ -79,6 +79,9 @@ struct stream_setup {
     struct stream_speaker speaker;
 };
 
+/* SHA-256 of the public key that the client showed over TLS; NULL: it showed none. */
+const uint8_t *stream_pin(const struct stream *s);
+
 must_check int streams_open(const struct stream_setup *setup, struct streams **ret);
 /* Waits for what comes, and deals with it. A signal ends the wait. */
 void streams_turn(struct streams *t);

@@ -103,7 +103,8 @@ enum outcome { ANSWERED, SILENT, LATER };
 static enum outcome query_run(struct tcp_worker *t, struct stream *s, const struct served *served,
                               const struct bytes *wire, uint8_t *response, size_t *ret_length)
 {
-    struct query_client client = {s->client.bytes, s->client.family, true, (uint8_t)s->tls_version};
+    struct query_client client = {s->client.bytes, s->client.family, true, (uint8_t)s->tls_version,
+                                  stream_pin(s)};
     struct query q;
     query_prepare(&q, &t->w->ctx, served, wire->data, wire->length, &client);
     query_locate(&q);

@@ -24,6 +24,9 @@ struct tls_tickets {
  * comes of the context; NULL: none are given. 0 and *ret (SSL_CTX_free), or ERR_INVALID and a
  * clause in *why that says what is wrong. A certificate that ended before `wall` (seconds since
  * 1970) is refused. */
+/* Clients are asked for a certificate; none is as good as any, since what counts is the key, and
+ * whose it is others know (tls_stream_pin). */
+void tls_context_ask(SSL_CTX *context);
 must_check int tls_context_new(const char *pem, size_t length, const struct tls_tickets *tickets,
                                int64_t wall, struct text *why, SSL_CTX **ret);
 

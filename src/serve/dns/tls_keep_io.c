@@ -13,13 +13,14 @@
 struct tls_keep {
     char path[PATH_MAX];
     const struct tls_tickets *tickets;
+    bool ask;
     struct stats_thread *stats;
     struct disk_identity seen;
     pthread_mutex_t lock; /* of `context` */
     SSL_CTX *context;
 };
 
-struct tls_keep *tls_keep_new(const char *data, const struct tls_tickets *tickets,
+struct tls_keep *tls_keep_new(const char *data, const struct tls_tickets *tickets, bool ask,
                               struct stats_thread *stats)
 {
     struct tls_keep *k = mem_new(1, sizeof *k);
@@ -27,6 +28,7 @@ struct tls_keep *tls_keep_new(const char *data, const struct tls_tickets *ticket
     if (n < 0 || (size_t)n >= sizeof k->path)
         k->path[0] = 0;
     k->tickets = tickets;
+    k->ask = ask;
     k->stats = stats;
     pthread_mutex_init(&k->lock, NULL);
     return k;
@@ -53,6 +55,8 @@ static int context_load(const struct tls_keep *k, struct text *why, SSL_CTX **re
     err = tls_context_new(pem, length, k->tickets, 0, why, ret);
     explicit_bzero(pem, length);
     free(pem);
+    if (!err && k->ask)
+        tls_context_ask(*ret);
     return err;
 }
 

@@ -9,8 +9,8 @@
 
 struct tls_keep;
 
-/* data, tickets and stats outlive it. */
-struct tls_keep *tls_keep_new(const char *data, const struct tls_tickets *tickets,
+/* data, tickets and stats outlive it. ask: clients for their certificates. */
+struct tls_keep *tls_keep_new(const char *data, const struct tls_tickets *tickets, bool ask,
                               struct stats_thread *stats) __attribute__((returns_nonnull));
 void tls_keep_free(struct tls_keep *k); /* NULL is fine */
 

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,7 +19,8 @@ struct tls_stream {
     const uint8_t *window;
     size_t left;
     unsigned version;
-    bool broken, ended, stuck, said_end;
+    bool broken, ended, stuck, said_end, has_pin;
+    uint8_t pin[32];
 };
 
 static int window_read(BIO *bio, char *to, size_t size, size_t *ret_read)
@@ -125,6 +127,16 @@ static bool failed(struct tls_stream *t, int result)
     return t->broken;
 }
 
+/* Of a session that is resumed it is the key of its beginning, which the ticket holds. */
+static void pin_take(struct tls_stream *t)
+{
+    uint8_t *key = NULL;
+    X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+    int length = certificate ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
+    t->has_pin = length > 0 && EVP_Digest(key, (size_t)length, t->pin, NULL, EVP_sha256(), NULL);
+    OPENSSL_free(key);
+}
+
 static void handshake(struct tls_stream *t)
 {
     int result = SSL_do_handshake(t->ssl);
@@ -134,6 +146,7 @@ static void handshake(struct tls_stream *t)
     }
     t->stuck = false;
     t->version = SSL_version(t->ssl) == TLS1_3_VERSION ? 13 : 12;
+    pin_take(t);
 }
 
 long tls_stream_feed(struct tls_stream *t, const uint8_t *data, size_t length, uint8_t *to)
@@ -182,6 +195,11 @@ bool tls_stream_send(struct tls_stream *t, const uint8_t *data, size_t length, s
 unsigned tls_stream_version(const struct tls_stream *t)
 {
     return t->version;
+}
+
+const uint8_t *tls_stream_pin(const struct tls_stream *t)
+{
+    return t->has_pin ? t->pin : NULL;
 }
 
 bool tls_stream_resumed(const struct tls_stream *t)

@@ -32,6 +32,9 @@ bool tls_stream_send(struct tls_stream *t, const uint8_t *data, size_t length, s
 
 /* 0 before the end of the handshake, then 12 or 13. */
 unsigned tls_stream_version(const struct tls_stream *t);
+/* SHA-256 of the SubjectPublicKeyInfo (RFC 7858 4.2) that the client showed and proved to have;
+ * NULL: none. */
+const uint8_t *tls_stream_pin(const struct tls_stream *t);
 bool tls_stream_resumed(const struct tls_stream *t);
 /* The client has said that it sends no more. */
 bool tls_stream_ended(const struct tls_stream *t);

@@ -99,7 +99,8 @@ void transfer_wish(const struct query *q, const struct ip *client, int64_t key,
         return;
     }
     const struct access_zone *rule = access_zone_find(q->served->access, q->name, q->name_length);
-    if (q->class != DNS_IN || !rule || !access_transfer(rule, client, key, q->client->tls >= 13)) {
+    if (q->class != DNS_IN || !rule ||
+        !access_transfer(rule, client, key, q->client->tls >= 13, q->client->tls_pin)) {
         wish_refuse(ret, DNS_REFUSED);
         return;
     }
