@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import pathlib
 import re
 import socket
 import struct
@@ -198,9 +199,12 @@ def test_strangers(cluster):
     assert wait_for(lambda: "is no node (ALPN)" in a.log())
     tls(a.address, "-tls1_3", "-alpn", "holdfast-mesh/1")
     assert wait_for(lambda: "shows no certificate" in a.log())
+    open_now = len(list(pathlib.Path(f"/proc/{a.pid('control')}/fd").iterdir()))
     silent = [socket.create_connection((a.address, PORT)) for _ in range(200)]
     for s in silent[::2]:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    assert wait_for(lambda: "event=link.flood" in a.log()), a.log()
+    assert len(list(pathlib.Path(f"/proc/{a.pid('control')}/fd").iterdir())) <= open_now + 70
     b = cluster.joined(a)
     assert wait_for(lambda: sees(a, b.name), 5), a.log()
     assert wait_for(lambda: a.metric("holdfast_links_refused_total") >= 200, 10)

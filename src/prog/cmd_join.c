@@ -24,7 +24,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { WHY_MAX = 2048 };
+enum { WHY_MAX = 2048, ROUNDS = 3 /* of all addresses */ };
 
 static const char usage[] =
     "usage: holdfast join TOKEN CONFIG\n\n"
@@ -240,9 +240,13 @@ static int ask_one(struct joining *j)
 static int ask(struct joining *j)
 {
     int err = ERR_MISSING;
-    for (unsigned i = 0; i < j->invite.address_count && err == ERR_MISSING; i++) {
-        j->call.address = i;
-        err = ask_one(j);
+    for (unsigned round = 0; round < ROUNDS && err == ERR_MISSING; round++) {
+        if (round)
+            sleep(1);
+        for (unsigned i = 0; i < j->invite.address_count && err == ERR_MISSING; i++) {
+            j->call.address = i;
+            err = ask_one(j);
+        }
     }
     return err;
 }

@@ -360,7 +360,7 @@ void control_join(void *context, mesh_guest guest, const uint8_t binding[SECURE_
     uint16_t port;
     (void)from;
     *j = (struct join){.c = c, .guest = guest};
-    if (size > INVITE_PROOF_SIZE && size <= JOIN_REQUEST_MAX)
+    if (size > INVITE_PROOF_SIZE)
         j->request = json_loadb((const char *)data + INVITE_PROOF_SIZE, size - INVITE_PROOF_SIZE,
                                 JSON_REJECT_DUPLICATES, NULL);
     const char *why = words_check(j, sentence);

@@ -188,7 +188,7 @@ int join_call(const struct join_call *call, char **ret_answer, struct text *why)
     err = err ? err : secure_context_new(NULL, NULL, NULL, &context, why);
     if (!err) {
         j.secure = secure_connect(context, SECURE_GUEST);
-        j.link = link_new(&nobody, true, clock_now());
+        j.link = link_new(&nobody, link_message_max(MESH_JOIN), clock_now());
         secure_context_unref(context);
         err = talk(&j, clock_now() + JOIN_WAIT);
     }

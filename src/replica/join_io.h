@@ -9,7 +9,6 @@
 enum {
     JOIN_NONCE_SIZE = 33, /* 32 letters, and the NUL */
     JOIN_LISTENS_MAX = 16,
-    JOIN_REQUEST_MAX = 16 << 10,
 };
 #define JOIN_CONNECT (5 * USEC_PER_SEC)
 #define JOIN_WAIT    (40 * USEC_PER_SEC)

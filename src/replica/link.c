@@ -36,7 +36,8 @@ struct offset {
 
 struct link {
     struct link_self self;
-    bool guest, up, ended, renew_asked;
+    size_t guest_max; /* 0: a node */
+    bool up, ended, renew_asked;
     struct queue queues[MESH_CHANNELS];
     unsigned turn; /* the channel that is asked first for the next chunk */
     struct partial partials[MESH_CHANNELS];
@@ -146,7 +147,7 @@ static struct queue *queue_next(struct link *l)
 {
     if (l->queues[MESH_LINK].first)
         return &l->queues[MESH_LINK];
-    if ((!l->up && !l->guest) || l->ended)
+    if ((!l->up && !l->guest_max) || l->ended)
         return NULL;
     for (unsigned i = 0; i < MESH_CHANNELS; i++) {
         struct queue *q = &l->queues[(l->turn + i) % MESH_CHANNELS];
@@ -333,11 +334,12 @@ static int head_check(struct link *l)
     if (channel >= MESH_CHANNELS || l->head[1] > FLAG_LAST || !l->chunk_left ||
         l->chunk_left > LINK_CHUNK_MAX)
         return fail(l, ERR_INVALID, "it does not speak this protocol");
-    if (l->guest ? channel != MESH_JOIN : channel == MESH_JOIN)
+    if (l->guest_max ? channel != MESH_JOIN : channel == MESH_JOIN)
         return fail(l, ERR_INVALID, "it says what is not said here");
-    if (!l->guest && channel != MESH_LINK && !l->up)
+    if (!l->guest_max && channel != MESH_LINK && !l->up)
         return fail(l, ERR_INVALID, "it does not say who it is");
-    if (l->partials[channel].size + l->chunk_left > link_message_max((enum mesh_channel)channel))
+    size_t most = l->guest_max ? l->guest_max : link_message_max((enum mesh_channel)channel);
+    if (l->partials[channel].size + l->chunk_left > most)
         return fail(l, ERR_LIMIT, "a message is too long");
     return 0;
 }
@@ -395,15 +397,15 @@ int link_receive(struct link *l, const void *data, size_t size, usec_t now, int6
 
 /* ---- life ---- */
 
-struct link *link_new(const struct link_self *self, bool guest, usec_t now)
+struct link *link_new(const struct link_self *self, size_t guest_max, usec_t now)
 {
     struct link *l = mem_new(1, sizeof *l);
     l->self = *self;
-    l->guest = guest;
+    l->guest_max = guest_max;
     l->view.heard = now;
     for (unsigned i = 0; i < MESH_CHANNELS; i++)
         queue_init(&l->queues[i]);
-    if (!guest)
+    if (!guest_max)
         hello_send(l);
     return l;
 }
@@ -422,7 +424,7 @@ void link_free(struct link *l)
 
 int link_beat(struct link *l, const struct link_state *state, usec_t now, int64_t wall)
 {
-    if (l->guest)
+    if (l->guest_max)
         return 0;
     if (now - l->view.heard > LINK_SILENT)
         return fail(l, ERR_TRUNCATED, "it is silent");

@@ -31,9 +31,10 @@ enum {
     LINK_CHUNK_MAX = 16384,
     LINK_HEAD = 4,
     LINK_CLUSTER_SIZE = 16,
-    LINK_SOFTWARE_MAX = 32, /* bytes of the program's version, with the NUL */
-    LINK_SEEN_MAX = 64,     /* nodes that one tells to be linked with */
-    LINK_OFFSETS = 8,       /* measurements of the clock; the one with the shortest way counts */
+    LINK_REQUEST_MAX = 16 << 10, /* of somebody who is invited, with his proof */
+    LINK_SOFTWARE_MAX = 32,      /* bytes of the program's version, with the NUL */
+    LINK_SEEN_MAX = 64,          /* nodes that one tells to be linked with */
+    LINK_OFFSETS = 8, /* measurements of the clock; the one with the shortest way counts */
 };
 #define LINK_BEAT   (1 * USEC_PER_SEC)
 #define LINK_SILENT (5 * USEC_PER_SEC)
@@ -73,9 +74,9 @@ struct link;
 /* A whole message; the bytes are the link's. */
 typedef void link_take(void *context, enum mesh_channel channel, const uint8_t *data, size_t size);
 
-/* guest: on one side is somebody without a certificate: no first words, no beat, MESH_JOIN alone.
- */
-struct link *link_new(const struct link_self *self, bool guest, usec_t now)
+/* guest_max: 0; or one side is somebody without a certificate: no first words, no beat, MESH_JOIN
+ * alone, and what the other side says is at most so long. */
+struct link *link_new(const struct link_self *self, size_t guest_max, usec_t now)
     __attribute__((returns_nonnull));
 void link_free(struct link *l);
 

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t sum = 0, given = 0;
     if (!size)
         return 0;
-    struct link *l = link_new(&self, data[0] & 1, 1);
+    struct link *l = link_new(&self, data[0] & 1 ? LINK_REQUEST_MAX : 0, 1);
     size_t step = 1 + (data[0] >> 1);
     for (size_t at = 1; at < size; at += step) {
         size_t part = size - at < step ? size - at : step;

@@ -36,7 +36,7 @@ static struct link_self self(uint64_t id)
 static struct end end_new(uint64_t id)
 {
     struct link_self s = self(id);
-    return (struct end){.link = link_new(&s, false, now)};
+    return (struct end){.link = link_new(&s, 0, now)};
 }
 
 /* At most `chunks` chunks from one to the other; the receiver's error. */
@@ -178,7 +178,7 @@ static int receive(const uint8_t *data, size_t size, bool greeted)
     if (!greeted) {
         struct link_self s = self(2);
         link_free(b.link);
-        b.link = link_new(&s, false, now);
+        b.link = link_new(&s, 0, now);
     }
     int err = link_receive(b.link, data, size, now, wall, take, &b);
     if (err)
@@ -212,7 +212,7 @@ START_TEST(test_cluster)
 {
     struct end a = end_new(1);
     struct link_self s = {.id = 2, .cluster = "another", .software = "0.1.0"};
-    struct end b = {.link = link_new(&s, false, now)};
+    struct end b = {.link = link_new(&s, 0, now)};
     ck_assert_int_eq(move(&a, &b), ERR_INVALID);
     ck_assert_str_eq(link_reason(b.link), "it belongs to another cluster");
     ck_assert(!link_is_up(b.link));
@@ -302,13 +302,23 @@ END_TEST
 START_TEST(test_guest)
 {
     struct link_self s = self(1);
-    struct end a = {.link = link_new(&s, true, now)}, b = {.link = link_new(&s, true, now)};
-    ck_assert_int_eq(send_fill(&a, MESH_JOIN, 30000, 3), 0);
+    struct end a = {.link = link_new(&s, 1 << 20, now)},
+               b = {.link = link_new(&s, LINK_REQUEST_MAX, now)};
+    ck_assert_int_eq(send_fill(&a, MESH_JOIN, 15000, 3), 0);
     ck_assert_int_eq(move(&a, &b), 0);
+    ck_assert_int_eq(send_fill(&b, MESH_JOIN, 500000, 4), 0);
+    ck_assert_int_eq(move(&b, &a), 0);
+    ck_assert_uint_eq(a.sizes[0], 500000);
     ck_assert_uint_eq(b.messages, 1);
     ck_assert_int_eq(b.channels[0], MESH_JOIN);
     static const uint8_t raft[] = {MESH_RAFT, 1, 0, 1, 0};
     ck_assert_int_eq(link_receive(b.link, raft, sizeof raft, now, wall, take, &b), ERR_INVALID);
+    done(&a, &b);
+    /* a stranger makes nobody keep much for him */
+    a.link = link_new(&s, 1 << 20, now);
+    b.link = link_new(&s, LINK_REQUEST_MAX, now);
+    ck_assert_int_eq(send_fill(&a, MESH_JOIN, LINK_REQUEST_MAX + 1, 3), 0);
+    ck_assert_int_eq(move(&a, &b), ERR_LIMIT);
     done(&a, &b);
 }
 END_TEST

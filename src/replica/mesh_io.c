@@ -48,6 +48,7 @@ struct conn {
     uv_connect_t connect;
     enum conn_state state;
     bool dialed;
+    bool asked;       /* a guest: it has said what it wants */
     uint64_t id;      /* the peer's: known when dialed, else after the handshake; 0 = not yet */
     mesh_guest guest; /* its number */
     uint8_t key[SECURE_HASH_SIZE];
@@ -76,6 +77,8 @@ struct mesh {
     uv_timer_t beat;
     struct random random;
     struct dial_budget budget;
+    double strangers; /* how many more may shake hands now */
+    usec_t strangers_filled;
     struct link_state state;
     struct conn *conns;
     struct peer peers[MESH_PEERS_MAX];
@@ -312,7 +315,8 @@ static void message_take(void *context, enum mesh_channel channel, const uint8_t
     struct mesh *m = c->mesh;
     if (c->state == CONN_UP || c->state == CONN_RETIRING) {
         m->calls.take(m->calls.context, c->id, channel, data, size);
-    } else if (c->state == CONN_GUEST) {
+    } else if (c->state == CONN_GUEST && !c->asked) {
+        c->asked = true; /* once */
         secure_binding(c->secure, binding);
         m->calls.guest(m->calls.context, c->guest, binding, &c->from, data, size);
     }
@@ -330,11 +334,11 @@ static void conn_shaken(struct conn *c)
         c->state = CONN_GUEST;
         c->guest = ++m->guests;
         c->deadline = clock_now() + MESH_GUEST_MS * USEC_PER_MSEC;
-        c->link = link_new(&m->self, true, clock_now());
+        c->link = link_new(&m->self, LINK_REQUEST_MAX, clock_now());
         return;
     }
     struct peer *p = secure_peer_key(c->secure, c->key) ? peer_by_key(m, c->key) : NULL;
-    c->link = link_new(&m->self, false, clock_now());
+    c->link = link_new(&m->self, 0, clock_now());
     if (!p) {
         conn_refuse(c, "its key does not stand in the membership", true);
     } else if (c->dialed && c->id != p->member.id) {
@@ -462,6 +466,29 @@ static int conn_begin(struct conn *c)
     return uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read);
 }
 
+static bool is_member(const struct mesh *m, const struct ip *from)
+{
+    for (unsigned i = 0; i < m->peer_count; i++)
+        if (ip_equal(&m->peers[i].member.ip, from))
+            return true;
+    return false;
+}
+
+/* A handshake costs what a hundred probes cost, and this loop decides as well: whoever does not
+ * come from the address of a node is let in at a bounded rate. */
+static bool stranger_takes(struct mesh *m)
+{
+    usec_t now = clock_now();
+    m->strangers += (double)(now - m->strangers_filled) / USEC_PER_SEC * MESH_STRANGERS_PER_S;
+    m->strangers_filled = now;
+    if (m->strangers > MESH_STRANGERS)
+        m->strangers = MESH_STRANGERS;
+    if (m->strangers < 1)
+        return false;
+    m->strangers -= 1;
+    return true;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct mesh *m = listener->data;
@@ -474,6 +501,13 @@ static void on_connection(uv_stream_t *listener, int status)
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) ||
         uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &size) ||
         net_ip_of((struct sockaddr *)&from, &c->from, &port) || conn_begin(c)) {
+        conn_close(c);
+        return;
+    }
+    if (!is_member(m, &c->from) && !stranger_takes(m)) {
+        m->counts.refused++;
+        log_event(LOG_WARN, "link.flood",
+                  {"reason", LOG_S("too many connections from elsewhere than nodes' addresses")});
         conn_close(c);
         return;
     }
@@ -605,6 +639,8 @@ int mesh_new(uv_loop_t *loop, const struct link_self *self, const struct mesh_li
     m->self = *self;
     m->calls = *calls;
     m->random = random_init(seed);
+    m->strangers = MESH_STRANGERS;
+    m->strangers_filled = clock_now();
     m->listeners = mem_new(listen_count + 1, sizeof *m->listeners);
     int err = uv_timer_init(loop, &m->beat);
     invariant(!err);

@@ -21,6 +21,8 @@ enum {
     MESH_PENDING_MAX = 64,    /* connections that are not links yet; for one more the oldest goes */
     MESH_HANDSHAKE_MS = 5000, /* until it is one */
     MESH_GUEST_MS = 30000,    /* an invited node that joins */
+    MESH_STRANGERS = 100,     /* handshakes at once with who is at no node's address; */
+    MESH_STRANGERS_PER_S = 50, /* more come back so fast */
     MESH_BEAT_MS = 100,
     MESH_OUT_MAX = 128 << 10, /* bytes of a connection that are encrypted ahead */
     MESH_NAME_MAX = 64,

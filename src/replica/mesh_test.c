@@ -368,7 +368,7 @@ START_TEST(test_guest)
     ck_assert_int_eq(secure_context_new(NULL, NULL, NULL, &context, &why), 0);
     struct secure *s = secure_connect(context, SECURE_GUEST);
     struct link_self nobody = {0};
-    struct link *l = link_new(&nobody, true, 0);
+    struct link *l = link_new(&nobody, 1 << 20, 0);
     uint8_t buffer[65536];
     char answer[64] = "";
     int fd = connect_raw(&rigs[1]), n = 0, done = 0, sent = 0;
