@@ -12,14 +12,30 @@
 #define WALL_START (INT64_C(1760918400) * USEC_PER_SEC)
 #define TRACE_MAX  (1 << 20)
 
-static const struct plan_file zone_file = {.kind = PLAN_FILE_ZONE, .hash = 1};
-static const char *const zone_names[] = {"example.com"};
-static const struct decide_files files = {.files = &zone_file,
-                                          .names = zone_names,
-                                          .file_count = 1,
-                                          .geo = CONFIG_NONE,
-                                          .collections = CONFIG_NONE,
-                                          .latency = CONFIG_NONE};
+static const struct plan_file plan_files[] = {{.kind = PLAN_FILE_ZONE, .name = 0, .hash = 1},
+                                              {.kind = PLAN_FILE_NETMAP, .name = 1, .hash = 2}};
+static const char *const file_names[] = {"example.com", "collections"};
+
+static void files_make(struct crowd *c)
+{
+    const struct config *config = c->nodes[0].config;
+    struct netmap_builder *b = netmap_builder_new();
+    size_t size;
+    for (uint32_t i = 0; i < config->collection_count; i++)
+        for (uint32_t k = 0; k < config->collections[i].prefix_count; k++)
+            netmap_builder_add(b, &config->collections[i].prefixes[k], i);
+    c->map_bytes = netmap_builder_finish(b, &size);
+    netmap_builder_free(b);
+    int err = netmap_open(c->map_bytes, size, &c->map);
+    invariant(!err);
+    c->files = (struct decide_files){.files = plan_files,
+                                     .names = file_names,
+                                     .file_count = config->collection_count ? 2 : 1,
+                                     .geo = CONFIG_NONE,
+                                     .collections = config->collection_count ? 1 : CONFIG_NONE,
+                                     .collections_map = config->collection_count ? &c->map : NULL,
+                                     .latency = CONFIG_NONE};
+}
 
 /* ---- nodes ---- */
 
@@ -79,6 +95,7 @@ void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t coun
     invariant(count <= CROWD_NODES_MAX);
     for (uint32_t i = 0; i < count; i++)
         node_init(c, i, &places[i], rest);
+    files_make(c);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < count; k++)
             if (k != i) {
@@ -100,6 +117,7 @@ void crowd_done(struct crowd *c)
         free(n->samples);
     }
     free(c->messages);
+    free(c->map_bytes);
     text_done(&c->trace);
 }
 
@@ -234,7 +252,7 @@ static void node_step(struct crowd *c, uint32_t i)
                          c->time + n->clock, WALL_START + c->time);
     struct decide_input in = {.previous = n->plan.generation ? &n->plan : NULL,
                               .intent = &n->intent,
-                              .files = &files,
+                              .files = &c->files,
                               .samples = n->samples,
                               .sample_count = (uint32_t)n->sample_count,
                               .epoch = 1,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "decide/decide.h"
 #include "decide/slow.h"
+#include "model/netmap.h"
 #include "model/target.h"
 #include "model/vantage.h"
 
@@ -75,6 +76,9 @@ struct crowd {
     uint32_t node_count, target_count;
     bool cut[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* from, to */
     enum crowd_sabotage sabotage;
+    struct decide_files files;
+    uint8_t *map_bytes;
+    struct netmap map; /* of collections */
     struct random random;
     usec_t time;
     usec_t base_us; /* what an answer takes in calm, at least; as much again by chance */

@@ -26,6 +26,7 @@ enum { WORLDS = 60 };
 
 static const char services[] =
     "zones: [{name: example.com, file: z}]\n"
+    "collections: {AS1: [192.0.2.0/26], AS2: [192.0.2.64/26], x3: [192.0.2.128/26]}\n"
     "checks: {web: {tcp: 443, interval: 500ms, timeout: 500ms}}\n"
     "services:\n"
     "  - name: api.example.com\n"

@@ -219,6 +219,55 @@ START_TEST(test_causes)
 }
 END_TEST
 
+/* What a client gets of api.example.com: the name of the endpoint. */
+static const char *answer_to(const struct crowd *c, uint32_t node, const char *client)
+{
+    const struct plan *p = &c->nodes[node].plan;
+    uint32_t choice = p->services[0].faces[IP_V4].choice;
+    struct ip ip;
+    unsigned scope;
+    ck_assert_int_eq(ip_parse(client, &ip), 0);
+    while (p->choices[choice].kind == CHOICE_NETWORK) {
+        uint32_t row = netmap_find(&c->map, &ip, &scope);
+        choice = row == NETMAP_NO_ROW ? p->choices[choice].otherwise
+                                      : p->branches[p->choices[choice].first + row].choice;
+    }
+    ck_assert_uint_eq(p->choices[choice].kind, CHOICE_ADDRESSES);
+    ck_assert_uint_eq(p->choices[choice].count, 1);
+    const struct plan_target *t = &p->targets[p->addresses[p->choices[choice].first].target];
+    return plan_text(p, p->endpoints[t->endpoint].name);
+}
+
+/* A broken path moves only the clients behind it, and on every node. */
+START_TEST(test_locality)
+{
+    struct crowd c;
+    struct text yaml = text_init(10000);
+    text_append(&yaml, regions);
+    text_append(&yaml, "collections: {AS64500: [192.0.2.0/25], paris: [192.0.2.128/25]}\n");
+    crowd_init(&c, five, 5, text_string(&yaml), 1);
+    text_done(&yaml);
+    crowd_run(&c, 10 * SEC);
+    crowd_ways(&c, 1, API_US, REASON_CONNECT_TIMEOUT, 1000);
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_TRANSIT, 15 * SEC), 0);
+    crowd_run(&c, 2 * SEC);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.1"), "euw1");
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.129"), "use1");
+        ck_assert_str_eq(answer_to(&c, i, "198.51.100.1"), "use1");
+    }
+    crowd_ways(&c, 1, API_EU, REASON_CONNECT_TIMEOUT, 1000); /* and now it reaches neither */
+    crowd_ways(&c, 1, WWW_EU, REASON_OK, 0);
+    crowd_run(&c, 10 * SEC);
+    ck_assert_str_eq(answer_to(&c, 0, "192.0.2.1"), "use1");
+    crowd_ways(&c, 1, ALL, REASON_OK, 0);
+    crowd_run(&c, 10 * SEC);
+    ck_assert_uint_eq(c.nodes[0].plan.views[API_US].finding, FINDING_NONE);
+    ck_assert_str_eq(answer_to(&c, 0, "192.0.2.1"), "use1");
+    crowd_done(&c);
+}
+END_TEST
+
 /* Incident B of 2021: some ways to a region lose packets, and the region is well. */
 START_TEST(test_loss_on_the_way)
 {
@@ -253,4 +302,4 @@ END_TEST
 
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
            test_alone, test_one_network_twice, test_late, test_causes, test_loss_on_the_way,
-           test_brown_out)
+           test_brown_out, test_locality)

@@ -19,6 +19,7 @@ dns: {{listen: ["%DNS%"], threads: 1}}
 tell: {{listen: ["%TELL%"]}}
 mesh: {{listen: "{node.address}:{mesh_test.PORT}"}}
 zones: [{{name: example.com, file: example.com.zone}}]
+collections: {{AS64502: [192.0.2.0/24]}}
 checks:
   web: {{http: "http://{{address}}:{WAY + number}/", interval: 250ms, timeout: 250ms, hold_down: 1s}}
 services:
@@ -56,7 +57,7 @@ def world(nodes, monkeypatch):
     cluster = mesh_test.Cluster(nodes)
     members = [cluster.first()]
     members += [cluster.joined(members[0]), cluster.joined(members[0])]
-    yield members, primary
+    yield members, primary, secondary
     primary.cut()
     secondary.cut()
 
@@ -78,7 +79,7 @@ def seen(node):
 
 
 def test_votes_of_three(world):
-    (node, second, third), primary = world
+    (node, second, third), primary, secondary = world
     assert wait_for(lambda: votes(node) == ["node-1", "node-2", "node-3"], 15), status(node).get("vantages")
     assert wait_for(lambda: seen(node)[1] == "up", 10), node.log()
     assert wait_for(lambda: node.short("api.example.com") == [primary.address], 5)
@@ -92,6 +93,10 @@ def test_votes_of_three(world):
     assert "connect refused; transit, not the endpoint" in sentence
     out = node.cli("explain", "api.example.com", "--data", str(node.data))
     assert sentence.split(" since ")[0] in out.stdout and "Votes: of 3 networks" in out.stdout, out.stdout
+
+    # but for the clients behind it
+    assert wait_for(lambda: node.short("api.example.com", "A", "+subnet=192.0.2.0/24") == [secondary.address], 5)
+    assert node.short("api.example.com", "A", "+subnet=198.51.100.0/24") == [primary.address]
 
     # most of the networks fail: down, and the answers move
     cut = time.monotonic()

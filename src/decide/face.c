@@ -8,6 +8,7 @@
 
 #include "base/invariant.h"
 #include "decide/choice.h"
+#include "decide/locality.h"
 #include "decide/member.h"
 #include "decide/policy.h"
 #include "decide/scratch.h"
@@ -191,6 +192,8 @@ static uint32_t face_choice(struct face *f, enum face_mode mode, const struct ce
         serving_set(f, serves_preferred);
     if (!closed || (c->open && f->step->layout->is_nested[f->service])) {
         *ret_open = policy_choice(f);
+        if (mode == FACE_NORMAL)
+            *ret_open = locality_choice(f, *ret_open);
         invariant(*ret_open < f->step->next->choice_count);
     }
     if (!closed)

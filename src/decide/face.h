@@ -25,6 +25,7 @@ struct member {
     bool automatic;  /* checks decide about it: neither forced up nor drained nor disabled */
     bool healthy;
     bool was_served; /* in some answer until now */
+    bool away;       /* while a locality is split off: it does not reach it (locality.h) */
     bool held;       /* down, but the velocity limit keeps it (L4) */
     usec_t since;    /* when its verdict became what it is */
     uint64_t capacity;
