@@ -58,6 +58,24 @@ class Cluster:
         return node.start()
 
 
+def ask(node, request, timeout=10.0):
+    """One request on the control socket; None where nothing came back."""
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(timeout)
+            s.connect(str(node.data / "run" / "control.sock"))
+            s.sendall(json.dumps(request).encode() + b"\n")
+            reply = b""
+            while not reply.endswith(b"\n"):
+                part = s.recv(1 << 16)
+                if not part:
+                    return None
+                reply += part
+    except OSError:
+        return None
+    return json.loads(reply)
+
+
 def view(node):
     """What `holdfast nodes` says, by name."""
     out = node.cli("nodes", "--json", "--data", str(node.data))
@@ -224,7 +242,7 @@ def test_a_node_that_begins_while_it_runs(cluster):
 
 def values(node, kind):
     """Objects of the intent, by name."""
-    objects = json.loads((node.data / "intent.json").read_text())["objects"]
+    objects = ask(node, {"op": "intent"})["intent"]["objects"]
     return {o["name"]: o["value"] for o in objects if o["kind"] == kind}
 
 

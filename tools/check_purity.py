@@ -28,7 +28,7 @@ PURE = re.compile(
   | pthread_(?:mutex|rwlock|spin)_\w+ | pthread_once
   | abort | __errno_location
   | __stack_chk_fail | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __\w+[dstx]i[1-4]? | __popcountdi2
-  | json_\w+ | jsonp_\w+ | yaml_\w+ | XXH\w+
+  | json_\w+ | jsonp_\w+ | raft_(?!uv_)\w+ | yaml_\w+ | XXH\w+
   | (?:BIO|BN|CRYPTO|EC|ECDSA|ERR|EVP|HMAC|OPENSSL|OSSL|PEM|SHA\d*)_\w+ | HMAC | SHA\d+ | [di]2[di]_\w+
   | __(?:asan|ubsan|tsan|sanitizer|msan|gcov|llvm)_\w+ | __sancov\w+ | __fentry__
     )$""", re.X)

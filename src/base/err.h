@@ -19,7 +19,9 @@
     X(ERR_AMBIGUOUS, "the name fits more than one thing")                       \
     X(ERR_INVALID, "the value is not allowed here")                             \
     X(ERR_CONFLICT, "another change came first")                                \
-    X(ERR_LOOP, "the references form a loop")
+    X(ERR_LOOP, "the references form a loop")                                   \
+    X(ERR_QUORUM, "too few nodes can be reached to decide")                     \
+    X(ERR_UNSURE, "it is not known whether it was done")
 
 enum { ERR_BASE = -4096 };
 

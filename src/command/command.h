@@ -82,6 +82,7 @@ struct command_input {
     const char *line; /* without its newline */
     size_t length;
     const char *author;          /* "uid 1000 (ana)" */
+    const char *token;           /* of a proposal whose request has none; NULL: none */
     const struct intent *intent; /* with its config */
     int64_t wall_ms;             /* since 1970 */
 };

@@ -47,6 +47,8 @@ static char *proposal_make(const struct command_input *input, const json_t *requ
     json_object_set_new(p, "author", json_string(input->author));
     if (endpoint)
         json_object_set_new(p, "endpoint", json_string(endpoint));
+    if (input->token && !json_object_get(p, "token"))
+        json_object_set_new(p, "token", json_string(input->token));
     char *text = json_dumps(p, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(p);
     if (text && strlen(text) <= COMMAND_PROPOSAL_MAX)

@@ -148,6 +148,15 @@
       "Zones whose parent is to be given a DS, or to remove one.")                              \
     X(CONTROL_LINKS, "holdfast_links", "", gauge, "Other nodes of the cluster.")                \
     X(CONTROL_LINKS_UP, "holdfast_links_up", "", gauge, "Of those, the ones linked with.")      \
+    X(CONTROL_REPLICA_LEADS, "holdfast_replica_leads", "", gauge,                               \
+      "Does this node lead its cluster?")                                                       \
+    X(CONTROL_REPLICA_QUORUM, "holdfast_replica_quorum", "", gauge,                             \
+      "Can a majority of the voters be reached from here?")                                     \
+    X(CONTROL_REPLICA_HALTED, "holdfast_replica_halted", "", gauge,                             \
+      "Has this node stopped voting, because its disk is damaged or full?")                     \
+    X(CONTROL_REPLICA_TERM, "holdfast_replica_term", "", gauge, "Term of its leader.")          \
+    X(CONTROL_REPLICA_APPLIED, "holdfast_replica_applied", "", gauge,                           \
+      "Newest entry of the log that this node has carried out.")                                \
     X(CONTROL_LINKS_CONNECTED, "holdfast_links_connected_total", "", counter,                   \
       "Links to other nodes that came up.")                                                     \
     X(CONTROL_LINKS_REFUSED, "holdfast_links_refused_total", "", counter,                       \

@@ -99,12 +99,20 @@ static void node_print(const json_t *node)
 static void nodes_print(const json_t *reply)
 {
     const json_t *nodes = json_object_get(reply, "nodes");
-    printf("cluster %.8s, change %lld: %lld of %lld voters seen from here%s\n\n",
+    const char *leader = json_string_value(json_object_get(reply, "leader"));
+    const char *halted = json_string_value(json_object_get(reply, "halted"));
+    printf("cluster %.8s, change %lld: %lld of %lld voters seen from here%s\n",
            word(reply, "cluster"), number(reply, "change"), number(reply, "voters_seen"),
            number(reply, "voters"),
            json_is_true(json_object_get(reply, "cut_off"))
                ? "; CUT OFF: it decides and answers on its own, and nothing can be changed"
                : "");
+    if (halted)
+        printf("THIS NODE VOTES NO MORE: %s; free its disk and restart it, or, where a file is "
+               "damaged, expel it, remove DATA/mesh, and have it join anew\n\n",
+               halted);
+    else
+        printf("%s%s\n\n", leader ? "led by " : "nobody leads", leader ? leader : "");
     printf("%-16s %-8s %-21s %-11s %8s %9s %4s %-8s %5s  %s\n", "NAME", "ROLE", "ADDRESS", "LINK",
            "WAY", "CLOCK", "LAG", "VERSION", "CERT", "SEES");
     for (size_t i = 0; i < json_array_size(nodes); i++)

@@ -9,6 +9,7 @@
 #include "prog/control_mesh.h"
 #include "prog/control_practice.h"
 #include "prog/control_relay.h"
+#include "prog/control_replica.h"
 #include "prog/control_secondary.h"
 #include "prog/control_vantage.h"
 #include "prog/load_ledger.h"
@@ -118,6 +119,7 @@ static void beat(uv_timer_t *timer)
     control_zones_renew(c);
     control_secondary_beat(c, now);
     control_mesh_beat(c, now);
+    control_replica_beat(c, now);
     control_practice_beat(c, now);
     control_vantage_tell(c, now);
 }
@@ -128,11 +130,19 @@ void control_beat_soon(struct control *c)
     invariant(err == 0);
 }
 
+static void left(struct control *c)
+{
+    uv_stop(&c->loop);
+}
+
 static void stop(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    uv_stop(poll->loop);
+    int err = uv_poll_stop(poll);
+    invariant(err == 0);
+    if (!control_replica_leave(poll->data, left))
+        left(poll->data);
 }
 
 static void hangup(uv_signal_t *handle, int signal_number)

@@ -145,8 +145,10 @@ struct control {
     bool forms_wait; /* some form is not what the plan answers */
     struct command_server *server;
     struct control_vantage *vantage;
-    struct control_mesh *mesh; /* NULL: this node is alone */
-    usec_t mesh_due;           /* when to look again whether that has changed */
+    struct control_mesh *mesh;       /* NULL: this node is alone */
+    usec_t mesh_due;                 /* when to look again whether that has changed */
+    struct control_replica *replica; /* its part in deciding; NULL: it decides alone, or not yet */
+    usec_t replica_due;              /* when to try again */
     struct board board;
     bool has_board;
     struct stats_file stats;

@@ -1,32 +1,53 @@
-/* Changes of the intent on one node: carried out, saved, taken into use, confirmed. */
+/* Changes of the intent: on one node carried out, saved, taken into use, confirmed; in a cluster
+ * that is what the replica does. */
 #include "prog/control_intent.h"
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_replica.h"
 #include "prog/control_shared.h"
 #include "seam/clock.h"
+#include "seam/entropy.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes `next` over. */
-static int intent_take(struct control *c, struct intent *next)
+void control_intent_use(struct control *c, struct intent *next)
 {
-    int err = intent_save(c->options->data, next);
-    if (err) {
-        intent_done(next);
-        return err;
-    }
     struct intent before = c->intent;
     c->intent = *next;
+    *next = (struct intent){0};
     c->intent.config = c->loaded->config;
     control_targets(c);
     control_shared_take(c, &before);
     intent_done(&before);
     stats_add(c->stats.threads, CONTROL_ORDERS, 1);
-    return 0;
 }
+
+/* Takes `next` over. */
+static int intent_take(struct control *c, struct intent *next)
+{
+    int err = intent_save(c->options->data, next);
+    if (err)
+        intent_done(next);
+    else
+        control_intent_use(c, next);
+    return err;
+}
+
+/* A node that stands in what it wants decides with others, but for a founder that is about to write
+ * itself into it. */
+static bool is_member(const struct control *c)
+{
+    uint32_t count;
+    intent_list(&c->intent, INTENT_NODE, &count);
+    return c->replica || count;
+}
+
+enum { TOKEN_SIZE = 33 };
 
 /* Proposals may hold secrets and are not logged. */
 static void propose(struct control *c, const char *proposal, const char *author,
@@ -34,6 +55,10 @@ static void propose(struct control *c, const char *proposal, const char *author,
 {
     struct text sentence = text_init(COMMAND_SENTENCE_MAX);
     struct intent next;
+    if (is_member(c)) {
+        control_replica_propose(c, proposal, answer, context);
+        return;
+    }
     int err = command_apply(&c->intent, proposal, strlen(proposal), clock_wall() / USEC_PER_MSEC,
                             &next, &sentence);
     if (!err && next.version == c->intent.version) {
@@ -89,13 +114,22 @@ static void propose_shared(struct control *c, struct command_result *result, con
     control_shared_try(c, &result->shares, tried_answer, t);
 }
 
+/* Of a request that has none: a cluster may carry it to two leaders. */
+static const char *token_make(char token[static TOKEN_SIZE])
+{
+    snprintf(token, TOKEN_SIZE, "%016" PRIx64 "%016" PRIx64, entropy_u64(), entropy_u64());
+    return token;
+}
+
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context)
 {
     struct command_result result;
+    char token[TOKEN_SIZE];
     struct command_input input = {.line = line,
                                   .length = length,
                                   .author = author,
+                                  .token = token_make(token),
                                   .intent = &c->intent,
                                   .wall_ms = clock_wall() / USEC_PER_MSEC};
     command_run(&input, &result);

@@ -14,3 +14,6 @@ typedef void control_intent_answer(void *context, int err, const char *message);
  * after the call. */
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context);
+
+/* What is wanted from now on; `next` is taken over. */
+void control_intent_use(struct control *c, struct intent *next);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/intent_node.h"
 #include "prog/control_intent.h"
+#include "prog/control_replica.h"
 #include "prog/control_vantage.h"
 #include "replica/certificate_io.h"
 #include "seam/clock.h"
@@ -43,18 +44,21 @@ static void on_take(void *context, uint64_t id, enum mesh_channel channel, const
                     size_t size)
 {
     struct control *c = context;
+    struct bytes bytes = {data, size};
     if (channel == MESH_SAMPLES)
         control_vantage_take(c, id, data, size);
     else if (channel == MESH_IDENTITY)
         identity_take(c, id, data, size);
+    else if (channel == MESH_RAFT || channel == MESH_REQUESTS)
+        control_replica_take(c, id, channel == MESH_RAFT ? REPLICA_RAFT : REPLICA_REQUESTS, bytes);
     else
         log_event(LOG_DEBUG, "mesh.message", {"node", LOG_U(id)}, {"channel", LOG_U(channel)});
 }
 
 static void on_linked(void *context, uint64_t id, bool up)
 {
-    (void)context;
     log_event(LOG_DEBUG, "mesh.linked", {"node", LOG_U(id)}, {"up", LOG_B(up)});
+    control_replica_linked(context, id, up);
 }
 
 /* ---- who belongs to the cluster ---- */

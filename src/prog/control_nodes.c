@@ -5,6 +5,7 @@
 #include "model/intent_node.h"
 #include "prog/control_intent.h"
 #include "prog/control_mesh.h"
+#include "prog/control_replica.h"
 #include "seam/clock.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -137,6 +138,11 @@ static void nodes_tell(const struct control *c, struct command_reply_to *to)
                             "cluster", c->mesh->identity.cluster, "change",
                             (json_int_t)c->intent.version, "voters", (int)v.all, "voters_seen",
                             (int)v.seen, "cut_off", 2 * v.seen <= v.all, "nodes", list);
+    struct replica_view r = {.halted = ""};
+    bool decides = control_replica_look(c, &r);
+    const char *leader = r.leader ? name_of(c, r.leader) : NULL;
+    json_object_set_new(out, "leader", leader ? json_string(leader) : json_null());
+    json_object_set_new(out, "halted", decides && *r.halted ? json_string(r.halted) : json_null());
     char *reply = json_dumps(out, JSON_COMPACT);
     json_decref(out);
     command_reply(to, reply);

@@ -1,0 +1,157 @@
+"""What operators want, decided together: three real nodes on loopback, and what happens to them."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from mesh_test import Cluster, ask, sees
+from node import Asker, nodes, open_path, wait_for  # noqa: F401
+
+PANEL = [{"kind": "panel", "name": "p", "value": {}}] + \
+        [{"kind": "control", "name": f"p/{c}", "value": {"state": "On"}} for c in "abc"]
+
+
+@pytest.fixture
+def three(nodes):
+    cluster = Cluster(nodes)
+    a = cluster.first()
+    among = [a, cluster.joined(a), cluster.joined(a)]
+    names = [n.name for n in among]
+    for n in among:
+        assert wait_for(lambda n=n: sees(n, *[m for m in names if m != n.name])), n.log()
+    assert wait_for(lambda: all(n.metric("holdfast_replica_quorum") for n in among)), a.log()
+    assert wait_for(lambda: len({n.metric("holdfast_replica_applied") for n in among}) == 1), a.log()
+    assert ask(a, {"op": "change", "edits": PANEL})["ok"]
+    return among
+
+
+def leader(among):
+    leads = [n for n in among if n.process.poll() is None and n.metric("holdfast_replica_leads") == 1]
+    return leads[0] if len(leads) == 1 else None
+
+
+def flip(names, state, **more):
+    names = [names] if isinstance(names, str) else names
+    return {"op": "change", "edits": [{"kind": "control", "name": f"p/{n}", "value": {"state": state}} for n in names], **more}
+
+
+def states(node):
+    """What the node wants at this moment: ((control, state), ...)."""
+    reply = ask(node, {"op": "intent"})
+    return {o["name"]: o["value"]["state"] for o in reply["intent"]["objects"] if o["kind"] == "control"} if reply else {}
+
+
+def crash(node):
+    """As if the machine went away."""
+    for role in ("control", "dns", "tell"):
+        os.kill(node.pid(role), signal.SIGSTOP)
+    node.process.kill()
+    node.process.wait()
+    for role in ("control", "dns", "tell"):
+        os.kill(node.pid(role), signal.SIGKILL)
+
+
+def accepted(among, since, state, limit=10.0):
+    """Seconds until somebody has a change accepted."""
+    number = 0
+    while time.monotonic() - since < limit:
+        number += 1
+        reply = ask(among[number % len(among)], flip("a", state, token=f"t{since}"), 3)
+        if reply and reply["ok"]:
+            return time.monotonic() - since
+        time.sleep(0.01)
+    return None
+
+
+def test_any_node_changes_what_all_want(three):
+    for i, n in enumerate(three):
+        reply = ask(n, flip("abc"[i], "Off", reason="drill", token=f"token-{i}"))
+        assert reply["ok"] and "is Off" in reply["message"], reply
+        assert states(n)["p/" + "abc"[i]] == "Off"  # whoever was told sees it
+    assert ask(three[0], flip("c", "Off", token="token-2")) == reply  # asked again: told again, not done again
+    for n in three:
+        assert wait_for(lambda n=n: list(states(n).values()) == ["Off"] * 3, 2), n.log()
+    texts = {json.dumps(ask(n, {"op": "intent"})["intent"], sort_keys=True) for n in three}
+    assert len(texts) == 1
+
+
+def test_the_leader_dies(three, capsys):
+    lead = leader(three)
+    others = [n for n in three if n is not lead]
+    with Asker(others[0], ["static.example.com"], ["192.0.2.80"]) as asker:
+        since = time.monotonic()
+        crash(lead)
+        took = accepted(others, since, "Off")
+        assert took and took < 2, (took, others[0].log())
+        assert wait_for(lambda: all(states(n).get("p/a") == "Off" for n in others), 2)
+        lead.start()
+        assert wait_for(lambda: states(lead).get("p/a") == "Off", 5), lead.log()
+        lead = leader(three) or others[0]
+        others = [n for n in three if n is not lead]
+        since = time.monotonic()
+        os.kill(lead.pid("control"), signal.SIGSTOP)
+        stopped = accepted(others, since, "On")
+        os.kill(lead.pid("control"), signal.SIGCONT)
+        assert stopped and stopped < 7, (stopped, others[0].log())
+        assert wait_for(lambda: states(lead).get("p/a") == "On", 5), lead.log()
+    assert not asker.lost and not asker.wrong, (asker.lost[:3], asker.wrong[:3])
+    with capsys.disabled():
+        print(f"\n  next accepted change: {took * 1000:.0f} ms after the leader's machine died, "
+              f"{stopped * 1000:.0f} ms after its process was stopped; {asker.answered} queries, none lost")
+
+
+def test_a_leader_that_ends_hands_over(three):
+    lead = leader(three)
+    others = [n for n in three if n is not lead]
+    term = lead.metric("holdfast_replica_term")
+    lead.stop()
+    assert wait_for(lambda: leader(others), 3), others[0].log()
+    # one election, and none of those that a silent leader leaves behind
+    assert leader(others).metric("holdfast_replica_term") == term + 1, others[0].log()
+    assert "event=replica.handover worked=true" in lead.log(), lead.log()
+
+
+def test_cut_off(three):
+    """L1: a node alone goes on; it changes nothing, at once, and says who is missing."""
+    alone, *others = three
+    assert ask(alone, flip("b", "Off"))["ok"]
+    for n in others:
+        crash(n)
+    assert wait_for(lambda: alone.metric("holdfast_replica_quorum") == 0, 10), alone.log()
+    since = time.monotonic()
+    reply = ask(alone, flip("b", "On"))
+    assert time.monotonic() - since < 1
+    assert not reply["ok"] and reply["error"] == "ERR_QUORUM", reply
+    assert "2 of 3 voters are needed" in reply["message"] and "node-2 and node-3 cannot be reached" in reply["message"]
+    assert states(alone)["p/b"] == "Off" and alone.short("static.example.com") == ["192.0.2.80"]
+    pid = alone.pid("control")
+    alone.kill("control")
+    alone.wait_restart("control", pid)
+    assert wait_for(lambda: states(alone).get("p/b") == "Off"), alone.log()  # what it wants outlives a restart
+    others[0].start()
+    assert wait_for(lambda: (ask(alone, flip("b", "On")) or {}).get("ok"), 10), alone.log()
+
+
+def test_a_damaged_log_never_votes_and_always_serves(three):
+    follower = next(n for n in three if n is not leader(three))
+    for i in range(20):
+        assert ask(follower, flip("c", "On" if i % 2 else "Off"))["ok"]
+    time.sleep(0.6)  # what was written last is sealed
+    wanted = states(follower)
+    follower.stop()
+    log = sorted((follower.data / "replica").glob("*/log-*"))[0]
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    log.write_bytes(data)
+    follower.start()
+    assert wait_for(lambda: follower.metric("holdfast_replica_halted") == 1), follower.log()
+    assert states(follower) == wanted and follower.short("static.example.com") == ["192.0.2.80"]
+    reply = ask(follower, flip("c", "On"))
+    assert reply["error"] == "ERR_REFUSED" and "damaged" in reply["message"]
+    assert "replica.halted" in follower.log() and "is damaged at byte" in follower.log()
+    others = [n for n in three if n is not follower]
+    assert wait_for(lambda: leader(others))
+    assert ask(others[0], flip("c", "On"))["ok"]
