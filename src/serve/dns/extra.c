@@ -103,13 +103,13 @@ size_t extra_explanation(const struct query *q)
 }
 
 /* What health has decided is old; what a zone holds is as good as ever, unless the zone is past its
- * time. Of ANY one set is given (RFC 8482). */
+ * time. Of ANY one set is given (RFC 8482); other classes and types may be refused. */
 void extra_decide(struct query *q, struct answer *a)
 {
     size_t size = extra_explanation(q);
     bool past = q->zone && q->zone->state == PLAN_ZONE_STALE;
     bool so = q->ede == EDE_STALE           ? a->steered || past
-              : q->ede == EDE_NOT_SUPPORTED ? a->answers > 0
+              : q->ede == EDE_NOT_SUPPORTED ? (q->course == QUERY_GO) == (a->answers > 0)
                                             : true;
     if (so && size <= a->limit - a->position)
         a->limit -= size;

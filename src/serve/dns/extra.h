@@ -17,6 +17,7 @@ enum query_extra {
 enum extended_error {
     EDE_STALE = 3,
     EDE_NOT_READY = 14,
+    EDE_PROHIBITED = 18,
     EDE_NOT_AUTHORITATIVE = 20,
     EDE_NOT_SUPPORTED = 21,
     EDE_INVALID_DATA = 24

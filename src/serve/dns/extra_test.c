@@ -42,6 +42,19 @@ START_TEST(test_extended_errors)
            .size = 1232);
     expect(r, "REFUSED qr\nqd www.example.org A\n", "www.example.org", DNS_A);
     expect(r, "NOERROR qr aa\n" WWW "opt 1232\n", "www.example.com", DNS_A, .size = 1232);
+    /* other classes, types that are none, transfers over UDP: not supported; those over TCP, and
+     * with no right to them: prohibited; and EDNS is answered with EDNS (RFC 6891 6.1.1) */
+    expect(r, "REFUSED qr\nqd www.example.com A class 4\nopt 1232 ede 21\n", "www.example.com",
+           DNS_A, .class = 4, .size = 1232);
+    expect(r, "REFUSED qr\nqd version.bind TXT class 3\nopt 1232 ede 21\n", "version.bind", 16,
+           .class = 3, .size = 1232);
+    expect(r, "NOTIMP qr\nqd www.example.com TYPE253\nopt 1232 ede 21\n", "www.example.com", 253,
+           .size = 1232);
+    expect(r, "REFUSED qr\nqd example.com TYPE252\nopt 1232 do ede 21\n", "example.com", DNS_AXFR,
+           .size = 1232, .dnssec_ok = true);
+    expect(r, "REFUSED qr\nqd example.com TYPE252\nopt 1232 ede 18\n", "example.com", DNS_AXFR,
+           .size = 1232, .tcp = true);
+    expect(r, "REFUSED qr\nqd example.com TYPE252\n", "example.com", DNS_AXFR, .tcp = true);
     served_free(r->served);
     r->served = NULL;
     expect(r, "SERVFAIL qr\nqd www.example.com A\nopt 1232 ede 14\n", "www.example.com", DNS_A,

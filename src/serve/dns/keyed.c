@@ -1,6 +1,8 @@
 #include "serve/dns/keyed.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/invariant.h"
+#include "serve/dns/extra.h"
 
 enum { QUERY_SIGNED_MAX = 2048, RCODE_MASK = 15, COUNT_ADDITIONAL = 11 };
 
@@ -42,17 +44,36 @@ static enum dns_rcode keyed_verify(const struct query *q, const struct query_con
     return DNS_NOERROR;
 }
 
-/* Header and question with an RCODE. */
-static size_t error_write(const struct query *q, enum dns_rcode rcode, uint8_t *response)
+/* Header and question with an RCODE; where the client has EDNS, so have we (RFC 6891 6.1.1), and
+ * say why it was refused (RFC 8914). */
+static size_t error_write(const struct query *q, const struct query_context *ctx,
+                          enum dns_rcode rcode, uint8_t *response)
 {
+    enum { OPT_ROOM = 11 + 6 };
     size_t length = q->question_end > DNS_HEADER_SIZE ? q->question_end : DNS_HEADER_SIZE;
-    memcpy(response, q->wire, length);
+    bool refused = rcode == DNS_REFUSED;
+    struct writer w = writer_init(response, length + OPT_ROOM);
+    writer_bytes(&w, q->wire, length);
     response[2] = (uint8_t)((q->wire[2] & 0x79) | DNS_FLAG_QR >> 8); /* opcode and RD stay */
     response[3] = (uint8_t)(rcode & RCODE_MASK);
     response[4] = 0;
     response[5] = length > DNS_HEADER_SIZE;
     memset(response + 6, 0, 6);
-    return length;
+    if (!q->edns.present || length == DNS_HEADER_SIZE)
+        return length;
+    writer_u8(&w, 0);
+    writer_u16(&w, DNS_OPT);
+    writer_u16(&w, ctx->udp_size);
+    writer_u16(&w, 0);
+    writer_u16(&w, q->edns.dnssec_ok ? 0x8000 : 0);
+    writer_u16(&w, refused ? 6 : 0);
+    if (refused) {
+        writer_u16(&w, DNS_OPTION_EDE);
+        writer_u16(&w, 2);
+        writer_u16(&w, q->client->tcp ? EDE_PROHIBITED : EDE_NOT_SUPPORTED);
+    }
+    response[COUNT_ADDITIONAL] = 1;
+    return w.position;
 }
 
 static size_t keyed_sign(const struct query_context *ctx, struct tsig_session *s,
@@ -72,11 +93,11 @@ static size_t plain_answer(struct query *q, struct query_context *ctx, struct ke
 {
     uint8_t plain[QUERY_SIGNED_MAX];
     if (k->t.offset > sizeof plain || size < DNS_UDP_MIN + TSIG_SIZE_MAX)
-        return error_write(q, DNS_FORMERR, response);
+        return error_write(q, ctx, DNS_FORMERR, response);
     memcpy(plain, q->wire, k->t.offset);
     plain[COUNT_ADDITIONAL]--; /* the low byte: where it was 0 there were too many to fit */
     if (q->wire[COUNT_ADDITIONAL] == 0)
-        return error_write(q, DNS_FORMERR, response);
+        return error_write(q, ctx, DNS_FORMERR, response);
     size_t length =
         query_answer(ctx, q->served, plain, k->t.offset, q->client, response, size - TSIG_SIZE_MAX);
     return length;
@@ -95,7 +116,7 @@ size_t keyed_answer(struct query *q, struct query_context *ctx, uint8_t *respons
     invariant(q->course == QUERY_KEYED);
     enum dns_rcode rcode = keyed_verify(q, ctx, &k);
     if (rcode || !k.has_tsig || keyed_is_transfer(q)) /* a transfer wants a stream */
-        length = error_write(q, rcode ? rcode : DNS_REFUSED, response);
+        length = error_write(q, ctx, rcode ? rcode : DNS_REFUSED, response);
     else
         length = plain_answer(q, ctx, &k, response, response_size);
     if (!length)
@@ -106,7 +127,7 @@ size_t keyed_answer(struct query *q, struct query_context *ctx, uint8_t *respons
         keyed_sign(ctx, &k.session, k.has_tsig ? &k.t : NULL, response, length, response_size);
     if (q->client->tcp || total <= most)
         return total;
-    length = error_write(q, rcode, response); /* RFC 8945 5.3: no room for the signature */
+    length = error_write(q, ctx, rcode, response); /* RFC 8945 5.3: no room for the signature */
     response[2] |= DNS_FLAG_TC >> 8;
     return keyed_sign(ctx, &before, &k.t, response, length, response_size);
 }
@@ -115,7 +136,7 @@ size_t keyed_fail(const struct query *q, const struct query_context *ctx,
                   struct transfer_wish *wish, enum dns_rcode rcode, uint8_t *response,
                   size_t response_size)
 {
-    size_t length = error_write(q, rcode, response);
+    size_t length = error_write(q, ctx, rcode, response);
     stats_add(ctx->stats, DNS_TRANSFERS_REFUSED, 1);
     return keyed_sign(ctx, &wish->tsig, NULL, response, length, response_size);
 }
@@ -142,7 +163,7 @@ size_t keyed_transfer(struct query *q, struct query_context *ctx, uint8_t *respo
     memset(ret_wish, 0, sizeof *ret_wish);
     ret_wish->tsig = k.session;
     if (rcode) {
-        size_t length = error_write(q, rcode, response);
+        size_t length = error_write(q, ctx, rcode, response);
         stats_add(ctx->stats, DNS_TRANSFERS_REFUSED, 1);
         return keyed_sign(ctx, &k.session, k.has_tsig ? &k.t : NULL, response, length,
                           response_size);

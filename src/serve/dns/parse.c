@@ -206,6 +206,8 @@ static void type_check(struct query *q, const struct query_context *ctx)
         extra_suppose(q, ctx);
     if (unlikely(q->type == DNS_OPT || q->type == 0))
         query_fail(q, QUERY_ERROR, DNS_FORMERR);
+    else if (unlikely(q->course == QUERY_ERROR))
+        extra_explain(q, EDE_NOT_SUPPORTED);
 }
 
 void query_parse(struct query *q, const struct query_context *ctx)
