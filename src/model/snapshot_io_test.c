@@ -627,6 +627,47 @@ START_TEST(readers_beside_a_publisher_only_go_forward)
 }
 END_TEST
 
+/* ---- a writer of the store beside a publisher ---- */
+
+enum { WRITTEN = 40, WRITTEN_SIZE = 1 << 20 };
+
+static void *writer(void *argument)
+{
+    uintptr_t failed = 0;
+    uint8_t *bytes = calloc(1, WRITTEN_SIZE);
+    (void)argument;
+    for (uint64_t i = 0; i < WRITTEN; i++) {
+        memcpy(bytes, &i, sizeof i);
+        failed += store_put(data, PLAN_FILE_ZONE, 0xabcd0000 + i, bytes, WRITTEN_SIZE) != 0;
+    }
+    free(bytes);
+    atomic_store(&ended, true);
+    return (void *)failed;
+}
+
+/* Large files are written without the publisher's lock; its clean-up takes nothing of them for the
+ * leftovers of a dead writer. */
+START_TEST(a_writer_beside_a_publisher_is_left_alone)
+{
+    folder_new();
+    published(1, 1);
+    pthread_t thread;
+    struct mapped file;
+    void *failed;
+    atomic_store(&ended, false);
+    ck_assert_int_eq(pthread_create(&thread, NULL, writer, NULL), 0);
+    for (uint64_t g = 2; !atomic_load(&ended); g++)
+        published(g, g % 3);
+    ck_assert_int_eq(pthread_join(thread, &failed), 0);
+    ck_assert_ptr_null(failed);
+    for (uint64_t i = 0; i < WRITTEN; i++) {
+        ck_assert_int_eq(store_map(data, PLAN_FILE_ZONE, 0xabcd0000 + i, &file), 0);
+        ck_assert_uint_eq(file.size, WRITTEN_SIZE);
+        mapped_close(&file);
+    }
+}
+END_TEST
+
 START_TEST(a_watcher_wakes_up)
 {
     folder_new();
@@ -643,7 +684,7 @@ START_TEST(a_watcher_wakes_up)
 }
 END_TEST
 
-CHECK_MAIN("snapshot_io", what_is_published_is_loaded,
+CHECK_MAIN("snapshot_io", what_is_published_is_loaded, a_writer_beside_a_publisher_is_left_alone,
            a_reader_can_look_below_a_plan_it_cannot_serve, what_is_loaded_outlives_its_file,
            only_a_higher_generation_is_published, names_that_are_no_plans_are_left_alone,
            a_plan_that_no_reader_would_take_is_not_published, every_flipped_byte_is_refused,

@@ -443,6 +443,29 @@ START_TEST(test_fixup_outside)
 }
 END_TEST
 
+/* What looks like the parent, within a record's data, is not the name one label up: a span that
+ * begins below it must not take it for that. */
+START_TEST(test_parent_in_data)
+{
+    struct fixture f =
+        fixture_steered("$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+                        "a TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+                        "p A 192.0.2.2\nc.p A 192.0.2.3\n",
+                        NULL, 0);
+    const struct zone_node *text = fixture_node(&f, "a"), *parent = fixture_node(&f, "p");
+    struct zone_node *child = (struct zone_node *)fixture_node(&f, "c.p");
+    struct zone_node fake = *parent;
+    const uint8_t *data = zone_image_bytes(zone_set_image(text, &text->sets[0]));
+    uint64_t at = ((uint64_t)(data - f.data) + 13 + 7) & ~(uint64_t)7; /* behind owner to length */
+
+    fake.set_count = 0;
+    memcpy(f.data + at, &fake, sizeof fake);
+    memcpy(f.data + at + sizeof fake, zone_node_name(parent), parent->name_length);
+    child->parent = (uint32_t)(at / 8);
+    refused(&f);
+}
+END_TEST
+
 START_TEST(test_truncated)
 {
     struct fixture f = damaged();
@@ -490,4 +513,4 @@ END_TEST
 CHECK_MAIN("zone_property", test_random_zones, test_large_random_order, test_flipped_bytes,
            test_flipped_bytes_with_checksum, test_slot_that_leads_nowhere, test_slot_missing,
            test_nodes_out_of_order, test_alias_to_no_name, test_cut_elsewhere, test_fixup_outside,
-           test_truncated, test_other_files)
+           test_parent_in_data, test_truncated, test_other_files)

@@ -2,6 +2,7 @@
 #include "base/invariant.h"
 #include "seam/log_io.h"
 #include "seam/process.h"
+#include "seam/thread.h"
 #include "test/check_main.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +189,37 @@ static int try_fork(void)
     return pid == -1 && errno == EPERM ? 0 : 1;
 }
 
+static void *yielding_body(void *argument)
+{
+    (void)argument;
+    thread_yields();
+    bool yields = sched_getscheduler(0) == SCHED_IDLE || getpriority(PRIO_PROCESS, 0) == 19;
+    return yields ? NULL : (void *)1;
+}
+
+/* The lowest place for a thread, not for the others. */
+static int try_yielding(void)
+{
+    pthread_t thread;
+    void *wrong;
+    if (pthread_create(&thread, NULL, yielding_body, NULL) || pthread_join(thread, &wrong) || wrong)
+        return 1;
+    return sched_getscheduler(0) == SCHED_OTHER && getpriority(PRIO_PROCESS, 0) == 0 ? 0 : 2;
+}
+
+/* A slice of the core of its own for who answers. */
+static int try_priorities(void)
+{
+    uint64_t before[7] = {0}, after[7] = {0}; /* struct sched_attr: the fourth is the slice */
+    if (syscall(SYS_sched_getattr, 0, before, sizeof before, 0))
+        return 1;
+    thread_answers();
+    if (syscall(SYS_sched_getattr, 0, after, sizeof after, 0) ||
+        (before[3] && after[3] >= before[3]))
+        return 2;
+    return try_yielding() ? 3 : 0;
+}
+
 static int try_dns_work(void)
 {
     char byte;
@@ -213,6 +247,8 @@ static int try_control_work(void)
 {
     if (try_dns_work())
         return 1;
+    if (try_yielding())
+        return 8;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return 2;
@@ -237,6 +273,7 @@ START_TEST(test_seccomp)
         assert_exits_with_zero(filtered((enum process_profile)profile, try_fork));
     }
     assert_exits_with_zero(filtered(PROFILE_DNS, try_dns_work));
+    assert_exits_with_zero(filtered(PROFILE_DNS, try_priorities));
     assert_exits_with_zero(filtered(PROFILE_DNS, try_dns_beyond_its_work));
     assert_exits_with_zero(filtered(PROFILE_CONTROL, try_control_work));
     assert_exits_with_zero(filtered(PROFILE_TELL, try_tell_work));
