@@ -12,8 +12,11 @@ import subprocess
 import threading
 import time
 
+import dns.edns
 import dns.message
 import dns.query
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from node import DNS_PORT, ZONE, nodes, open_path, wait_for  # noqa: F401 (fixtures)
@@ -341,6 +344,34 @@ def test_transfers_over_tls_alone(nodes, issuer):  # noqa: F811
     assert "192.0.2.80" not in kdig(node, "AXFR", "example.com", port=DNS_PORT)
     assert wait_for(lambda: node.metric("holdfast_dns_transfers_total", 'result="refused"') == 1)
     assert "192.0.2.80" in kdig(node, "+tls", "AXFR", "example.com")
+
+
+def test_padded_transfers(nodes, issuer):  # noqa: F811
+    """The lengths of messages do not tell how much there is of a zone, or whether there is anything new."""
+    big = ZONE + "\n".join(f"host-{i} TXT \"{'x' * 200}\"" for i in range(300)) + "\n"
+    node = start(nodes, issuer, zones={"example.com.zone": big})
+    sizes = {}
+    padding = [dns.edns.GenericOption(12, b"")]
+    for what, query in {
+        "whole": dns.message.make_query("example.com", "AXFR", use_edns=0, options=padding),
+        "current": dns.message.make_query("example.com", "IXFR", use_edns=0, options=padding),
+        "plain": dns.message.make_query("example.com", "AXFR", use_edns=0),
+    }.items():
+        if what == "current":
+            serial = node.dig("+short", "example.com", "SOA").split()[2]
+            query.authority.append(dns.rrset.from_text("example.com.", 0, "IN", "SOA", f". . {serial} 0 0 0 0"))
+        wire = query.to_wire()
+        with socket.create_connection((node.address, TLS_PORT), timeout=5) as s, UNVERIFIED.wrap_socket(s) as t:
+            t.sendall(struct.pack("!H", len(wire)) + wire)
+            read, soas, sizes[what] = t.makefile("rb"), 0, []
+            while soas < (1 if what == "current" else 2):
+                message = read.read(struct.unpack("!H", read.read(2))[0])
+                sizes[what].append(len(message))
+                reply = dns.message.from_wire(message, one_rr_per_rrset=True)
+                soas += sum(r.rdtype == dns.rdatatype.SOA for r in reply.answer)
+    assert len(sizes["whole"]) > 3 and len(sizes["current"]) == 1, sizes
+    assert {*sizes["whole"], *sizes["current"]} == {sizes["whole"][0]}, sizes
+    assert len(set(sizes["plain"])) > 1, sizes
 
 
 def pin_of(certificate):

@@ -1,6 +1,7 @@
 #include "serve/dns/transfer.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "serve/dns/extra.h"
 #include "wire/dnsmsg.h"
 #include "wire/names.h"
 #include "wire/serial.h"
@@ -8,6 +9,8 @@
 enum {
     SERIAL_BEFORE_END = 20, /* the five numbers at the end of a SOA, the serial first */
     OPT_SIZE = 11,
+    OPTION_HEAD = 4,
+    PADDING_BLOCK = TRANSFER_MESSAGE + OPT_SIZE + OPTION_HEAD, /* a full message */
 };
 
 /* ---- what is asked ---- */
@@ -145,7 +148,8 @@ struct transfer {
     struct tsig_session tsig;
     struct tsig_key key;
     uint8_t id[2], recursion;
-    bool edns, begun; /* begun: the first message is out */
+    bool edns, padded;
+    bool begun; /* the first message is out */
     uint16_t udp_size;
     uint16_t question_length;
     uint8_t question[DNAME_MAX + 4];
@@ -192,20 +196,44 @@ static void message_begin(struct transfer *t)
         writer_bytes(&t->w, t->question, t->question_length);
 }
 
+/* Padding, as RFC 9103 asks for: all messages are as long as a full one, so that their lengths do
+ * not tell a small change from a large one, or from none. */
+static size_t padding_of(const struct transfer *t, size_t length)
+{
+    size_t head = length + OPT_SIZE + OPTION_HEAD;
+    size_t padded = (head + PADDING_BLOCK - 1) / PADDING_BLOCK * PADDING_BLOCK;
+    size_t most = DNS_MESSAGE_MAX - TSIG_SIZE_MAX;
+    return !t->padded || head > most ? 0 : OPTION_HEAD + (padded < most ? padded : most) - head;
+}
+
+/* RFC 6891 6.1.1: in the first message; in all where there is something to be said in all. */
+static size_t opt_write(const struct transfer *t, uint8_t *m, size_t length)
+{
+    size_t padding = padding_of(t, length);
+    uint8_t *p = m + length;
+    if (!t->edns || (t->begun && !padding))
+        return length;
+    memset(p, 0, OPT_SIZE + padding);
+    p[2] = DNS_OPT;
+    p[3] = (uint8_t)(t->udp_size >> 8);
+    p[4] = (uint8_t)t->udp_size;
+    p[9] = (uint8_t)(padding >> 8);
+    p[10] = (uint8_t)padding;
+    if (padding) {
+        p[12] = DNS_OPTION_PADDING;
+        p[13] = (uint8_t)((padding - OPTION_HEAD) >> 8);
+        p[14] = (uint8_t)(padding - OPTION_HEAD);
+    }
+    m[11] = 1;
+    return length + OPT_SIZE + padding;
+}
+
 static void message_end(struct transfer *t, uint64_t now, struct bytes *ret)
 {
-    size_t length = t->w.position;
     uint8_t *m = t->buffer + TRANSFER_FRAME;
     m[6] = (uint8_t)(t->answers >> 8);
     m[7] = (uint8_t)t->answers;
-    if (t->edns && !t->begun) { /* RFC 6891 6.1.1 */
-        memset(m + length, 0, OPT_SIZE);
-        m[length + 2] = DNS_OPT;
-        m[length + 3] = (uint8_t)(t->udp_size >> 8);
-        m[length + 4] = (uint8_t)t->udp_size;
-        m[11] = 1;
-        length += OPT_SIZE;
-    }
+    size_t length = opt_write(t, m, t->w.position);
     if (t->tsig.key) {
         int total = tsig_sign(&t->tsig, m, length, DNS_MESSAGE_MAX, now);
         invariant(total > 0);
@@ -332,6 +360,7 @@ struct transfer *transfer_new(const struct query *q, const struct query_context 
     memcpy(t->id, q->wire, sizeof t->id);
     t->recursion = q->wire[2] & (DNS_FLAG_RD >> 8);
     t->edns = q->edns.present;
+    t->padded = q->client->tls && q->edns.extras & EXTRA_PADDING;
     t->udp_size = ctx->udp_size;
     t->question_length = (uint16_t)(q->question_end - DNS_HEADER_SIZE);
     memcpy(t->question, q->wire + DNS_HEADER_SIZE, t->question_length);
