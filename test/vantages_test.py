@@ -91,6 +91,7 @@ def test_votes_of_three(world):
     sentence = seen(node)[0]["sentence"]
     assert "answers from AS64501 and AS64503; unreachable from AS64502 since" in sentence, sentence
     assert "connect refused; transit, not the endpoint" in sentence
+    assert sentence.split(" since ")[0] in node.cli("status", "--data", str(node.data)).stdout
     out = node.cli("explain", "api.example.com", "--data", str(node.data))
     assert sentence.split(" since ")[0] in out.stdout and "Votes: of 3 networks" in out.stdout, out.stdout
 
