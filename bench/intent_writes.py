@@ -106,8 +106,10 @@ mesh: {{listen: "127.0.0.1:{ports[2]}"}}
         wait(lambda: (self.data(i) / "run/control.sock").exists())
 
     def leader(self):
-        nodes = json.loads(self.cli("nodes", "--json", "--data", str(self.data(0))))["nodes"]
-        return next(int(n["name"][1:]) for n in nodes if n.get("leader"))
+        leader = json.loads(self.cli("nodes", "--json", "--data", str(self.data(0))))["leader"]
+        if not leader:
+            raise ValueError("nobody leads")
+        return int(leader[1:])
 
     def writer(self, i):
         s = socket.socket(socket.AF_UNIX)
@@ -221,16 +223,17 @@ def deaths(make, args):
         gaps = []
         for _ in range(args.deaths):
             with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+                os.chmod(folder, 0o755)  # roles run as another user
                 c = kind(pathlib.Path(folder))
                 try:
                     killed = []
-                    leader = wait(lambda c=c: str(c.leader()))
+                    leader = wait(lambda c=c: str(c.leader()), what="a leader")
                     others = [i for i in range(c.count) if i != int(leader)]
 
                     def fault(c=c, leader=int(leader), killed=killed):
                         killed.append(time.monotonic())
                         c.kill(leader)
-                    writes = drive(c, others, 8, 6, fault)
+                    writes = drive(c, others, 8, 12, fault)
                     after = [b + t for b, t in writes if b + t > killed[0] + 0.005 and b > killed[0]]
                     gaps.append((min(after) - killed[0]) * 1e3 if after else float("inf"))
                 finally:
