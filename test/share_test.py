@@ -3,6 +3,7 @@
 import json
 import textwrap
 
+from mesh_test import Cluster, sees
 from node import nodes, open_path, origins, wait_for  # noqa: F401
 
 ZONE = textwrap.dedent("""\
@@ -152,3 +153,23 @@ def test_a_node_keeps_what_it_has_where_its_own_file_disagrees(nodes, origins): 
     out = s.node.cli("reload", "--data", str(s.node.data))
     assert out.returncode == 1 and "example.com was named before" in out.stderr, out
     assert s.short("a.example.com", "A") == ["192.0.2.3"]
+
+
+def test_what_one_node_takes_every_node_serves(nodes):  # noqa: F811
+    cluster = Cluster(nodes)
+    a = cluster.first()
+    b, c = cluster.joined(a), cluster.joined(a)
+    assert wait_for(lambda: sees(c, "node-1", "node-2")), c.log()
+    folder = b.folder / "share"
+    folder.mkdir()
+    (folder / "z").write_text(ZONE.replace("example.com", "example.org"))
+    (folder / "shared.yaml").write_text("zones: [{name: example.org, file: z}]\n")
+    assert wait_for(lambda: b.cli("share", str(folder / "shared.yaml"), "--data", str(b.data)).returncode == 0, 15)
+    for n in (a, b, c):
+        assert wait_for(lambda n=n: n.short("www.example.org") == ["192.0.2.1", "192.0.2.2"]), n.log()
+    out = c.cli("record", "set", "www.example.org", "A", "192.0.2.7", "--data", str(c.data))
+    assert out.returncode == 0, out.stderr
+    for n in (a, b, c):
+        assert wait_for(lambda n=n: n.short("www.example.org") == ["192.0.2.7"]), n.log()
+    serials = {tuple(n.dig("+short", "example.org", "SOA").split()[2:3]) for n in (a, b, c)}
+    assert len(serials) == 1, serials
