@@ -1,15 +1,8 @@
 /* Binary data written as base64, base32hex or hexadecimal digits. */
+#include "base/digits.h"
 #include "wire/rdata_field.h"
 
 /* ---- hexadecimal ---- */
-
-static int hex_digit(char c)
-{
-    if ((unsigned char)(c - '0') < 10)
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 void hex_write(const uint8_t *data, size_t length, struct text *out)
 {
@@ -106,19 +99,6 @@ void field_salt_format(struct reader *r, struct text *out)
 }
 
 /* ---- base64 (RFC 4648 4) ---- */
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
 
 struct base64 {
     uint32_t bits;

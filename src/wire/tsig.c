@@ -1,4 +1,5 @@
 #include "wire/tsig.h"
+#include "base/digits.h"
 #include "base/err.h"
 #include "base/invariant.h"
 #include "wire/dns.h"
@@ -20,17 +21,6 @@ static const struct {
     [TSIG_SHA512] = {"SHA512", "\013hmac-sha512", 64},
 };
 enum { ALGORITHM_WIRE_LENGTH = 13 };
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
 
 int tsig_secret_parse(const char *text, struct tsig_key *key)
 {

@@ -1,5 +1,6 @@
 #include "serve/dns/cookie.h"
 #include "base/bytes.h"
+#include "base/digits.h"
 #include "base/err.h"
 #include "base/invariant.h"
 #include <string.h>
@@ -135,20 +136,12 @@ void cookie_answer(const struct cookie_secrets *s, const uint8_t *cookie, size_t
 
 /* ---- secrets as text ---- */
 
-static int digit_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool secret_parse(const char *text, size_t length, uint8_t *ret)
 {
     if (length != (size_t)COOKIE_SECRET_SIZE * 2)
         return false;
     for (size_t i = 0; i < COOKIE_SECRET_SIZE; i++) {
-        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         ret[i] = (uint8_t)(high << 4 | low);
