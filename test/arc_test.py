@@ -312,6 +312,9 @@ def test_who_may_what(site, admin):
                     SafetyRulesToOverride=[rule["ASSERTION"]["SafetyRuleArn"]])
     assert "AllowSafetyRulesOverrides" in reply["Error"]["Message"]
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])["RoutingControlState"] == "Off"
+    assert site.node.metric("holdfast_api_requests_total", 'outcome="denied"') == 5
+    assert site.node.metric("holdfast_api_requests_total", 'outcome="unsigned"') == 0
+    assert site.node.log().count("event=api.refused") == 5
 
 
 def test_signatures(site, admin):

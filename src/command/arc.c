@@ -75,6 +75,19 @@ static bool is_of_front(const char *error)
            !strcmp(error, "UnknownOperation") || !strcmp(error, "Serialization");
 }
 
+static enum arc_outcome outcome_of(const char *error)
+{
+    if (!strcmp(error, "AccessDenied"))
+        return ARC_DENIED;
+    if (!strcmp(error, "Throttling"))
+        return ARC_THROTTLED;
+    if (!strcmp(error, "InternalServer") || !strcmp(error, "EndpointTemporarilyUnavailable"))
+        return ARC_FAILED;
+    return is_of_front(error) && strcmp(error, "UnknownOperation") && strcmp(error, "Serialization")
+               ? ARC_UNSIGNED
+               : ARC_REFUSED;
+}
+
 /* {"__type": ..., "message": ...} with what the error has besides; steals `more`. */
 static void error_set(struct arc_result *r, enum arc_service service, const char *error,
                       const char *message, json_t *more)
@@ -82,6 +95,7 @@ static void error_set(struct arc_result *r, enum arc_service service, const char
     json_t *body = more ? more : json_object(), *text = json_string(message);
     char type[96];
     head_set(r, service, status_of(service, error), error);
+    r->outcome = outcome_of(error);
     if (service == ARC_DATA) {
         snprintf(type, sizeof type, "%s#%sException",
                  is_of_front(error) ? "com.amazon.coral.service"

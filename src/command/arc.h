@@ -48,6 +48,17 @@ struct arc_input {
 
 struct arc_operation;
 
+/* What became of a request, for those who count. */
+enum arc_outcome {
+    ARC_DONE,
+    ARC_REFUSED,  /* it made no sense, or something stood in the way */
+    ARC_UNSIGNED, /* nobody knows who asked */
+    ARC_DENIED,   /* the user may not do that */
+    ARC_THROTTLED,
+    ARC_FAILED, /* it is our fault */
+};
+enum { ARC_OUTCOMES = 6 };
+
 struct arc_result {
     /* the change that has to be made first; NULL: there is a reply */
     char *change; /* as command/command.h has it */
@@ -56,6 +67,7 @@ struct arc_result {
     char *name; /* of the object that it is about, when it is made */
     char request_id[ARC_REQUEST_ID_SIZE + 1];
     /* the reply */
+    enum arc_outcome outcome;
     unsigned status;
     const char *content_type;
     char extra[ARC_EXTRA_MAX]; /* header lines */

@@ -133,6 +133,18 @@
     X(CONTROL_UPDATES_FORWARDED, "holdfast_updates_total", "result=\"forwarded\"", counter,     \
       "DNS UPDATE messages.")                                                                   \
     X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.")      \
+    X(CONTROL_API_DONE, "holdfast_api_requests_total", "outcome=\"done\"", counter,             \
+      "Requests of the API, by what became of them.")                                           \
+    X(CONTROL_API_REFUSED, "holdfast_api_requests_total", "outcome=\"refused\"", counter,       \
+      "Requests of the API, by what became of them.")                                           \
+    X(CONTROL_API_UNSIGNED, "holdfast_api_requests_total", "outcome=\"unsigned\"", counter,     \
+      "Requests of the API, by what became of them.")                                           \
+    X(CONTROL_API_DENIED, "holdfast_api_requests_total", "outcome=\"denied\"", counter,         \
+      "Requests of the API, by what became of them.")                                           \
+    X(CONTROL_API_THROTTLED, "holdfast_api_requests_total", "outcome=\"throttled\"", counter,   \
+      "Requests of the API, by what became of them.")                                           \
+    X(CONTROL_API_FAILED, "holdfast_api_requests_total", "outcome=\"failed\"", counter,         \
+      "Requests of the API, by what became of them.")                                           \
     X(CONTROL_LAG_US, "holdfast_loop_lag_seconds", "", gauge_us,                                \
       "Latest lateness of the control loop.")                                                   \
     X(CONTROL_SIGNED, "holdfast_dnssec_zones", "", gauge, "Zones that are signed here.")        \

@@ -36,8 +36,22 @@ struct waiting {
     bool inside, answered; /* inside: the request is still being looked at */
 };
 
+/* Who may not is told to the operator; those that nobody knows could fill a disk with lines. */
+static void outcome_count(const struct arc_result *r)
+{
+    static const enum stat_id stats[ARC_OUTCOMES] = {
+        [ARC_DONE] = CONTROL_API_DONE,           [ARC_REFUSED] = CONTROL_API_REFUSED,
+        [ARC_UNSIGNED] = CONTROL_API_UNSIGNED,   [ARC_DENIED] = CONTROL_API_DENIED,
+        [ARC_THROTTLED] = CONTROL_API_THROTTLED, [ARC_FAILED] = CONTROL_API_FAILED};
+    stats_add(api.control->stats.threads, stats[r->outcome], 1);
+    if (r->outcome == ARC_DENIED || r->outcome == ARC_FAILED)
+        log_event(LOG_WARN, "api.refused", {"request", LOG_S(r->request_id)},
+                  {"reply", LOG_S(r->body)});
+}
+
 static void answer_make(const struct arc_result *r, struct http_answer *ret)
 {
+    outcome_count(r);
     memcpy(api.extra, r->extra, sizeof api.extra);
     *ret = (struct http_answer){
         .status = r->status,
