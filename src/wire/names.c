@@ -36,11 +36,25 @@ bool names_equal_at(const struct writer *w, size_t offset, const uint8_t *name)
     }
 }
 
+/* Of the name's beginning and the end of its first label: cheap, since the bytes decide. */
+static unsigned name_hash(const uint8_t *name, size_t length)
+{
+    uint64_t head = 0, tail = 0;
+    if (length >= 8)
+        memcpy(&head, name, 8);
+    else
+        memcpy(&head, name, length);
+    if (name[0] > 7)
+        memcpy(&tail, name + name[0] - 7, 8);
+    uint64_t h = (head ^ length ^ tail * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
+    return (unsigned)(h >> 40);
+}
+
 /* The slot that holds the name, or the free one where it belongs. */
 static uint16_t *slot_find(const struct names *n, const struct writer *w, const uint8_t *name,
                            size_t length)
 {
-    unsigned i = (unsigned)dname_hash(name, length) & n->mask;
+    unsigned i = name_hash(name, length) & n->mask;
     while (n->slots[i] && !names_equal_at(w, n->slots[i], name))
         i = (i + 1) & n->mask;
     return &n->slots[i];

@@ -4,26 +4,8 @@
  * one, in units of a miss in memory of the zone's size.
  *
  *   query_bench [NAMES [ENTRIES]]: ENTRIES of a rate limit */
-#include "serve/dns/query_ask.h"
+#include "serve/dns/query_rounds.h"
 #include <stdio.h>
-#include <time.h>
-
-enum { BATCH = 32, QUERIES = 1 << 17, WIRE = 64, ROUNDS = 8 };
-
-struct bench {
-    struct rig *r;
-    uint8_t (*wires)[WIRE];
-    size_t *lengths;
-    struct query *jobs;
-    uint8_t *responses;
-};
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static void zone_make(struct rig *r, unsigned names)
 {
@@ -38,45 +20,6 @@ static void zone_make(struct rig *r, unsigned names)
     if (rig_build(r, NULL, &r->served))
         abort();
     text_done(&zone);
-}
-
-/* prefix: of a random host's name; the whole name where it has a dot. */
-static void queries_make(struct bench *b, const char *prefix, unsigned names, uint16_t size)
-{
-    struct random dice = random_init(9);
-    for (unsigned i = 0; i < QUERIES; i++) {
-        char name[64];
-        if (strchr(prefix, '.'))
-            snprintf(name, sizeof name, "%s", prefix);
-        else
-            snprintf(name, sizeof name, "%s-%06u.example.com", prefix, random_below(&dice, names));
-        struct ask a = {name, DNS_A, .size = size};
-        b->lengths[i] = ask_write(&a, b->wires[i], WIRE);
-    }
-}
-
-static double batches_ns(struct bench *b, unsigned batch)
-{
-    static const uint8_t address[4] = {192, 0, 2, 200};
-    const struct query_client client = {address, IP_V4, false};
-    double best = 1e9;
-    for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
-        for (unsigned i = 0; i < QUERIES; i += batch) {
-            for (unsigned k = 0; k < batch; k++)
-                query_prepare(&b->jobs[k], &b->r->ctx, b->r->served, b->wires[i + k],
-                              b->lengths[i + k], &client);
-            for (unsigned k = 0; k < batch; k++)
-                query_locate(&b->jobs[k]);
-            for (unsigned k = 0; k < batch; k++)
-                query_reach(&b->jobs[k]);
-            for (unsigned k = 0; k < batch; k++)
-                query_finish(&b->jobs[k], &b->r->ctx, b->responses + k * (size_t)1344, 1232);
-        }
-        double ns = (now_ns() - start) / QUERIES;
-        best = ns < best ? ns : best;
-    }
-    return best;
 }
 
 /* From a cache line to one that only it tells of, in random order over as much memory. */
@@ -96,22 +39,23 @@ static double miss_ns(size_t size)
         memory[j * LINE] = swap;
     }
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = rounds_now_ns();
         for (unsigned i = 0; i < STEPS; i++)
             at = memory[at * LINE];
-        double ns = (now_ns() - start) / STEPS;
+        double ns = (rounds_now_ns() - start) / STEPS;
         best = ns < best && at < lines ? ns : best; /* `at`: the walk is not in vain */
     }
     free(memory);
     return best;
 }
 
-static void misses_tell(struct bench *b, unsigned names)
+static void misses_tell(struct rounds *b, unsigned names)
 {
-    queries_make(b, "host", names, 0);
-    double cold = batches_ns(b, 1);
-    queries_make(b, "host-000007.example.com", names, 0);
-    double warm = batches_ns(b, 1), miss = miss_ns(b->r->files[0].size);
+    const struct ask a = {.type = DNS_A};
+    rounds_ask(b, "host", names, a);
+    double cold = rounds_ns(b, 1);
+    rounds_ask(b, "host-000007.example.com", names, a);
+    double warm = rounds_ns(b, 1), miss = miss_ns(b->r->files[0].size);
     printf(
         "one by one: %.0f ns for any name, %.0f for the same again; a miss %.0f ns: %.1f of them "
         "wait for one another\n",
@@ -121,7 +65,7 @@ static void misses_tell(struct bench *b, unsigned names)
 int main(int argc, char **argv)
 {
     unsigned names = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100000;
-    struct bench b = {.r = rig_new()};
+    struct rounds b = rounds_init();
     static const struct {
         const char *what, *prefix;
         uint16_t size;
@@ -129,11 +73,8 @@ int main(int argc, char **argv)
                  {"existing, EDNS", "host", 1232},
                  {"NXDOMAIN", "xost", 0},
                  {"steered, weighted", "split.example.com", 0},
-                 {"alias to steered", "tosteered.example.com", 0}};
-    b.wires = mem_new(QUERIES, WIRE);
-    b.lengths = mem_new(QUERIES, sizeof(size_t));
-    b.jobs = mem_new(BATCH, sizeof(struct query));
-    b.responses = mem_new(BATCH, 1344);
+                 {"alias to steered", "tosteered.example.com", 0},
+                 {"aliases, two", "alias2.example.com", 0}};
     zone_make(b.r, names);
     if (argc > 2) { /* entries of a rate limit that holds nothing back */
         b.r->ctx.limit = limit_new(1000000, 2, (uint32_t)strtoul(argv[2], NULL, 10));
@@ -142,16 +83,12 @@ int main(int argc, char **argv)
     printf("%u names; ns a query (best of %d): batches of %d, batches of 4, one by one\n", names,
            ROUNDS, BATCH);
     for (size_t i = 0; i < array_length(cases); i++) {
-        queries_make(&b, cases[i].prefix, names, cases[i].size);
-        printf("%-20s %6.0f %6.0f %6.0f\n", cases[i].what, batches_ns(&b, BATCH), batches_ns(&b, 4),
-               batches_ns(&b, 1));
+        rounds_ask(&b, cases[i].prefix, names, (struct ask){.type = DNS_A, .size = cases[i].size});
+        printf("%-20s %6.0f %6.0f %6.0f\n", cases[i].what, rounds_ns(&b, BATCH), rounds_ns(&b, 4),
+               rounds_ns(&b, 1));
     }
     misses_tell(&b, names);
     limit_free(b.r->ctx.limit);
-    free(b.wires);
-    free(b.lengths);
-    free(b.jobs);
-    free(b.responses);
-    rig_free(b.r);
+    rounds_done(&b);
     return 0;
 }
