@@ -155,3 +155,32 @@ def test_a_damaged_log_never_votes_and_always_serves(three):
     others = [n for n in three if n is not follower]
     assert wait_for(lambda: leader(others))
     assert ask(others[0], flip("c", "On"))["ok"]
+
+
+def test_override(three):
+    """Cut off, a node is changed by hand; everybody who looks sees it; with its cluster again, it is laid aside."""
+    alone, *others = three
+    command = ("override", "--yes-i-am-cut-off", "control", "off", "p/b", "--data", str(alone.data))
+    out = alone.cli(*command)
+    assert out.returncode == 1 and "a majority of the voters can be reached" in out.stderr
+    for n in others:
+        crash(n)
+    assert wait_for(lambda: alone.metric("holdfast_replica_quorum") == 0, 10), alone.log()
+    out = alone.cli("override", "control", "off", "p/b", "--data", str(alone.data))  # nobody types the confirmation
+    assert out.returncode == 1 and "not confirmed" in out.stderr and states(alone)["p/b"] == "On"
+    out = alone.cli(*command)
+    assert out.returncode == 0 and "OVERRIDE, on this node alone" in out.stdout and states(alone)["p/b"] == "Off"
+    pid = alone.pid("control")
+    alone.kill("control")
+    alone.wait_restart("control", pid)
+    assert wait_for(lambda: states(alone).get("p/b") == "Off") and states(alone)["p/a"] == "On", alone.log()
+    assert wait_for(lambda: alone.metric("holdfast_overrides") == 1)
+    assert "OVERRIDE" in alone.cli("status", "--data", str(alone.data)).stdout
+    assert "OVERRIDE" in alone.cli("explain", "static.example.com", "--data", str(alone.data)).stdout
+    for n in others:
+        n.start()
+    assert wait_for(lambda: states(alone).get("p/b") == "On", 10), alone.log()
+    assert "override.laid.aside" in alone.log() and wait_for(lambda: alone.metric("holdfast_overrides") == 0)
+    assert (alone.data / "override.json.laid-aside").exists() and not (alone.data / "override.json").exists()
+    assert wait_for(lambda: (ask(alone, flip("b", "Off")) or {}).get("ok"), 10), alone.log()
+    assert wait_for(lambda: all(states(n).get("p/b") == "Off" for n in others))

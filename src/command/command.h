@@ -94,6 +94,7 @@ struct command_result {
     char *message;        /* where it is nothing but an error or a sentence; else NULL */
     struct intent shares; /* COMMAND_INTENT: what would follow, where nodes would share something
                              else than now; else of version 0 */
+    bool alone;           /* COMMAND_INTENT: on this node alone, since it is cut off */
     char *proposal;       /* COMMAND_INTENT: JSON, at most COMMAND_PROPOSAL_MAX bytes */
     char **accept_shrink; /* COMMAND_RELOAD: zones (lower case, no trailing dot) that may shrink */
     unsigned accept_shrink_count;

@@ -44,6 +44,7 @@ static char *proposal_make(const struct command_input *input, const json_t *requ
 {
     json_t *p = json_copy((json_t *)request);
     json_object_del(p, "force");
+    json_object_del(p, "alone");
     json_object_set_new(p, "author", json_string(input->author));
     if (endpoint)
         json_object_set_new(p, "endpoint", json_string(endpoint));
@@ -104,6 +105,7 @@ void command_propose(const struct command_input *input, const json_t *request, c
         command_say(ret, ERR_LIMIT, "the request is longer than %d bytes", COMMAND_PROPOSAL_MAX);
     } else if (proposal_try(input, request, proposal, ret)) {
         ret->effect = COMMAND_INTENT;
+        ret->alone = json_is_true(json_object_get(request, "alone"));
         ret->proposal = proposal;
         proposal = NULL;
     }

@@ -166,6 +166,8 @@
       "Can a majority of the voters be reached from here?")                                     \
     X(CONTROL_REPLICA_HALTED, "holdfast_replica_halted", "", gauge,                             \
       "Has this node stopped voting, because its disk is damaged or full?")                     \
+    X(CONTROL_OVERRIDES, "holdfast_overrides", "", gauge,                                       \
+      "Changes of this node alone, made while it was cut off from its cluster.")                \
     X(CONTROL_REPLICA_TERM, "holdfast_replica_term", "", gauge, "Term of its leader.")          \
     X(CONTROL_REPLICA_APPLIED, "holdfast_replica_applied", "", gauge,                           \
       "Newest entry of the log that this node has carried out.")                                \

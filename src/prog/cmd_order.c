@@ -36,10 +36,19 @@ static const char reload_usage[] =
     "A zone that would lose a third of its names is refused until it is named with\n"
     "--accept-shrink. Addresses to listen on and node.data need a restart.\n";
 
+static bool alone;
+
+void order_alone(void)
+{
+    alone = true;
+}
+
 /* The node's reply, or NULL where none came; why was printed. */
 static json_t *order_ask(const char *data, json_t *request, const uint8_t *body, size_t size,
                          unsigned wait_s)
 {
+    if (alone)
+        json_object_set_new(request, "alone", json_true());
     char *line = json_dumps(request, JSON_COMPACT), *reply = NULL;
     json_decref(request);
     int err = line ? command_call(data, line, body, size, wait_s * USEC_PER_SEC, &reply) : -ENOMEM;

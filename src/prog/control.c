@@ -7,6 +7,7 @@
 #include "model/intent_io.h"
 #include "prog/control_api.h"
 #include "prog/control_mesh.h"
+#include "prog/control_override.h"
 #include "prog/control_practice.h"
 #include "prog/control_relay.h"
 #include "prog/control_replica.h"
@@ -213,6 +214,7 @@ static int control_start(struct control *c)
     c->decider = decider_new();
     plan_resume(c);
     err = intent_load(c->options->data, &c->intent);
+    err = err ? err : control_override_load(c);
     err = err ? err : observer_new(&c->loop, sample_take, c, entropy_u64(), &c->observer);
     err = err ? err : loaded_start(c);
     err = err ? err : control_listen(c);

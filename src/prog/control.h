@@ -149,6 +149,7 @@ struct control {
     usec_t mesh_due;                 /* when to look again whether that has changed */
     struct control_replica *replica; /* its part in deciding; NULL: it decides alone, or not yet */
     usec_t replica_due;              /* when to try again */
+    unsigned overrides;              /* changes of this node alone that the intent holds */
     struct board board;
     bool has_board;
     struct stats_file stats;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/intent_io.h"
+#include "prog/control_override.h"
 #include "prog/control_replica.h"
 #include "prog/control_shared.h"
 #include "seam/clock.h"
@@ -50,11 +51,15 @@ static bool is_member(const struct control *c)
 enum { TOKEN_SIZE = 33 };
 
 /* Proposals may hold secrets and are not logged. */
-static void propose(struct control *c, const char *proposal, const char *author,
+static void propose(struct control *c, const char *proposal, const char *author, bool alone,
                     control_intent_answer *answer, void *context)
 {
     struct text sentence = text_init(COMMAND_SENTENCE_MAX);
     struct intent next;
+    if (alone) {
+        control_override(c, proposal, author, answer, context);
+        return;
+    }
     if (is_member(c)) {
         control_replica_propose(c, proposal, answer, context);
         return;
@@ -81,6 +86,7 @@ static void propose(struct control *c, const char *proposal, const char *author,
 struct tried {
     struct control *c;
     char *proposal, *author;
+    bool alone;
     control_intent_answer *answer;
     void *context;
 };
@@ -93,7 +99,7 @@ static void tried_answer(void *context, int err, const char *problems)
         text_appendf(&refusal, "refused, nothing was changed:\n%s", problems);
         t->answer(t->context, err, text_string(&refusal));
     } else {
-        propose(t->c, t->proposal, t->author, t->answer, t->context);
+        propose(t->c, t->proposal, t->author, t->alone, t->answer, t->context);
     }
     text_done(&refusal);
     free(t->proposal);
@@ -108,6 +114,7 @@ static void propose_shared(struct control *c, struct command_result *result, con
     *t = (struct tried){.c = c,
                         .proposal = result->proposal,
                         .author = mem_string(author),
+                        .alone = result->alone,
                         .answer = answer,
                         .context = context};
     result->proposal = NULL;
@@ -136,7 +143,7 @@ void control_intent_submit(struct control *c, const char *line, size_t length, c
     if (result.effect == COMMAND_INTENT && result.shares.version)
         propose_shared(c, &result, author, answer, context);
     else if (result.effect == COMMAND_INTENT)
-        propose(c, result.proposal, author, answer, context);
+        propose(c, result.proposal, author, result.alone, answer, context);
     else if (result.effect == COMMAND_NOTHING && result.err)
         answer(context, result.err, result.message);
     else

@@ -8,6 +8,7 @@
 #include "model/intent_io.h"
 #include "model/intent_node.h"
 #include "prog/control_mesh.h"
+#include "prog/control_override.h"
 #include "replica/replica_disk_io.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
@@ -115,6 +116,8 @@ static void agreed_take(struct control_replica *r)
     if (!r->changed)
         return;
     r->changed = false;
+    if (r->c->overrides)
+        return; /* control_override_end() */
     if (r->intent.version <= r->c->intent.version)
         return;
     struct intent next = intent_share(&r->intent);
@@ -131,7 +134,7 @@ static void save_run(uv_work_t *work)
 static void leave(struct control_replica *r)
 {
     agreed_take(r);
-    int err = r->unsaved ? intent_save(r->c->options->data, &r->c->intent) : 0;
+    int err = r->unsaved && !r->c->overrides ? intent_save(r->c->options->data, &r->c->intent) : 0;
     if (err)
         log_event(LOG_ERROR, "intent.save", {"reason", LOG_S(err_text(err))});
     r->left(r->c);
@@ -156,7 +159,7 @@ static void save_done(uv_work_t *work, int status)
 
 static void save(struct control_replica *r, usec_t now)
 {
-    if (!r->unsaved || r->is_saving || now < r->save_due)
+    if (!r->unsaved || r->is_saving || now < r->save_due || r->c->overrides)
         return;
     r->saving = intent_share(&r->c->intent);
     r->unsaved = false;
@@ -356,6 +359,9 @@ void control_replica_beat(struct control *c, usec_t now)
     }
     save(r, now);
     replica_look(r->replica, &v);
+    if (c->overrides && control_override_end(c, &v, &r->intent))
+        r->unsaved = true;
+    stats_set(c->stats.threads, CONTROL_OVERRIDES, c->overrides);
     stats_set(c->stats.threads, CONTROL_REPLICA_LEADS, v.state == REPLICA_LEADS);
     stats_set(c->stats.threads, CONTROL_REPLICA_HALTED, v.state == REPLICA_HALTED);
     stats_set(c->stats.threads, CONTROL_REPLICA_QUORUM, v.voters && v.voters_linked > v.voters / 2);

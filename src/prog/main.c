@@ -1,11 +1,13 @@
 /* holdfast: one program, a command per file. */
 #include "base/attr.h"
 #include "prog/commands.h"
+#include "prog/order.h"
 #include <stdio.h>
 #include <string.h>
 
 static int cmd_version(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
+static int cmd_override(int argc, char **argv);
 
 static const struct command commands[] = {
     {"run", cmd_run, "CONFIG", "start a node: supervisor, control, dns and tell", false},
@@ -34,6 +36,7 @@ static const struct command commands[] = {
     {"join", cmd_join, "TOKEN CONFIG", "make this host a node of the cluster", false},
     {"nodes", cmd_nodes, "[list|expel|...] [NAME]", "the nodes of the cluster: who sees whom",
      false},
+    {"override", cmd_override, "COMMAND ...", "have a node that is cut off do it alone", false},
     {"zone", cmd_zone, "check FILE ORIGIN", "check or show one zone file", false},
     {"dnssec", cmd_dnssec, "status|roll|... ZONE", "keys of a zone, and what its parent needs",
      false},
@@ -82,6 +85,47 @@ static int cmd_help(int argc, char **argv)
     }
     usage_print(stdout);
     return 0;
+}
+
+static const char override_usage[] =
+    "usage: holdfast override [--yes-i-am-cut-off] COMMAND ...\n\n"
+    "COMMAND is one of endpoint, control, rule, shift and undo, as without override.\n\n"
+    "A node that reaches no majority of its cluster changes nothing that all nodes want. With\n"
+    "override it changes what it wants itself, on this node alone; say the same on each node that\n"
+    "is to do it. It is refused where a majority can be reached. status, explain, the metrics and\n"
+    "the log say loudly that the node goes by an override, also after a restart. Once a leader is\n"
+    "there again the override is laid aside, and the log reports what it was.\n\n"
+    "  --yes-i-am-cut-off  do not ask for a confirmation\n";
+
+/* Typed on a terminal. */
+static bool override_is_meant(void)
+{
+    char line[64];
+    fputs("This changes one node by hand, and other nodes may do otherwise meanwhile.\n"
+          "Type \"cut off\" to go on: ",
+          stderr);
+    return fgets(line, sizeof line, stdin) && !strcmp(line, "cut off\n");
+}
+
+static int cmd_override(int argc, char **argv)
+{
+    static const char *const allowed[] = {"endpoint", "control", "rule", "shift", "undo"};
+    bool yes = argc > 1 && !strcmp(argv[1], "--yes-i-am-cut-off");
+    const char *name = argc > 1 + yes ? argv[1 + yes] : "";
+    bool help = !strcmp(name, "--help") || !strcmp(name, "-h");
+    bool good = false;
+    for (size_t i = 0; i < array_length(allowed); i++)
+        good |= !strcmp(allowed[i], name);
+    if (!good) {
+        fputs(override_usage, help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    if (!yes && !override_is_meant()) {
+        fputs("holdfast: not confirmed, nothing was changed\n", stderr);
+        return 1;
+    }
+    order_alone();
+    return command_find(name)->run(argc - 1 - yes, argv + 1 + yes);
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* From now on what is sent is for this node alone, which is cut off (prog/control_override.h). */
+void order_alone(void);
 /* Sends the request and prints the node's sentence; the exit status. Steals the request. */
 int order_send(const char *data, json_t *request, unsigned wait_s);
 /* The same with a body of `size` bytes (command/command_io.h). */

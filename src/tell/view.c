@@ -102,9 +102,28 @@ static unsigned beat_problems(const struct view *v, struct text *out)
     return 1;
 }
 
+/* Said on every page; the node serves as it should all the same, so it is no problem of its health.
+ */
+static void cluster_append(const struct view *v, struct text *out)
+{
+    const struct view_role *control = &v->roles[STATS_ROLE_CONTROL];
+    if (!control->has_stats)
+        return;
+    uint64_t overrides = stats_value(&control->stats, CONTROL_OVERRIDES);
+    if (overrides)
+        text_appendf(
+            out,
+            "OVERRIDE: this node goes by %llu change(s) of its own that its cluster has not "
+            "decided\n",
+            (unsigned long long)overrides);
+    if (stats_value(&control->stats, CONTROL_REPLICA_HALTED))
+        text_append(out, "this node votes no more in its cluster: see holdfast nodes\n");
+}
+
 unsigned view_problems(const struct view *v, struct text *out)
 {
     unsigned count = 0;
+    cluster_append(v, out);
     if (!v->has_plan) {
         text_append(out, "there is no plan: nothing was published that passes the check\n");
         count++;
