@@ -225,6 +225,22 @@ START_TEST(test_faults)
 }
 END_TEST
 
+/* The same seed is the same story. */
+START_TEST(test_replay)
+{
+    struct crowd c[2];
+    for (unsigned i = 0; i < 2; i++) {
+        crowd_init(&c[i], apart, 4, services, 7);
+        crowd_ways(&c[i], ALL, ALL, REASON_CONNECT_TIMEOUT, 200);
+        crowd_run(&c[i], 60 * SEC);
+    }
+    ck_assert_uint_gt(c[0].trace.length, 1000);
+    ck_assert_str_eq(text_string(&c[0].trace), text_string(&c[1].trace));
+    crowd_done(&c[0]);
+    crowd_done(&c[1]);
+}
+END_TEST
+
 START_TEST(test_saboteurs)
 {
     uint32_t doubt = 0, single = 0;
@@ -236,4 +252,5 @@ START_TEST(test_saboteurs)
 }
 END_TEST
 
-CHECK_MAIN("crowd_property", test_doubt, test_single_network, test_faults, test_saboteurs)
+CHECK_MAIN("crowd_property", test_doubt, test_single_network, test_faults, test_replay,
+           test_saboteurs)

@@ -160,6 +160,7 @@ START_TEST(test_alone)
     crowd_ways(&c, 0, API_US, REASON_CLOSED, 1000);
     crowd_run(&c, 20 * SEC);
     ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_UP);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[1].state, VANTAGE_SILENT);
     ck_assert_uint_eq(c.nodes[0].plan.views[API_US].finding, FINDING_UNDECIDED);
     ck_assert(c.nodes[0].plan.targets[API_US].flags & TARGET_FROZEN);
     ck_assert(told(&c, "only 1 of 3 networks can say anything since"));

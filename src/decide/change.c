@@ -3,6 +3,8 @@
 #include "decide/decide.h"
 #include <string.h>
 
+#define SLOW_NEWS_US (10 * USEC_PER_SEC)
+
 static bool files_equal(const struct plan *a, const struct plan *b)
 {
     if (a->file_count != b->file_count)
@@ -56,14 +58,32 @@ static bool targets_equal(const struct plan *a, const struct plan *b)
     return true;
 }
 
+static bool is_slow(uint8_t finding)
+{
+    return finding == FINDING_LOSS || finding == FINDING_BROWN_OUT;
+}
+
+/* Slow failures come and go with the weather, of a thousand targets some in every second: they are
+ * no news that a plan is published for at once, and are told with the next one, which comes within
+ * a while. */
+static bool finding_is_news(const struct plan *a, const struct plan *b, uint32_t i, usec_t now)
+{
+    const struct plan_view *was = &a->views[i], *is = &b->views[i];
+    bool slow = (is_slow(was->finding) || was->finding == FINDING_NONE) &&
+                (is_slow(is->finding) || is->finding == FINDING_NONE);
+    if (was->finding != is->finding && !slow)
+        return true;
+    return is->changed > a->made && now - a->made >= SLOW_NEWS_US;
+}
+
 /* Votes come and go with every probe that is lost; what they amount to is what counts. */
-static bool views_equal(const struct plan *a, const struct plan *b)
+static bool views_equal(const struct plan *a, const struct plan *b, usec_t now)
 {
     if (a->view_count != b->view_count || a->vantage_count != b->vantage_count ||
         a->cause_count != b->cause_count)
         return false;
     for (uint32_t i = 0; i < a->view_count; i++)
-        if (a->views[i].finding != b->views[i].finding)
+        if (finding_is_news(a, b, i, now))
             return false;
     for (uint32_t i = 0; i < a->vantage_count; i++)
         if (a->vantages[i].id != b->vantages[i].id || a->vantages[i].state != b->vantages[i].state)
@@ -97,7 +117,7 @@ static bool modes_equal(const struct plan *a, const struct plan *b)
     return true;
 }
 
-unsigned plan_compare(const struct plan *previous, const struct plan *next)
+unsigned plan_compare(const struct plan *previous, const struct plan *next, usec_t now)
 {
     if (previous->config_fingerprint != next->config_fingerprint ||
         previous->service_count != next->service_count ||
@@ -106,7 +126,7 @@ unsigned plan_compare(const struct plan *previous, const struct plan *next)
         return PLAN_ANSWERS | PLAN_VERDICTS;
     unsigned changes = answers_equal(previous, next) ? 0 : PLAN_ANSWERS;
     if (previous->boot_id != next->boot_id || previous->intent_version != next->intent_version ||
-        !targets_equal(previous, next) || !views_equal(previous, next) ||
+        !targets_equal(previous, next) || !views_equal(previous, next, now) ||
         !endpoints_equal(previous, next) || !modes_equal(previous, next))
         changes |= PLAN_VERDICTS;
     return changes;

@@ -170,7 +170,7 @@ static void plan_number(struct plan *p, const struct plan *previous,
     p->boot_id = input->boot_id;
     p->config_fingerprint = input->intent->config->fingerprint;
     p->intent_version = input->intent->version;
-    ret->changes = plan_compare(previous, p);
+    ret->changes = plan_compare(previous, p, input->now);
     p->generation = ret->changes ? previous->generation + 1 : previous->generation;
     p->made = ret->changes ? input->now : previous->made;
     p->made_wall = ret->changes ? input->wall : previous->made_wall;

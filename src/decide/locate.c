@@ -150,8 +150,10 @@ static void target_locate(struct step *step, uint32_t target)
     }
     slow_take(step, target);
     enum finding finding = finding_of(step, target);
-    if (finding != v->finding)
+    if (finding != v->finding) {
         v->finding_since = began(step, target, finding);
+        v->changed = step->now;
+    }
     v->finding = (uint8_t)finding;
 }
 

@@ -65,7 +65,7 @@ static void view_carry(struct step *step, uint32_t i)
         t->state != VERDICT_UNCHECKED) {
         *v = previous->views[old];
         if (!step->carry->same_boot) {
-            v->own_since = v->finding_since = step->now;
+            v->own_since = v->finding_since = v->changed = step->now;
             v->undecided = 0;
         }
         return;
@@ -74,7 +74,7 @@ static void view_carry(struct step *step, uint32_t i)
     v->own = t->state;
     v->own_reason = t->down_reason;
     v->own_since = t->since;
-    v->finding_since = step->now;
+    v->finding_since = v->changed = step->now;
 }
 
 void quorum_begin(struct step *step)

@@ -119,6 +119,8 @@ struct plan_view {
     uint64_t lossy;  /* SLOW_LOSS: the vantages that lose probes; 0: all of them do */
     uint64_t inside; /* vantages in the target's region, voting or not */
     usec_t own_since, finding_since;
+    usec_t
+        changed; /* when finding became what it is, which may be later than what it found began */
     usec_t undecided;                  /* since when too few vote; 0: enough do */
     uint32_t p50_us, p99_us, usual_us; /* this node's own; 0 = not known */
     uint32_t loss_ppm;                 /* of all vantages' probes; while SLOW_LOSS */
