@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from mesh_test import Cluster, sees
 from node import API_PORT, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -46,6 +47,13 @@ class Site:
             self.node.config_path.write_text(self.node.config_path.read_text().replace(
                 "api: {", f"api: {{tls: {{certificate: {self.node.folder}/api.pem, key: {self.node.folder}/api.key}}, "))
         self.node.start()
+
+    @classmethod
+    def of(cls, node):
+        """A node that runs already."""
+        site = cls.__new__(cls)
+        site.node, site.url = node, f"http://{node.address}:{API_PORT}"
+        return site
 
     def said(self, *words):
         out = self.node.cli(*words, "--data", str(self.node.data))
@@ -494,3 +502,42 @@ def test_https(nodes, origins):  # noqa: F811
     assert len(data.list_routing_controls()["RoutingControls"]) == 20
     check = site.node.cli("check", str(site.node.config_path))
     assert check.returncode == 1 and "api.pem:1:1: it cannot be shown over TLS" in check.stderr
+
+
+def test_every_node_of_a_cluster(nodes):
+    """One intent behind every endpoint; an endpoint that cannot decide says so, and reads on."""
+    cluster, api = Cluster(nodes), '}\napi: {listen: ["%API%"]'
+    a = cluster.first(extra=api)
+    among = [a, cluster.joined(a, extra=api), cluster.joined(a, extra=api)]
+    names = [n.name for n in among]
+    for n in among:
+        assert wait_for(lambda n=n: sees(n, *[m for m in names if m != n.name])), n.log()
+    assert wait_for(lambda: all(n.metric("holdfast_replica_quorum") for n in among)), a.log()
+    sites = [Site.of(n) for n in among]
+    admin = sites[1].key("add", "root", "--role", "admin")
+    for n in among:
+        assert wait_for(lambda n=n: admin[0] in Site.of(n).said("user", "list"), 5), n.log()
+        for path in n.data.rglob("*"):
+            if path.is_file() and admin[1].encode() in path.read_bytes():
+                assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+        assert admin[1] not in n.log()
+    config = [s.client(CONFIG, admin) for s in sites]
+    data = [s.client(DATA, admin) for s in sites]
+    arn = config[0].create_cluster(ClusterName="c")["Cluster"]["ClusterArn"]
+    for c in config[1:]:
+        assert wait_for(lambda c=c: c.list_clusters()["Clusters"], 5)
+    made = config[1].create_control_panel(ClusterArn=arn, ControlPanelName="p", ClientToken="t")["ControlPanel"]
+    assert config[2].create_control_panel(ClusterArn=arn, ControlPanelName="p", ClientToken="t")["ControlPanel"] == made
+    control = config[2].create_routing_control(ClusterArn=arn, ControlPanelArn=made["ControlPanelArn"], RoutingControlName="x")
+    control = control["RoutingControl"]["RoutingControlArn"]
+    for i, state in enumerate(["On", "Off", "On"]):
+        assert wait_for(lambda i=i: "x" in [c["RoutingControlName"] for c in data[i].list_routing_controls()["RoutingControls"]], 5)
+        data[i].update_routing_control_state(RoutingControlArn=control, RoutingControlState=state)
+        assert data[i].get_routing_control_state(RoutingControlArn=control)["RoutingControlState"] == state
+    for n in among[1:]:
+        n.stop()
+    assert wait_for(lambda: a.metric("holdfast_replica_quorum") == 0, 15), a.log()
+    for _ in range(2):
+        refused("EndpointTemporarilyUnavailableException", data[0].update_routing_control_state, RoutingControlArn=control,
+                RoutingControlState="Off")
+    assert data[0].get_routing_control_state(RoutingControlArn=control)["RoutingControlState"] == "On"

@@ -4,7 +4,6 @@
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,7 +244,6 @@ static const char *error_of(const struct arc_operation *op, int err)
 {
     switch (err) {
     case ERR_CONFLICT:
-    case ERR_REFUSED:
         return "Conflict";
     case ERR_MISSING:
         return op->refers ? "Conflict" : "ResourceNotFound";
@@ -253,12 +251,11 @@ static const char *error_of(const struct arc_operation *op, int err)
     case ERR_SYNTAX:
         return "Validation";
     case ERR_LIMIT:
-        return limit_error(op->service);
-    case -EAGAIN:
-    case -ETIMEDOUT:
-    case -EHOSTUNREACH:
-    case -ENOTCONN:
-        /* no quorum: another node may have one */
+        /* of states: too much is under way */
+        return op->service == ARC_DATA ? "Throttling" : limit_error(op->service);
+    case ERR_QUORUM:
+    case ERR_UNSURE:
+    case ERR_REFUSED: /* this node cannot decide, or cannot say: another may */
         return op->service == ARC_DATA ? "EndpointTemporarilyUnavailable" : "InternalServer";
     default:
         return "InternalServer";
@@ -282,10 +279,7 @@ void arc_finish(struct arc_result *r, const struct intent *intent, int err, cons
     const char *error = error_of(op, err);
     bool tells = op->service == ARC_DATA &&
                  (!strcmp(error, "Conflict") || !strcmp(error, "ResourceNotFound"));
-    error_set(r, op->service, error, message,
-              tells              ? resource_json(op->type, r->name)
-              : err == ERR_LIMIT ? limit_json(op->service)
-                                 : NULL);
+    error_set(r, op->service, error, message, tells ? resource_json(op->type, r->name) : NULL);
 }
 
 /* ---- which operation ---- */
