@@ -88,8 +88,12 @@ def sees(node, *names):
 
 
 def invite(node, *args):
-    out = node.cli("invite", "--data", str(node.data), *args)
-    assert out.returncode == 0, out.stderr
+    def ask():
+        out = node.cli("invite", "--data", str(node.data), *args)
+        return out if "has not heard of a leader" not in out.stderr else None  # it has just joined itself
+
+    out = wait_for(ask)
+    assert out and out.returncode == 0, out
     return out.stdout.strip()
 
 
@@ -310,3 +314,49 @@ def test_certificates_of_ones_own(cluster, open_path):
     (folder / "three.key").replace(folder / "one.key")
     (folder / "three.pem").replace(folder / "one.pem")
     assert wait_for(lambda: values(a, "node")["node-1"]["key"] != key, 15), a.log()
+
+
+def downs(*nodes):
+    return sum(n.log().count("event=link.down") for n in nodes)
+
+
+def test_three_nodes(cluster):
+    """Asked anywhere, done everywhere; every key and the authority are replaced while all links stay up."""
+    a = cluster.first()
+    b = cluster.joined(a)
+    assert wait_for(lambda: sees(a, b.name) and sees(b, a.name))
+    c = cluster.joined(b, "--role", "learner")
+    every = [a, b, c]
+    assert wait_for(lambda: all(sees(n, *(o.name for o in every)) for n in every)), a.log()
+    assert (b.data / "mesh/authority.pem").stat().st_size > 0 and not (c.data / "mesh/authority.pem").exists()
+
+    assert wait_for(lambda: all("certificate_end" in n for n in view(a).values()))
+    before = {name: n["certificate_end"] for name, n in view(a).items()}
+    old = (a.data / "mesh/authorities.pem").read_text()
+    time.sleep(1.1)  # ends are told in seconds
+    calm = downs(*every)
+    assert b.cli("nodes", "authority", "--data", str(b.data)).returncode == 0
+
+    def moved():
+        return all((n.data / "mesh/authorities.pem").read_text().count("BEGIN") == 1
+                   and (n.data / "mesh/authorities.pem").read_text() != old for n in every)
+
+    assert wait_for(moved, 20), a.log() + b.log() + c.log()
+    assert wait_for(lambda: all(n.get("certificate_end", 0) > before[name] for name, n in view(a).items()))
+    assert downs(*every) == calm, a.log() + b.log() + c.log()
+    assert all(sees(n, *(o.name for o in every)) for n in every)
+
+    assert c.cli("nodes", "promote", c.name, "--data", str(c.data)).returncode == 0
+    assert wait_for(lambda: (c.data / "mesh/authority.pem").exists()), "a voter has the authority's key"
+    assert (c.data / "mesh/authority.pem").read_text().startswith((c.data / "mesh/authorities.pem").read_text())
+    c.stop()
+    assert wait_for(lambda: not sees(a, c.name))
+    out = a.cli("nodes", "expel", b.name, "--data", str(a.data))
+    assert out.returncode == 1 and "no majority" in out.stderr, out.stdout
+    c.start()
+    assert wait_for(lambda: sees(a, c.name))
+    assert a.cli("nodes", "demote", c.name, "--data", str(a.data)).returncode == 0
+    assert wait_for(lambda: (c.data / "mesh/authority.pem").stat().st_size == 0), "a learner has not"
+
+    assert c.cli("nodes", "expel", c.name, "--data", str(b.data)).returncode == 0
+    assert wait_for(lambda: not sees(a, c.name) and not sees(b, c.name), 3) and sees(a, b.name)

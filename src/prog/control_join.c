@@ -93,17 +93,30 @@ static void join_welcome(struct join *j)
 
 static void join_ask(struct join *j);
 
-static void on_timer_closed(uv_handle_t *handle)
+/* Is it a node, with this key? */
+static bool is_in(const struct join *j)
 {
-    join_welcome(handle->data);
+    char key[NODE_KEY_TEXT];
+    const struct intent_object *o = intent_find(&j->c->intent, INTENT_NODE, j->name);
+    return o && o->node->id == j->id && !strcmp(node_key_format(o->node->key, key), j->key);
 }
 
-/* The change is decided; it may still be on its way to this node. */
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct join *j = handle->data;
+    if (is_in(j))
+        join_welcome(j);
+    else
+        join_refuse(j, false,
+                    "it is not known whether the cluster took the node in: look at holdfast nodes, "
+                    "and if it is there, expel it and invite it again");
+}
+
+/* The change is decided, or may be; it may still be on its way to this node. */
 static void on_awaited(uv_timer_t *timer)
 {
     struct join *j = timer->data;
-    const struct intent_object *o = intent_find(&j->c->intent, INTENT_NODE, j->name);
-    if ((o && o->node->id == j->id) || clock_now() - j->asked > MESH_GUEST_MS * USEC_PER_MSEC / 2)
+    if (is_in(j) || clock_now() - j->asked > MESH_GUEST_MS * USEC_PER_MSEC / 2)
         uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
@@ -114,8 +127,8 @@ static void join_answer(void *context, int err, const char *message)
         join_ask(j); /* another join was faster */
         return;
     }
-    if (err) {
-        join_refuse(j, false,
+    if (err && err != ERR_UNSURE) {
+        join_refuse(j, err == ERR_QUORUM,
                     err == ERR_MISSING ? "the invitation was used already; ask for another one"
                                        : message);
         return;

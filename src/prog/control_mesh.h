@@ -24,6 +24,7 @@ struct renewal {
     uint8_t hash[SECURE_HASH_SIZE];
     unsigned turn; /* whom to ask */
     usec_t due, begun;
+    usec_t settle_by; /* until then the old key is listed, while a link is by it */
     struct disk_identity seen[3], taken[3]; /* the operator's own files */
     usec_t look_due;
 };
@@ -33,6 +34,7 @@ enum {
     MESH_RETRY_MS = 5000, /* what did not work is tried again */
     MESH_ASK_MS = 1000,   /* another node is asked after this */
     MESH_SPREAD_MS = 2000,
+    MESH_SETTLE_S = 30,
     MESH_RENEWAL_LATE_S = 60, /* a renewal that takes longer is complained of */
 };
 

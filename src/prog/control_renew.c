@@ -61,7 +61,7 @@ static void node_submit(struct control *c, const struct intent_object *own, cons
 }
 
 /* Does it say what is? Else what is, is said: after a renewal, and after one that broke off. */
-static void node_settle(struct control *c, const struct intent_object *own)
+static void node_settle(struct control *c, const struct intent_object *own, usec_t now)
 {
     const struct node *n = own->node;
     const struct control_mesh *m = c->mesh;
@@ -74,6 +74,9 @@ static void node_settle(struct control *c, const struct intent_object *own)
                 n->port == config->mesh.address.port && !strcmp(n->site, config->site) &&
                 !strcmp(n->network, config->network);
     if (!known || (key_is(n->key, m->credentials.key) && !n->has_next_key && by && fits))
+        return;
+    /* A link that was not made anew yet would be cut with its key. */
+    if (n->has_next_key && mesh_counts(m->mesh).stale && now < m->renewal.settle_by)
         return;
     node_submit(c, own, NULL);
 }
@@ -198,7 +201,7 @@ static void sign_ask(struct control *c)
 }
 
 /* Into use: on disk first. */
-static void install(struct control *c)
+static void install(struct control *c, usec_t now)
 {
     struct control_mesh *m = c->mesh;
     struct renewal *r = &m->renewal;
@@ -218,6 +221,7 @@ static void install(struct control *c)
     log_event(err ? LOG_ERROR : LOG_INFO, "mesh.renewed",
               {"reason", LOG_S(err ? err_text(err) : "the links are made anew with it")});
     renewal_end(r);
+    r->settle_by = now + MESH_SETTLE_S * USEC_PER_SEC;
 }
 
 static void list_step(struct control *c, const struct intent_object *own, usec_t now)
@@ -245,7 +249,7 @@ void control_renew_beat(struct control *c, usec_t now)
         else if (renewal_due(c))
             key_make(c);
         if (r->stage == RENEW_IDLE && !m->asked && now >= m->ask_due)
-            node_settle(c, own);
+            node_settle(c, own, now);
         break;
     case RENEW_SIGN:
         if (now < r->due)
@@ -260,7 +264,7 @@ void control_renew_beat(struct control *c, usec_t now)
         break;
     case RENEW_SPREAD:
         if (now >= r->due)
-            install(c);
+            install(c, now);
         break;
     }
 }

@@ -55,6 +55,7 @@ struct conn {
     struct ip from;
     usec_t begun, deadline;
     struct secure *secure;
+    const struct secure_context *shown; /* what `secure` was made with, which keeps it */
     struct link *link;
 };
 
@@ -451,6 +452,7 @@ static struct conn *conn_new(struct mesh *m, bool dialed)
     c->begun = clock_now();
     c->deadline = c->begun + MESH_HANDSHAKE_MS * USEC_PER_MSEC;
     c->state = dialed ? CONN_CONNECTING : CONN_SHAKING;
+    c->shown = m->secure;
     c->secure = dialed ? secure_connect(m->secure, SECURE_NODE) : secure_accept(m->secure);
     c->next = m->conns;
     c->before = &m->conns;
@@ -782,6 +784,7 @@ struct mesh_counts mesh_counts(const struct mesh *m)
         counts.bytes_in += v ? v->bytes_in : 0;
         counts.bytes_out += v ? v->bytes_out : 0;
         counts.dropped += v ? v->dropped : 0;
+        counts.stale += c->state == CONN_UP && c->shown != m->secure;
     }
     return counts;
 }

@@ -98,5 +98,6 @@ struct mesh_counts {
     uint64_t refused;   /* connections that were no link: unknown keys, bad handshakes, noise */
     uint64_t dropped;   /* tables of samples that made room for newer ones */
     unsigned up;
+    unsigned stale; /* of these, made with another certificate than the newest */
 };
 struct mesh_counts mesh_counts(const struct mesh *m);

@@ -297,10 +297,12 @@ START_TEST(test_renewal)
         old_links[i] = mesh_peer(rigs[i].mesh, place[i]).link;
     }
     mesh_secure(rigs[2].mesh, secure);
+    ck_assert_uint_eq(mesh_counts(rigs[2].mesh).stale, 2);
     secure_context_unref(rigs[2].secure);
     rigs[2].secure = secure;
     for (unsigned i = 1; i <= NODES; i += 2)
         run_until(mesh_peer(rigs[i].mesh, place[i]).link != old_links[i]);
+    run_until(!mesh_counts(rigs[2].mesh).stale);
     all_know(); /* the old key is not listed any more */
     ck_assert_int_eq(send_x(&rigs[1], 2, 10), 0);
     ck_assert_int_eq(send_x(&rigs[3], 2, 10), 0);
