@@ -15,7 +15,8 @@ import dns.message
 import pytest
 
 from node import Node, open_path, wait_for  # noqa: F401  (open_path is a fixture)
-from wires import run, server4, server6, wire  # noqa: F401
+from proxy_test import header
+from wires import client4, run, server4, server6, wire  # noqa: F401
 
 SERVER4, SERVER6 = server4(), server6()
 PLAIN_PORT, XDP_PORT, TELL_PORT = 5354, 53, 8080
@@ -218,3 +219,41 @@ def test_upgraded(wire, start):
         assert wait_for(lambda: wire.counted("xdp") > 20), node.log()
     assert node.log().count("event=xdp.refused") == 0, node.log()
     assert stream.lost == 0, (stream.lost, stream.answered)
+
+
+def test_behind_a_proxy(wire, start):
+    """On an interface that is read as raw packets, what proxies pass on is the sockets', who may be a proxy is asked there,
+    and a header is believed nowhere else."""
+    text = config(LISTENS, ["s0"]).replace("threads: 1", f"threads: 1, proxy: {{listen: ['{SERVER4}:5300'], from: [{client4()}/32]}}")
+    text += """collections: {far: [198.51.100.0/24]}
+services:
+  - name: api.example.com
+    policy: ip_based
+    endpoints:
+      - {name: far, address: 192.0.2.1, collections: [far]}
+      - {name: other, address: 192.0.2.2, collections: ["*"]}
+"""
+    node = start(text)
+    assert wait_for(lambda: "event=xdp.open" in node.log()), node.log()
+    query = dns.message.make_query("api.example.com", "A")
+    wire_query = query.to_wire()
+
+    def answered(s, prefix, port):
+        s.settimeout(0.5)
+        s.sendto(prefix + wire_query, (SERVER4, port))
+        try:
+            reply = s.recv(4096)
+        except TimeoutError:
+            return None
+        return [r.address for rrset in dns.message.from_wire(reply).answer for r in rrset] if reply[:2] == wire_query[:2] else "other"
+
+    with asking(wire) as s:
+        before = wire.counted("xdp")
+        assert answered(s, header("198.51.100.7"), 5300) == ["192.0.2.1"]
+        assert answered(s, header("203.0.113.7"), 5300) == ["192.0.2.2"]
+        assert answered(s, b"", 5300) is None, "without a header nothing is taken there"
+        assert wire.counted("xdp") == before, "these are the sockets'"
+        assert answered(s, b"", XDP_PORT) == ["192.0.2.2"]
+        assert answered(s, header("198.51.100.7"), XDP_PORT) != ["192.0.2.1"]
+        assert wait_for(lambda: wire.counted("xdp") > before)
+    assert wire.metric("holdfast_dns_proxy_refused_total") >= 1
