@@ -162,3 +162,20 @@ def test_names_that_health_answers(nodes, origins):  # noqa: F811
     status, said = run(node, "example.com", put(node, zone_text(11, "api TXT beside", "@ ALIAS api")))
     assert status == 0, said
     assert wait_for(lambda: node.short("example.com") == [origin.address])
+
+
+def test_zones_that_updates_made_to_lead_to_each_other(nodes):  # noqa: F811
+    """Each change was fine while the other zone was there; a start has to be, too (L1)."""
+    node = nodes(CONFIG.replace("name: text.example, file: text.zone", "name: example.net, file: text.zone, update: {rules: [{key: k1}]}"),
+                 {"example.com.zone": zone_text(10), "text.zone": zone_text(10)}).start()
+    for zone, other in (("example.com", "example.net"), ("example.net", "example.com")):
+        status, said = run(node, zone, put(node, zone_text(10, f"to ALIAS www.{other}.")))
+        assert status == 0, said
+        assert wait_for(lambda z=zone: node.short(f"to.{z}") == ["192.0.2.1"])
+    node.stop()
+    node.start()
+    assert "has ALIAS records onto a zone that has some onto it" in node.log()
+    assert [node.short(f"to.{z}") for z in ("example.com", "example.net")] == [["192.0.2.1"]] * 2
+    status, said = run(node, "example.com", put(node, zone_text(10).replace("www A 192.0.2.1", "www A 192.0.2.9")))
+    assert status == 0, said  # and all goes on
+    assert wait_for(lambda: node.short("to.example.net") == ["192.0.2.9"])

@@ -243,6 +243,32 @@ static int zones_try(struct loaded *l, const struct load_request *r,
     return result;
 }
 
+static void loop_tell(const struct config_zone *z, struct text *problems)
+{
+    text_appendf(problems, "%s:1:1: zone %s has ALIAS records onto a zone that has some onto it\n",
+                 z->file, z->name);
+}
+
+/* Zones that wait for each other: each was fine when it was changed, as the other was there
+ * (updates, reloads of one zone). At a start the first that was served goes on as it was, so that
+ * the others have something to begin with (L1). It is made anew on the first beat. */
+static bool loop_break(struct loaded *l, const struct load_request *r,
+                       const struct load_served *served, struct text *problems)
+{
+    for (uint32_t i = 0; r->keep_old && i < l->config->zone_count; i++) {
+        struct was was = zone_was(r, served, i, l->config->zones[i].name);
+        struct zone_order order = {
+            .load = r, .config = l->config, .zones = l->zones, .zone = i, .was_form = was.form};
+        if (l->zones[i].file.hash || !was.file)
+            continue;
+        loop_tell(&l->config->zones[i], problems);
+        zone_kept(l, i, r, was.file, problems);
+        form_kept(&order, &l->zones[i]);
+        return true;
+    }
+    return false;
+}
+
 /* Zones whose ALIAS records lead to others are made after those. */
 static int zones_load(struct loaded *l, const struct load_request *r,
                       const struct load_served *served, struct text *problems)
@@ -254,12 +280,10 @@ static int zones_load(struct loaded *l, const struct load_request *r,
         waiting = 0;
         int err = zones_try(l, r, served, problems, &waiting);
         result = result ? result : err;
-    } while (waiting && waiting < before && !result);
+    } while (waiting && !result && (waiting < before || loop_break(l, r, served, problems)));
     for (uint32_t i = 0; waiting && !result && i < l->config->zone_count; i++)
         if (!l->zones[i].file.hash)
-            text_appendf(problems,
-                         "%s:1:1: zone %s has ALIAS records onto a zone that has some onto it\n",
-                         l->config->zones[i].file, l->config->zones[i].name);
+            loop_tell(&l->config->zones[i], problems);
     return waiting && !result ? ERR_LOOP : result;
 }
 
