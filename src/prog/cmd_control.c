@@ -22,47 +22,32 @@ static const char usage[] =
     "and is recorded. A control begins On, so that making one moves nobody. --force allows\n"
     "what would leave a service without any open endpoint.\n";
 
-static json_t *value_switched(const json_t *object, bool on)
-{
-    json_t *value = json_deep_copy(json_object_get(object, "value"));
-    json_object_set_new(value, "state", json_string(on ? "On" : "Off"));
-    return value;
-}
-
 /* One word of `on`, `off` or `set`: false where it makes no sense; why was printed. */
-static bool switch_add(json_t *edits, const json_t *controls, const char *verb, const char *word)
+static bool switch_add(json_t *states, const char *verb, const char *word)
 {
     char name[256];
     const char *equals = strcmp(verb, "set") ? NULL : strchr(word, '=');
     const char *state = equals ? equals + 1 : !strcmp(verb, "on") ? "On" : "Off";
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
-    if ((!strcmp(verb, "set") && !equals) || length >= sizeof name ||
-        (strcmp(state, "On") && strcmp(state, "Off"))) {
-        fprintf(stderr, "holdfast: \"%s\" is not PANEL/NAME=On or PANEL/NAME=Off\n", word);
-        return false;
-    }
-    memcpy(name, word, length);
-    name[length] = 0;
-    const json_t *object = change_find(controls, name);
-    if (!object) {
-        fprintf(stderr, "holdfast: there is no control %s; `holdfast control list` shows them\n",
-                name);
-        return false;
-    }
-    change_add(edits, "control", name, value_switched(object, !strcmp(state, "On")));
-    return true;
+    bool good = (strcmp(verb, "set") || equals) && length < sizeof name &&
+                (!strcmp(state, "On") || !strcmp(state, "Off"));
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    if (good && !json_object_set_new(states, name, json_string(state)))
+        return true;
+    fprintf(stderr, "holdfast: \"%s\" is not PANEL/NAME=On or PANEL/NAME=Off\n", word);
+    return false;
 }
 
+/* States alone: what a control gates is not this command's to say, or to lose. */
 static int control_switch(const struct change_options *o, const struct words *words)
 {
-    json_t *controls = change_objects(o, "control"), *edits = json_array();
-    bool good = controls != NULL;
+    json_t *states = json_object();
+    bool good = true;
     for (unsigned i = 1; i < words->count && good; i++)
-        good = switch_add(edits, controls, words->list[0], words->list[i]);
-    json_decref(controls);
+        good = switch_add(states, words->list[0], words->list[i]);
     if (good)
-        return change_send(o, change_request(edits));
-    json_decref(edits);
+        return change_send(o, json_pack("{s:s,s:o}", "op", "switch", "states", states));
+    json_decref(states);
     return 1;
 }
 
