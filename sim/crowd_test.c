@@ -149,6 +149,36 @@ START_TEST(test_sick)
 }
 END_TEST
 
+/* With references a node that fails all of ours still votes, as long as it reaches them (L8). */
+START_TEST(test_references)
+{
+    struct crowd c;
+    struct text yaml = text_init(10000);
+    text_append(&yaml, regions);
+    text_append(&yaml, "  - name: references.internal\n"
+                       "    endpoints:\n"
+                       "      - {name: one, address: 192.0.2.1, provider: x, check: web}\n"
+                       "      - {name: two, address: 192.0.2.2, provider: y, check: web}\n"
+                       "verdict: {references: references.internal}\n");
+    crowd_init(&c, five, 3, text_string(&yaml), 1);
+    text_done(&yaml);
+    crowd_run(&c, 10 * SEC);
+    for (uint32_t t = API_US; t <= WWW_EU; t++)
+        crowd_ways(&c, ALL, t, REASON_CONNECT_TIMEOUT, 1000);
+    for (uint32_t t = API_US; t <= WWW_EU; t++)
+        ck_assert_int_ge(crowd_until(&c, t, VERDICT_DOWN, 10 * SEC), 0);
+    crowd_run(&c, 5 * SEC);
+    ck_assert_uint_eq(state_of(&c, 0, WWW_EU), VERDICT_DOWN);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[0].state, VANTAGE_VOTES);
+    crowd_ways(&c, 1, ALL, REASON_CONNECT_TIMEOUT, 1000);
+    crowd_run(&c, 10 * SEC);
+    ck_assert_uint_eq(c.nodes[0].plan.vantages[1].state, VANTAGE_SICK);
+    ck_assert(told(&c, "vantage tokyo in AS64500 votes for nothing since 00:00:"));
+    ck_assert(told(&c, "it does not reach its references either"));
+    crowd_done(&c);
+}
+END_TEST
+
 /* A node that hears nobody decides nothing by itself, and says so. */
 START_TEST(test_alone)
 {
@@ -302,5 +332,5 @@ START_TEST(test_brown_out)
 END_TEST
 
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
-           test_alone, test_one_network_twice, test_late, test_causes, test_loss_on_the_way,
-           test_brown_out, test_locality)
+           test_references, test_alone, test_one_network_twice, test_late, test_causes,
+           test_loss_on_the_way, test_brown_out, test_locality)

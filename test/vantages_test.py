@@ -78,6 +78,24 @@ def seen(node):
     return {}, ""
 
 
+def test_what_is_usual_is_damaged(nodes):
+    """It is learnt again; nothing else follows from it."""
+    node = nodes("")
+    endpoint, other = Ways(), Ways()
+    node.name = "node-1"
+    node.write(config(node, node.name, endpoint.address, other.address).replace("mesh:", "# mesh:"))
+    node.data.mkdir(exist_ok=True)
+    (node.data / "latency.usual").write_bytes(b"HFUSUAL\0 and then noise")
+    (node.data / "latency.usual").chmod(0o644)
+    node.start()
+    assert wait_for(lambda: node.short("api.example.com") == [endpoint.address])
+    assert wait_for(lambda: "usual.read" in node.log()), node.log()
+    assert wait_for(lambda: seen(node)[1] == "up")
+    assert status(node)["vantages"] == [] and seen(node)[0]["finding"] == "none"
+    endpoint.cut()
+    other.cut()
+
+
 def test_votes_of_three(world):
     (node, second, third), primary, secondary = world
     everybody = [node, second, third]

@@ -213,7 +213,8 @@ static void zone_check(struct nesting *n, const struct zone_index *zones, uint32
         return;
     s->zone = zone_index_find(zones, c, s->name, &apex);
     fallback_check(n, service, apex);
-    if (s->zone != CONFIG_NONE || n->referred[service] || !c->zone_count)
+    if (s->zone != CONFIG_NONE || n->referred[service] || !c->zone_count ||
+        c->verdict.references == s)
         return;
     struct suggestion like = suggestion_init(s->name);
     const char *tail = s->name;
