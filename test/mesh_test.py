@@ -179,6 +179,10 @@ def test_what_is_wrong_is_said(cluster, holdfast):
     assert "listens for the others" in join(alone, token).stderr
     host.start()
     assert "a node runs" in join(host, token).stderr
+    for said, sentence in ((token + "\n", "a node runs"), ("hello", "this is no token")):
+        out = subprocess.run([holdfast, "join", "-", str(host.config_path)], input=said, capture_output=True, text=True,
+                             timeout=20)
+        assert out.returncode == 1 and sentence in out.stderr, out.stderr
     a.stop()
     refused(cluster.node(), token, "Connection refused")
 

@@ -215,14 +215,14 @@ static int node_change_check(const struct intent *old, const struct intent *next
     return node_alone_check(next, o, why);
 }
 
-static unsigned voters_count(const struct intent *i)
+static unsigned role_count(const struct intent *i, enum node_role role)
 {
-    unsigned voters = 0;
+    unsigned found = 0;
     uint32_t count;
     struct intent_object *const *nodes = intent_list(i, INTENT_NODE, &count);
     for (uint32_t k = 0; k < count; k++)
-        voters += nodes[k]->node->role == NODE_VOTER;
-    return voters;
+        found += nodes[k]->node->role == role;
+    return found;
 }
 
 /* Nobody is forgotten. */
@@ -268,7 +268,11 @@ int intent_nodes_check(const struct intent *old, const struct intent *next, int6
     for (uint32_t i = 0; i < count && !err; i++)
         if (intent_find(old, INTENT_NODE, nodes[i]->name) != nodes[i])
             err = node_change_check(old, next, nodes[i], why);
-    if (!err && count && !voters_count(next)) {
+    if (!err && count - role_count(next, NODE_EXPELLED) > NODES_MAX) {
+        text_appendf(why, "a cluster is of at most %d nodes; expel one first", NODES_MAX);
+        err = ERR_LIMIT;
+    }
+    if (!err && count && !role_count(next, NODE_VOTER)) {
         text_append(why, "the last voter cannot go: nobody could change anything any more");
         err = ERR_CONFLICT;
     }

@@ -155,6 +155,23 @@ START_TEST(test_invite_twice)
 }
 END_TEST
 
+START_TEST(test_most)
+{
+    begin();
+    char name[16], value[600], text[NODE_KEY_TEXT];
+    for (unsigned i = 1; i <= NODES_MAX + 2; i++) {
+        uint8_t bytes[NODE_KEY_SIZE] = {(uint8_t)i};
+        snprintf(name, sizeof name, "n%u", i);
+        snprintf(value, sizeof value,
+                 "{\"id\":%u,\"address\":\"192.0.2.1:7443\",\"key\":\"%s\",\"role\":\"voter\","
+                 "\"site\":\"s\",\"network\":\"AS64500\"}",
+                 i, node_key_format(bytes, text));
+        ck_assert_int_eq(put(name, value), i <= NODES_MAX ? 0 : ERR_LIMIT);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(test_values)
 {
     static const char *const bad[] = {
@@ -178,4 +195,5 @@ START_TEST(test_values)
 }
 END_TEST
 
-CHECK_MAIN("intent_node", test_nodes, test_expelled, test_invite, test_invite_twice, test_values)
+CHECK_MAIN("intent_node", test_nodes, test_expelled, test_invite, test_invite_twice, test_most,
+           test_values)
