@@ -87,6 +87,27 @@ def test_axfr_by_key_and_by_address(nodes):  # noqa: F811
     assert node.metric("holdfast_dns_transfers_total", "refused") >= 3
 
 
+def test_ixfr_over_udp(nodes):  # noqa: F811
+    """RFC 1995 2: the SOA says what could be had over TCP, to who may have it; AXFR over UDP is nothing."""
+    node = start(nodes)
+
+    def ask(name, key=None, serial=0, rtype="IXFR"):
+        keys = {"keyring": KEYRING, "keyname": key, "keyalgorithm": "hmac-sha256"} if key else {}
+        return dns.query.udp(xfr_query(name, rtype, serial=serial, **keys), node.address, port=DNS_PORT, timeout=3)
+
+    for name, key, serial in (("open.example", None, 1), ("example.com", "k1", 10)):
+        for known in (0, serial, serial + 5):
+            reply = ask(name, key, known)
+            assert reply.rcode() == 0 and [r.rdtype for r in reply.answer] == [dns.rdatatype.SOA]
+            assert reply.answer[0][0].serial == serial and reply.question[0].rdtype == dns.rdatatype.IXFR
+            assert reply.had_tsig == bool(key)
+    for name, key in (("closed.example", None), ("example.com", None), ("closed.example", "k1")):
+        assert ask(name, key).rcode() == dns.rcode.REFUSED and not ask(name, key).answer
+    assert ask("www.open.example").rcode() == dns.rcode.NOTAUTH
+    assert ask("open.example", rtype="AXFR").rcode() == dns.rcode.REFUSED
+    assert ask("open.example", serial=None).rcode() == dns.rcode.FORMERR
+
+
 def test_dig_and_kdig_verify(nodes):  # noqa: F811
     node = start(nodes)
     out = node.dig("-y", f"hmac-sha256:k1:{SECRET}", "example.com", "AXFR")

@@ -87,25 +87,61 @@ static size_t keyed_sign(const struct query_context *ctx, struct tsig_session *s
     return total > 0 ? (size_t)total : 0;
 }
 
-/* The same query without its signature; the copy lives as long as the answer is being made. */
+/* The same question, perhaps for another type, without its signature; the copy lives as long as the
+ * answer is being made. */
 static size_t plain_answer(struct query *q, struct query_context *ctx, struct keyed *k,
-                           uint8_t *response, size_t size)
+                           uint16_t type, uint8_t *response, size_t size)
 {
     uint8_t plain[QUERY_SIGNED_MAX];
-    if (k->t.offset > sizeof plain || size < DNS_UDP_MIN + TSIG_SIZE_MAX)
+    size_t length = k->has_tsig ? k->t.offset : q->length;
+    size_t type_at = q->question_end - sizeof(uint32_t);
+    if (length > sizeof plain || size < DNS_UDP_MIN + TSIG_SIZE_MAX)
         return error_write(q, ctx, DNS_FORMERR, response);
-    memcpy(plain, q->wire, k->t.offset);
-    plain[COUNT_ADDITIONAL]--; /* the low byte: where it was 0 there were too many to fit */
-    if (q->wire[COUNT_ADDITIONAL] == 0)
+    memcpy(plain, q->wire, length);
+    if (k->has_tsig)
+        plain[COUNT_ADDITIONAL]--; /* the low byte: where it was 0 there were too many to fit */
+    if (k->has_tsig && q->wire[COUNT_ADDITIONAL] == 0)
         return error_write(q, ctx, DNS_FORMERR, response);
-    size_t length =
-        query_answer(ctx, q->served, plain, k->t.offset, q->client, response, size - TSIG_SIZE_MAX);
+    plain[type_at] = (uint8_t)(type >> 8);
+    plain[type_at + 1] = (uint8_t)type;
+    length = query_answer(ctx, q->served, plain, length, q->client, response, size - TSIG_SIZE_MAX);
+    if (length >= q->question_end) {
+        response[type_at] = (uint8_t)(q->type >> 8);
+        response[type_at + 1] = (uint8_t)q->type;
+    }
     return length;
 }
 
 bool keyed_is_transfer(const struct query *q)
 {
     return q->course == QUERY_KEYED && (q->type == DNS_AXFR || q->type == DNS_IXFR);
+}
+
+/* A v4 address that reached us over a v6 socket is a v4 address (RFC 4291 2.5.5.2). */
+static struct ip client_of(const struct query *q)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    struct ip ip = {.family = q->client->family};
+    memcpy(ip.bytes, q->client->address, ip_size(&ip));
+    if (ip.family == IP_V6 && !memcmp(ip.bytes, mapped, sizeof mapped)) {
+        struct ip v4 = {.family = IP_V4};
+        memcpy(v4.bytes, ip.bytes + sizeof mapped, 4);
+        return v4;
+    }
+    return ip;
+}
+
+/* RFC 1995 2: over UDP an IXFR gets the SOA of what could be had over TCP. Sets the RCODE where it
+ * could not. */
+static bool serial_is_asked(const struct query *q, const struct keyed *k, enum dns_rcode *rcode)
+{
+    struct transfer_wish wish = {0};
+    if (*rcode || q->type != DNS_IXFR || q->client->tcp)
+        return false;
+    struct ip client = client_of(q);
+    transfer_wish(q, &client, k->key, &wish);
+    *rcode = wish.kind == TRANSFER_NONE ? wish.rcode : DNS_NOERROR;
+    return wish.kind != TRANSFER_NONE;
 }
 
 size_t keyed_answer(struct query *q, struct query_context *ctx, uint8_t *response,
@@ -115,10 +151,12 @@ size_t keyed_answer(struct query *q, struct query_context *ctx, uint8_t *respons
     size_t length;
     invariant(q->course == QUERY_KEYED);
     enum dns_rcode rcode = keyed_verify(q, ctx, &k);
-    if (rcode || !k.has_tsig || keyed_is_transfer(q)) /* a transfer wants a stream */
+    if (serial_is_asked(q, &k, &rcode))
+        length = plain_answer(q, ctx, &k, DNS_SOA, response, response_size);
+    else if (rcode || !k.has_tsig || keyed_is_transfer(q)) /* a transfer wants a stream */
         length = error_write(q, ctx, rcode ? rcode : DNS_REFUSED, response);
     else
-        length = plain_answer(q, ctx, &k, response, response_size);
+        length = plain_answer(q, ctx, &k, q->type, response, response_size);
     if (!length)
         return 0;
     struct tsig_session before = k.session;
@@ -139,20 +177,6 @@ size_t keyed_fail(const struct query *q, const struct query_context *ctx,
     size_t length = error_write(q, ctx, rcode, response);
     stats_add(ctx->stats, DNS_TRANSFERS_REFUSED, 1);
     return keyed_sign(ctx, &wish->tsig, NULL, response, length, response_size);
-}
-
-/* A v4 address that reached us over a v6 socket is a v4 address (RFC 4291 2.5.5.2). */
-static struct ip client_of(const struct query *q)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    struct ip ip = {.family = q->client->family};
-    memcpy(ip.bytes, q->client->address, ip_size(&ip));
-    if (ip.family == IP_V6 && !memcmp(ip.bytes, mapped, sizeof mapped)) {
-        struct ip v4 = {.family = IP_V4};
-        memcpy(v4.bytes, ip.bytes + sizeof mapped, 4);
-        return v4;
-    }
-    return ip;
 }
 
 size_t keyed_transfer(struct query *q, struct query_context *ctx, uint8_t *response,
