@@ -297,6 +297,16 @@ def test_configuration_outlives_control(site, admin):
     assert config.describe_routing_control(RoutingControlArn=arns["us"])["RoutingControl"]["Name"] == "us"
 
 
+def test_upgrade_keeps_the_address(site, admin):
+    config, arns = panel_of_two(site, admin)
+    old = {role: site.node.pid(role) for role in ("control", "dns", "tell")}
+    assert site.node.cli("upgrade", "--data", str(site.node.data)).returncode == 0
+    for role, pid in old.items():
+        site.node.wait_restart(role, pid)
+    assert wait_for(lambda: site.node.cli("log", "--data", str(site.node.data)).returncode == 0)
+    assert config.describe_routing_control(RoutingControlArn=arns["us"])["RoutingControl"]["Name"] == "us"
+
+
 def test_who_may_what(site, admin):
     _, arns = panel_of_two(site, admin)
     reader = site.key("add", "reader", "--role", "reader")

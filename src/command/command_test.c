@@ -499,7 +499,47 @@ START_TEST(test_user_refused)
 }
 END_TEST
 
+#define EDIT(name, value, more) \
+    "{\"kind\":\"control\",\"name\":\"" name "\",\"value\":" value more "}"
+#define CHANGE(edits) "{\"op\":\"change\",\"edits\":[" edits "]}"
+
+/* States alone are switched; an object keeps its id under another name. */
+START_TEST(test_switch)
+{
+    char id[INTENT_ID_SIZE + 1];
+    run(CHANGE("{\"kind\":\"panel\",\"name\":\"p\",\"value\":{}}," EDIT(
+        "p/a", "{\"state\":\"On\",\"gates\":[\"region:x\"]}", "")));
+    take();
+    run("{\"op\":\"switch\",\"states\":{\"p/a\":\"Off\"}}");
+    replies("{\"ok\":true,\"message\":\"change 2: control p/a is Off; it was On\"}");
+    take();
+    const struct intent_object *o = intent_find(&intent, INTENT_CONTROL, "p/a");
+    ck_assert(!o->on && o->first.count == 1 && o->flipped_ms);
+    memcpy(id, o->id, sizeof id);
+    ck_assert_uint_eq(strlen(id), INTENT_ID_SIZE);
+    run("{\"op\":\"switch\",\"states\":{\"p/a\":\"On\",\"p/b\":\"On\"}}");
+    replies("{\"ok\":false,\"error\":\"ERR_MISSING\",\"message\":\"there is no control p/b\"}");
+    run("{\"op\":\"switch\",\"states\":{\"p/a\":\"Maybe\"}}");
+    ck_assert_ptr_nonnull(strstr(result.reply, "switch wants"));
+    run(CHANGE(EDIT("p/b", "{\"state\":\"Off\"}", ",\"from\":\"p/a\"")));
+    take();
+    ck_assert_ptr_null(intent_find(&intent, INTENT_CONTROL, "p/a"));
+    o = intent_find(&intent, INTENT_CONTROL, "p/b");
+    ck_assert_str_eq(o->id, id);
+    ck_assert(o->flipped_ms != 0);
+    run(CHANGE(EDIT("p/b", "{\"state\":\"On\"}", ",\"create\":true")));
+    ck_assert_ptr_nonnull(strstr(result.reply, "there is a control p/b already"));
+    run(CHANGE(EDIT("p/c", "{\"state\":\"On\"}", ",\"from\":\"p/a\"")));
+    ck_assert_ptr_nonnull(strstr(result.reply, "there is no control p/a"));
+    /* what it was called before, taken back */
+    run("{\"op\":\"undo\",\"change\":3}");
+    take();
+    ck_assert_ptr_nonnull(intent_find(&intent, INTENT_CONTROL, "p/a"));
+    ck_assert_ptr_null(intent_find(&intent, INTENT_CONTROL, "p/b"));
+}
+END_TEST
+
 CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
            test_change, test_change_refused, test_last_endpoint, test_reload, test_import,
            test_others, test_dnssec, test_node, test_bytes, test_reply, test_user,
-           test_user_refused)
+           test_user_refused, test_switch)
