@@ -2,11 +2,15 @@
 
 import json
 import os
+import random
+import re
 import signal
+import threading
 import time
 
 import pytest
 
+import linear
 from mesh_test import Cluster, ask, sees
 from node import Asker, nodes, open_path, wait_for  # noqa: F401
 
@@ -184,3 +188,70 @@ def test_override(three):
     assert (alone.data / "override.json.laid-aside").exists() and not (alone.data / "override.json").exists()
     assert wait_for(lambda: (ask(alone, flip("b", "Off")) or {}).get("ok"), 10), alone.log()
     assert wait_for(lambda: all(states(n).get("p/b") == "Off" for n in others))
+
+
+class Clients:
+    """Write and read controls on all nodes at once, and note what they were told, and when."""
+
+    def __init__(self, among, count=4):
+        self.among, self.history, self.stopping = among, [], threading.Event()
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(count)]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for t in self.threads:
+            t.join(20)
+
+    def run(self, number):
+        rng = random.Random(number)
+        while not self.stopping.is_set():
+            node = rng.choice(self.among)
+            called = time.monotonic()
+            what, outcome = self.read(node) if rng.random() < 0.4 else self.write(node, rng)
+            op = linear.Operation(f"client-{number}", called, time.monotonic(), what, outcome)
+            with self.lock:
+                self.history.append(op)
+            time.sleep(rng.random() * 0.05)
+
+    @staticmethod
+    def read(node):
+        reply = ask(node, {"op": "intent", "agreed": True}, 8)
+        if not reply or not reply["ok"]:
+            return ("get",), linear.UNKNOWN
+        return ("get",), tuple(sorted((o["name"], o["value"]["state"]) for o in reply["intent"]["objects"] if o["kind"] == "control"))
+
+    @staticmethod
+    def write(node, rng):
+        names, state = rng.sample("abc", rng.choice((1, 2))), rng.choice(("On", "Off"))
+        reply = ask(node, flip(names, state), 8)
+        what = ("set", tuple(sorted((f"p/{n}", state) for n in names)))
+        if not reply or reply.get("error") == "ERR_UNSURE":
+            return what, linear.UNKNOWN
+        said = re.match(r"change (\d+):", reply["message"]) if reply["ok"] else None
+        return what, int(said[1]) if said else None
+
+
+def test_histories_are_linearizable(three):
+    """Controls are one atomic object, whatever happens to the processes."""
+    begun = ask(three[0], {"op": "intent"})["intent"]["version"]
+    state = (begun, tuple((f"p/{n}", "On") for n in "abc"))
+    rng = random.Random(7)
+    with Clients(three) as clients:
+        for _ in range(4):
+            time.sleep(0.7)
+            node = leader(three) or rng.choice(three)
+            if rng.random() < 0.5:
+                node.kill("control")
+            else:
+                pid = node.kill("control", signal.SIGSTOP)
+                time.sleep(1.2)
+                os.kill(pid, signal.SIGCONT)
+    told = [o for o in clients.history if o.outcome is not linear.UNKNOWN]
+    assert len(told) > 40, len(clients.history)
+    assert linear.linearizable(clients.history, linear.controls, state), clients.history

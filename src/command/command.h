@@ -12,7 +12,7 @@
  * A request and a reply are each one line of JSON. Requests:
  *
  *   {"op": "ping"}
- *   {"op": "intent"}
+ *   {"op": "intent", "agreed": false}
  *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...},
  * "create": false, "from": "old name"}], "overrides": ["checkout/keep-one"], "reason": "...",
  * "token": "...", "force": false}
@@ -52,11 +52,12 @@ enum {
 enum command_effect {
     COMMAND_NOTHING, /* send the reply */
     COMMAND_INTENT,  /* `proposal` goes through command_apply(); its outcome is the reply */
-    COMMAND_RELOAD,  /* load the configuration file again; what to reply is known after it */
-    COMMAND_ZONES,   /* how zones that come from elsewhere are doing: `zone`, or all of them */
-    COMMAND_IMPORT,  /* the body is to be the content of `zone`; what to reply is known after it */
-    COMMAND_DNSSEC,  /* about the keys of `zone`; what to reply is known after it */
-    COMMAND_NODE,    /* about the nodes of the cluster: `node` */
+    COMMAND_AGREE, /* ask again with `agreed`, once this node has all that was decided before now */
+    COMMAND_RELOAD, /* load the configuration file again; what to reply is known after it */
+    COMMAND_ZONES,  /* how zones that come from elsewhere are doing: `zone`, or all of them */
+    COMMAND_IMPORT, /* the body is to be the content of `zone`; what to reply is known after it */
+    COMMAND_DNSSEC, /* about the keys of `zone`; what to reply is known after it */
+    COMMAND_NODE,   /* about the nodes of the cluster: `node` */
 };
 
 enum command_node_do {
@@ -85,6 +86,7 @@ struct command_input {
     const char *token;           /* of a proposal whose request has none; NULL: none */
     const struct intent *intent; /* with its config */
     int64_t wall_ms;             /* since 1970 */
+    bool agreed;                 /* this node has all that was decided before the request */
 };
 
 struct command_result {

@@ -194,6 +194,11 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         .token = json_string_value(json_object_get(p, "token")),
         .wall_ms = wall_ms,
     };
+    if (op && !strcmp(op, "look")) { /* changes nothing; whoever asked has all that came before */
+        *ret = intent_share(old);
+        text_append(sentence, "this is what was decided");
+        return 0;
+    }
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
     bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
     const struct intent_change *done = intent_token_find(old, words.token);

@@ -175,12 +175,15 @@ static void secrets_hide(json_t *intent)
 void command_intent(const struct command_input *input, const json_t *request,
                     struct command_result *ret)
 {
+    if (json_is_true(json_object_get(request, "agreed")) && !input->agreed) {
+        ret->effect = COMMAND_AGREE;
+        return;
+    }
     char *text = intent_encode(input->intent);
     json_t *intent = json_loads(text, 0, NULL);
     secrets_hide(intent);
     json_t *out =
         json_pack("{s:b,s:s,s:o}", "ok", 1, "message", "what operators want", "intent", intent);
-    (void)request;
     free(text);
     ret->reply = out ? json_dumps(out, JSON_COMPACT) : NULL;
     json_decref(out);

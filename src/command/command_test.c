@@ -154,6 +154,22 @@ START_TEST(test_order_retried)
 }
 END_TEST
 
+/* Whoever wants to see no less than what was decided waits for it first. */
+START_TEST(test_agreed)
+{
+    static const char look[] = "{\"op\":\"look\"}";
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+    run("{\"op\":\"intent\",\"agreed\":true}");
+    ck_assert(result.effect == COMMAND_AGREE && !result.reply);
+    ck_assert_int_eq(command_apply(&intent, look, sizeof look - 1, 1, &next, &sentence), 0);
+    ck_assert_uint_eq(next.version, intent.version);
+    intent_done(&next);
+    text_done(&sentence);
+    run("{\"op\":\"intent\"}");
+    ck_assert(result.effect == COMMAND_NOTHING && result.reply);
+}
+END_TEST
+
 /* Whatever other nodes send as a proposal is borne. */
 START_TEST(test_proposal_refused)
 {
@@ -540,6 +556,6 @@ START_TEST(test_switch)
 END_TEST
 
 CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
-           test_change, test_change_refused, test_last_endpoint, test_reload, test_import,
-           test_others, test_dnssec, test_node, test_bytes, test_reply, test_user,
+           test_agreed, test_change, test_change_refused, test_last_endpoint, test_reload,
+           test_import, test_others, test_dnssec, test_node, test_bytes, test_reply, test_user,
            test_user_refused, test_switch)

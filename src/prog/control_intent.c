@@ -150,3 +150,11 @@ void control_intent_submit(struct control *c, const char *line, size_t length, c
         answer(context, ERR_INVALID, "this changes nothing of what operators want");
     command_result_done(&result);
 }
+
+void control_intent_agree(struct control *c, control_intent_answer *answer, void *context)
+{
+    if (is_member(c))
+        control_replica_propose(c, "{\"op\":\"look\"}", answer, context);
+    else
+        answer(context, 0, "this node decides alone");
+}

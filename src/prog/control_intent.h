@@ -15,5 +15,8 @@ typedef void control_intent_answer(void *context, int err, const char *message);
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context);
 
+/* Answers once this node wants all that was decided before this call; err as of a request. */
+void control_intent_agree(struct control *c, control_intent_answer *answer, void *context);
+
 /* What is wanted from now on; `next` is taken over. */
 void control_intent_use(struct control *c, struct intent *next);

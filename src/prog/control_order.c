@@ -1,12 +1,15 @@
 /* The operators' socket on the control side. */
 #include "base/err.h"
+#include "base/invariant.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "prog/control_intent.h"
 #include "prog/control_mesh.h"
 #include "prog/control_relay.h"
 #include "prog/control_secondary.h"
 #include "seam/clock.h"
 #include <stdlib.h>
+#include <string.h>
 
 void control_reply(struct command_reply_to *to, int err, const char *message)
 {
@@ -29,6 +32,49 @@ static void zones_tell(const struct control *c, const char *zone, struct command
     text_done(&out);
 }
 
+/* A request that waits until this node has what was decided before it. */
+struct agreeing {
+    struct control *c;
+    struct command_reply_to *to;
+    size_t length;
+    char *line, *author;
+};
+
+static void on_agreed(void *context, int err, const char *message)
+{
+    struct agreeing *a = context;
+    struct command_result result;
+    struct command_input input = {.line = a->line,
+                                  .length = a->length,
+                                  .author = a->author,
+                                  .intent = &a->c->intent,
+                                  .wall_ms = clock_wall() / USEC_PER_MSEC,
+                                  .agreed = true};
+    if (err) {
+        control_reply(a->to, err, message);
+    } else {
+        command_run(&input, &result);
+        invariant(result.effect == COMMAND_NOTHING);
+        command_reply(a->to, result.reply);
+        command_result_done(&result);
+    }
+    free(a->line);
+    free(a->author);
+    free(a);
+}
+
+static void agree(struct control *c, const struct command_input *input, struct command_reply_to *to)
+{
+    struct agreeing *a = mem_new(1, sizeof *a);
+    *a = (struct agreeing){.c = c,
+                           .to = to,
+                           .length = input->length,
+                           .line = mem_new(input->length + 1, 1),
+                           .author = mem_string(input->author)};
+    memcpy(a->line, input->line, input->length);
+    control_intent_agree(c, on_agreed, a);
+}
+
 static void request(void *context, const char *line, size_t length, const char *author,
                     struct command_reply_to *to)
 {
@@ -46,6 +92,8 @@ static void request(void *context, const char *line, size_t length, const char *
     command_run(&input, &result);
     if (result.effect == COMMAND_NOTHING) {
         command_reply(to, result.reply);
+    } else if (result.effect == COMMAND_AGREE) {
+        agree(c, &input, to);
     } else if (result.effect == COMMAND_DNSSEC) {
         control_dnssec(c, &result, author, to);
     } else if (result.effect == COMMAND_IMPORT) {
