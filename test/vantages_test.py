@@ -91,6 +91,7 @@ def test_what_is_usual_is_damaged(nodes):
     assert wait_for(lambda: node.short("api.example.com") == [endpoint.address])
     assert wait_for(lambda: "usual.read" in node.log()), node.log()
     assert wait_for(lambda: seen(node)[1] == "up")
+    assert wait_for(lambda: seen(node)[0]["p50"] > 0, 15), seen(node)
     assert status(node)["vantages"] == [] and seen(node)[0]["finding"] == "none"
     endpoint.cut()
     other.cut()

@@ -22,11 +22,14 @@ enum { BOARD_TRIES = 1000, BOARD_PAUSE_NS = 50000 };
 typedef _Atomic uint64_t board_word;
 _Static_assert(sizeof(struct plan_target) % sizeof(board_word) == 0, "copied by words");
 _Static_assert(_Alignof(struct plan_target) == _Alignof(board_word), "words are aligned");
+_Static_assert(sizeof(struct plan_view) % sizeof(board_word) == 0, "copied by words");
 _Static_assert(sizeof(struct board_header) % sizeof(board_word) == 0, "targets are aligned");
+
+enum { RECORD_SIZE = sizeof(struct plan_target) + sizeof(struct plan_view) };
 
 static size_t board_size(uint32_t target_count)
 {
-    return sizeof(struct board_header) + (size_t)target_count * sizeof(struct plan_target);
+    return sizeof(struct board_header) + (size_t)target_count * RECORD_SIZE;
 }
 
 static struct board board_view(const struct run_file *f)
@@ -47,7 +50,7 @@ int board_create(const char *data, uint32_t target_count, uint64_t boot_id,
     memcpy(h->magic, board_magic, sizeof board_magic);
     h->version = BOARD_VERSION;
     h->target_count = target_count;
-    h->target_size = sizeof(struct plan_target);
+    h->target_size = RECORD_SIZE;
     h->boot_id = boot_id;
     h->config_fingerprint = config_fingerprint;
     err = run_file_publish(data, "board", &f);
@@ -58,21 +61,29 @@ int board_create(const char *data, uint32_t target_count, uint64_t boot_id,
     return 0;
 }
 
-void board_write(struct board *b, const struct plan *plan, usec_t now)
+static void words_write(board_word *to, const void *records, size_t size)
 {
-    struct board_header *h = b->header;
-    invariant(plan->target_count == h->target_count);
-    uint64_t sequence = atomic_load_explicit(&h->sequence, memory_order_relaxed);
-    invariant(sequence % 2 == 0);
-    atomic_store_explicit(&h->sequence, sequence + 1, memory_order_relaxed);
-    board_word *to = (board_word *)b->targets;
-    const uint8_t *from = (const uint8_t *)plan->targets;
-    size_t words = h->target_count * sizeof(struct plan_target) / sizeof *to;
-    for (size_t i = 0; i < words; i++) {
+    const uint8_t *from = records;
+    for (size_t i = 0; i < size / sizeof *to; i++) {
         uint64_t word;
         memcpy(&word, from + i * sizeof word, sizeof word);
         atomic_store_explicit(&to[i], word, memory_order_release);
     }
+}
+
+void board_write(struct board *b, const struct plan *plan, usec_t now)
+{
+    struct board_header *h = b->header;
+    invariant(plan->target_count == h->target_count &&
+              (!plan->view_count || plan->view_count == h->target_count));
+    uint64_t sequence = atomic_load_explicit(&h->sequence, memory_order_relaxed);
+    invariant(sequence % 2 == 0);
+    atomic_store_explicit(&h->sequence, sequence + 1, memory_order_relaxed);
+    words_write((board_word *)b->targets, plan->targets,
+                h->target_count * sizeof(struct plan_target));
+    words_write((board_word *)(b->targets + h->target_count), plan->views,
+                plan->view_count * sizeof(struct plan_view));
+    atomic_store_explicit(&h->view_count, plan->view_count, memory_order_release);
     atomic_store_explicit(&h->beat, now, memory_order_release);
     atomic_store_explicit(&h->generation, plan->generation, memory_order_release);
     atomic_store_explicit(&h->sequence, sequence + 2, memory_order_release);
@@ -85,7 +96,7 @@ static int board_check(const struct run_file *f)
         return ERR_TRUNCATED;
     if (memcmp(h->magic, board_magic, sizeof board_magic) != 0)
         return ERR_MAGIC;
-    if (h->version != BOARD_VERSION || h->target_size != sizeof(struct plan_target))
+    if (h->version != BOARD_VERSION || h->target_size != RECORD_SIZE)
         return ERR_VERSION;
     if (h->target_count > BOARD_TARGETS_MAX || f->size != board_size(h->target_count))
         return ERR_TRUNCATED;
@@ -117,7 +128,7 @@ static bool board_copy(const struct board *b, struct plan_target *targets,
     if (before % 2)
         return false;
     const board_word *from = (const board_word *)b->targets;
-    size_t words = h->target_count * sizeof(struct plan_target) / sizeof *from;
+    size_t words = (size_t)h->target_count * RECORD_SIZE / sizeof *from;
     for (size_t i = 0; i < words; i++) {
         uint64_t word = atomic_load_explicit(&from[i], memory_order_acquire);
         memcpy((uint8_t *)targets + i * sizeof word, &word, sizeof word);
@@ -128,7 +139,7 @@ static bool board_copy(const struct board *b, struct plan_target *targets,
     header->boot_id = h->boot_id;
     header->config_fingerprint = h->config_fingerprint;
     header->target_size = h->target_size;
-    header->unused = 0;
+    atomic_init(&header->view_count, atomic_load_explicit(&h->view_count, memory_order_acquire));
     atomic_init(&header->sequence, before);
     atomic_init(&header->beat, atomic_load_explicit(&h->beat, memory_order_acquire));
     atomic_init(&header->generation, atomic_load_explicit(&h->generation, memory_order_acquire));
@@ -139,7 +150,7 @@ int board_read(const struct board *b, struct plan_target **ret_targets,
                struct board_header *ret_header)
 {
     struct board_header header;
-    struct plan_target *targets = mem_new(b->header->target_count + 1u, sizeof *targets);
+    struct plan_target *targets = mem_new(b->header->target_count + 1u, RECORD_SIZE);
     for (int i = 0; i < BOARD_TRIES; i++) {
         if (board_copy(b, targets, &header)) {
             if (atomic_load(&header.sequence) == 0) {

@@ -57,6 +57,15 @@ START_TEST(test_what_is_written_is_read)
     ck_assert_uint_eq(h.boot_id, 0xb007);
     ck_assert_uint_eq(h.config_fingerprint, 0xf00d);
     ck_assert_uint_eq(h.target_count, 3);
+    ck_assert_ptr_null(board_views(copy, &h));
+    free(copy);
+    struct plan_view views[3] = {{.p50_us = 1}, {.finding = FINDING_LOSS}, {.lossy = 5}};
+    plan.views = views;
+    plan.view_count = 3;
+    board_write(&w, &plan, 1235);
+    ck_assert_int_eq(board_read(&r, &copy, &h), 0);
+    ck_assert_int_eq(memcmp(copy, targets, sizeof targets), 0);
+    ck_assert_int_eq(memcmp(board_views(copy, &h), views, sizeof views), 0);
     free(copy);
     board_close(&r);
     board_close(&w);

@@ -114,7 +114,7 @@ static const char *absence(const struct explain *x, const struct plan_endpoint *
 /* What all who look say of it, together. */
 static void seen_append(struct explain *x, uint32_t target)
 {
-    const struct plan *p = &x->v->plan;
+    const struct plan live = view_plan(x->v), *p = &live;
     struct text words = text_init(1000);
     if (target < p->view_count && p->vantage_count &&
         p->targets[target].state < VERDICT_UNCHECKED) {

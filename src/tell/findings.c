@@ -14,7 +14,7 @@ static int64_t clock_of(const struct view *v)
 
 void finding_line(struct text *out, const struct view *v, uint32_t target)
 {
-    const struct plan *p = &v->plan;
+    const struct plan live = view_plan(v), *p = &live;
     char subject[SUBJECT_MAX], ip[IP_TEXT_MAX];
     if (target >= p->view_count)
         return;
@@ -32,7 +32,7 @@ static void line_end(struct text *out, size_t before)
 
 void findings_lines(struct text *out, const struct view *v)
 {
-    const struct plan *p = &v->plan;
+    const struct plan live = view_plan(v), *p = &live;
     unsigned shown = 0, left_out = 0;
     for (uint32_t i = 0; i < p->vantage_count; i++) {
         size_t before = out->length;
@@ -80,7 +80,7 @@ static json_t *sentence(struct text *words)
 
 json_t *vantages_json(const struct view *v)
 {
-    const struct plan *p = &v->plan;
+    const struct plan live = view_plan(v), *p = &live;
     json_t *list = json_array();
     for (uint32_t i = 0; i < p->vantage_count; i++) {
         const struct plan_vantage *from = &p->vantages[i];
@@ -111,7 +111,7 @@ static json_t *nodes_json(const struct plan *p, uint64_t word)
 json_t *causes_json(const struct view *v)
 {
     static const char *const kinds[CAUSE_KINDS] = {"region", "provider", "network"};
-    const struct plan *p = &v->plan;
+    const struct plan live = view_plan(v), *p = &live;
     json_t *list = json_array();
     for (uint32_t i = 0; i < p->cause_count; i++) {
         const struct plan_cause *from = &p->causes[i];
@@ -132,7 +132,7 @@ json_t *causes_json(const struct view *v)
 
 json_t *view_json(const struct view *v, uint32_t target)
 {
-    const struct plan *p = &v->plan;
+    const struct plan live = view_plan(v), *p = &live;
     if (target >= p->view_count)
         return json_null();
     const struct plan_view *from = &p->views[target];

@@ -2,13 +2,28 @@
 #include "base/invariant.h"
 #include <stdio.h>
 
+static bool board_is_of_plan(const struct view *v)
+{
+    return v->has_board && v->board.target_count == v->plan.target_count &&
+           v->board.config_fingerprint == v->plan.config_fingerprint &&
+           v->plan.boot_id == v->boot_id;
+}
+
 const struct plan_target *view_targets(const struct view *v)
 {
     invariant(v->has_plan);
-    bool same = v->has_board && v->board.target_count == v->plan.target_count &&
-                v->board.config_fingerprint == v->plan.config_fingerprint &&
-                v->plan.boot_id == v->boot_id;
-    return same ? v->board_targets : v->plan.targets;
+    return board_is_of_plan(v) ? v->board_targets : v->plan.targets;
+}
+
+struct plan view_plan(const struct view *v)
+{
+    struct plan p = v->plan;
+    const struct plan_view *views =
+        board_is_of_plan(v) ? board_views(v->board_targets, &v->board) : NULL;
+    p.targets = view_targets(v);
+    if (views && p.view_count)
+        p.views = views;
+    return p;
 }
 
 bool view_beat_fresh(const struct view *v)

@@ -52,6 +52,9 @@ void view_done(struct view *v);
 /* The newest verdicts: the board's where it is about this very plan's targets, else those that were
  * published with the plan. plan.target_count elements; only where has_plan. */
 pure_function const struct plan_target *view_targets(const struct view *v);
+/* The plan with the newest verdicts, and what is known beside them, from the board where it has
+ * them; only where has_plan. */
+struct plan view_plan(const struct view *v);
 /* Is control writing its board? */
 pure_function bool view_beat_fresh(const struct view *v);
 /* How long ago a monotonic time of the plan was, also across a restart of the machine (then by the
