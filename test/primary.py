@@ -19,9 +19,8 @@ import dns.rrset
 import pytest
 
 from node import DNS_PORT, loopback, wait_for
+from servers import PROGRAMS, SECRET, command, knot_head, nsd_head
 
-SECRET = "c2VjcmV0IG9mIHRoaXMgdGVzdCwgMzIgYnl0ZXMh"
-BINARIES = {"knot": "/usr/sbin/knotd", "nsd": "/usr/sbin/nsd"}
 
 
 def zone_text(serial, *lines, timers="3600 2 604800 60"):
@@ -35,7 +34,7 @@ class Primary:
     """Knot or NSD with zones that tests can change."""
 
     def __init__(self, kind, zones, notify=(), key=False, catalog=None, signed=False, update=None):
-        if not os.path.exists(BINARIES[kind]):
+        if not os.path.exists(PROGRAMS[kind]):
             pytest.skip(f"no {kind} here")
         self.kind, self.zones, self.key = kind, dict(zones), key
         self.notify, self.catalog, self.signed, self.update = list(notify), catalog, signed, update
@@ -60,7 +59,7 @@ class Primary:
         assert wait_for(lambda: self.serial(name) not in (before, None))
 
     def have(self, zones):
-        """Other zones than before (Knot)."""
+        """Other zones than before (Knot). It makes its catalog anew some time later."""
         self.zones = dict(zones)
         for name, text in zones.items():
             self.write(name, text)
@@ -84,22 +83,7 @@ class Primary:
         update = f"  - id: in\n    address: 127.0.0.0/8\n    action: update\n    key: {self.update}\n" if self.update else ""
         if self.catalog:
             zones += f"  - domain: {self.catalog}\n    catalog-role: generate\n"
-        self._configure(f"""server:
-    listen: {self.address}@{DNS_PORT}
-    rundir: {self.folder}
-database:
-    storage: {self.folder}
-log:
-  - target: stderr
-    any: info
-key:
-  - id: k1
-    algorithm: hmac-sha256
-    secret: {SECRET}
-  - id: u1
-    algorithm: hmac-sha256
-    secret: {SECRET}
-{"remote:" if remotes else ""}
+        self._configure(knot_head(self.address, self.folder, "k1", "u1") + f"""{"remote:" if remotes else ""}
 {remotes}
 acl:
   - id: out
@@ -116,40 +100,20 @@ acl:
     {f'notify: [{names}]' if names else ''}
 zone:
 {zones}""")
-        self.command = [BINARIES["knot"], "-c", f"{self.folder}/conf"]
 
     def _nsd(self):
         key = "k1" if self.key else "NOKEY"
         notify = "".join(f"  notify: {a}@{DNS_PORT} {key}\n" for a in self.notify)
         zones = "".join(f"zone:\n  name: {z}\n  zonefile: {z}.zone\n  provide-xfr: 127.0.0.0/8 {key}\n"
                         f"  store-ixfr: yes\n  create-ixfr: yes\n{notify}" for z in self.zones)
-        self._configure(f"""server:
-  ip-address: {self.address}@{DNS_PORT}
-  username: ""
-  chroot: ""
-  zonesdir: {self.folder}
-  database: ""
-  zonelistfile: {self.folder}/zone.list
-  xfrdfile: {self.folder}/xfrd.state
-  xfrdir: {self.folder}
-  pidfile: {self.folder}/nsd.pid
-  verbosity: 2
-remote-control:
-  control-enable: yes
-  control-interface: {self.folder}/nsd.sock
-key:
-  name: k1
-  algorithm: hmac-sha256
-  secret: {SECRET}
-{zones}""")
-        self.command = [BINARIES["nsd"], "-d", "-c", f"{self.folder}/conf"]
+        self._configure(nsd_head(self.address, self.folder, "k1", control=True) + zones)
 
     def _configure(self, text):
         pathlib.Path(self.folder, "conf").write_text(text)
 
     def start(self):
         self.log = open(f"{self.folder}/log", "ab")
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command(self.kind, f"{self.folder}/conf"), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         for name in self.zones:
             assert wait_for(lambda n=name: self.process.poll() is not None or self.serial(n) is not None) and \
                 self.process.poll() is None, pathlib.Path(self.folder, "log").read_text()

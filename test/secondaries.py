@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
@@ -12,11 +13,7 @@ import dns.query
 import pytest
 
 from node import DNS_PORT, loopback
-
-SECRET = "c2VjcmV0IG9mIHRoaXMgdGVzdCwgMzIgYnl0ZXMh"
-
-
-PROGRAMS = {"nsd": "/usr/sbin/nsd", "knot": "/usr/sbin/knotd", "catalog": "/usr/sbin/knotd"}
+from servers import PROGRAMS, SECRET, command, knot_head, nsd_head  # noqa: F401 (SECRET: of tests)
 
 
 class Secondary:
@@ -36,28 +33,7 @@ class Secondary:
   allow-notify: 127.0.0.0/8 {k or 'NOKEY'}
   request-xfr: {self.node.address}@{DNS_PORT} {k or 'NOKEY'}
 """ for z, k in zones.items())
-        path = f"{self.folder}/nsd.conf"
-        with open(path, "w") as f:
-            f.write(f"""server:
-  ip-address: {self.address}@{DNS_PORT}
-  username: ""
-  chroot: ""
-  zonesdir: {self.folder}
-  database: ""
-  zonelistfile: {self.folder}/zone.list
-  xfrdfile: {self.folder}/xfrd.state
-  xfrdir: {self.folder}
-  pidfile: {self.folder}/nsd.pid
-  verbosity: 2
-  xfrd-reload-timeout: 0
-remote-control:
-  control-enable: no
-key:
-  name: {key}
-  algorithm: hmac-sha256
-  secret: {SECRET}
-{body}""")
-        self._start(["/usr/sbin/nsd", "-d", "-c", path])
+        self._start("nsd", nsd_head(self.address, self.folder, key, more="  xfrd-reload-timeout: 0\n") + body)
 
     def knot(self, zones, key):
         self._knot(key, "".join(f"""  - domain: {z}
@@ -75,21 +51,7 @@ key:
 """ for z in zones))
 
     def _knot(self, key, zones):
-        path = f"{self.folder}/knot.conf"
-        with open(path, "w") as f:
-            f.write(f"""server:
-    listen: {self.address}@{DNS_PORT}
-    rundir: {self.folder}
-database:
-    storage: {self.folder}
-log:
-  - target: stderr
-    any: info
-key:
-  - id: {key}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
+        self._start("knot", knot_head(self.address, self.folder, key) + f"""remote:
   - id: signed
     address: {self.node.address}@{DNS_PORT}
     key: {key}
@@ -115,11 +77,11 @@ template:
     acl: [notify, notify_signed]
 zone:
 {zones}""")
-        self._start(["/usr/sbin/knotd", "-c", path])
 
-    def _start(self, command):
+    def _start(self, kind, config):
+        pathlib.Path(self.folder, "conf").write_text(config)
         self.log = open(f"{self.folder}/log", "ab")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command(kind, f"{self.folder}/conf"), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     def ask(self, name, rtype):
         with contextlib.suppress(dns.exception.DNSException, OSError):
@@ -148,8 +110,9 @@ def secondaries():
     made = []
 
     def make(*args):
-        if not os.path.exists(PROGRAMS[args[0]]):
-            pytest.skip(f"no {PROGRAMS[args[0]]} here")
+        program = PROGRAMS["nsd" if args[0] == "nsd" else "knot"]
+        if not os.path.exists(program):
+            pytest.skip(f"no {program} here")
         made.append(Secondary(*args))
         return made[-1]
 

@@ -330,17 +330,23 @@ static void states_set(struct control *c)
         load_list(c->loaded);
 }
 
+static void states_look(struct control *c, usec_t now)
+{
+    uint32_t zone;
+    bool expired;
+    while (secondary_turned(us.machine, now, &zone, &expired))
+        turned_log(c, zone, expired);
+    states_set(c);
+}
+
 void control_secondary_beat(struct control *c, usec_t now)
 {
     struct secondary_order order;
     struct access *keys = NULL;
-    uint32_t zone;
-    bool expired, read = false;
+    bool read = false;
     if (!us.machine)
         return;
-    while (secondary_turned(us.machine, now, &zone, &expired))
-        turned_log(c, zone, expired);
-    states_set(c);
+    states_look(c, now);
     for (uint32_t i = 0; i < us.zone_count; i++)
         zone_note(c, i, secondary_zone(us.machine, i), now);
     while (secondary_next(us.machine, now, &order)) {
@@ -461,6 +467,8 @@ void control_secondary_take(struct control *c, const struct config *old)
         us.fetcher = fetcher_new(&c->loop, entropy_u64());
     else if (machine)
         fetcher_renew(us.fetcher);
+    if (machine) /* before the next plan: a zone that ran out is not fresh for one beat */
+        states_look(c, now);
 }
 
 static bool zone_named(const struct config_zone *z, const char *const *zones, unsigned count)
