@@ -14,7 +14,7 @@ that waited. Rounds with and without changes take turns.
     --place two    the server on both cores, the client on one of them
     --peers        Knot and NSD as well, which reload the same zone
 
-The client runs at real-time priority where that is allowed, and what makes the changes does so before the round or talks to
+The client, where it has its core for itself, runs at real-time priority if that is allowed, and what makes the changes does so before the round or talks to
 the server's socket: so neither disturbs the measurement. `late` is what the scheduler says of the server's busiest thread: how
 long it waited for a core, in parts of the round; it leaves out what happens to the client. Where perf may trace the scheduler
 and the server has one core, `own` is the part of that in which another thread of the server had the core, so that it says what the
@@ -48,9 +48,9 @@ def text(serial):
             + "".join(f"n{i} A 192.0.2.{(i + serial) % 250}\n" for i in range(NAMES)))
 
 
-def dnsperf(queries, port, rate, seconds):
-    """(latencies in microseconds, lost) of one run; rate 0: as fast as it goes."""
-    first = ["chrt", "-f", "1"] if os.geteuid() == 0 else []
+def dnsperf(queries, port, rate, seconds, alone):
+    """(latencies in microseconds, lost) of one run; rate 0: as fast as it goes. alone: the server has no part of its core."""
+    first = ["chrt", "-f", "1"] if alone and os.geteuid() == 0 else []
     words = first + ["taskset", "-c", str(peers.CORES[-1]), "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", queries, "-l",
                      str(seconds), "-c", "4", "-T", "1", "-t", "2"] + (["-Q", str(rate), "-v"] if rate else [])
     out = subprocess.run(words, capture_output=True, text=True, timeout=seconds * 10 + 60).stdout
@@ -199,14 +199,14 @@ def one_round(c, kind, queries, rate, seconds):
     before = waits(c.server.processes())
     trace = Trace(c.server.core if c.server.core.isdigit() else None, c.server.folder)
     with Changes(c, kind) as changes:
-        times, lost = dnsperf(queries, c.server.port, rate, seconds)
+        times, lost = dnsperf(queries, c.server.port, rate, seconds, c.server.core.isdigit())
     after = waits(c.server.processes())
     busiest = max(before, key=lambda t: after.get(t, [0, 0])[0] - before[t][0])
     late = (after[busiest][1] - before[busiest][1]) / 1e9 / seconds
     own = trace.read(busiest, {*before, *after} - {busiest})
     own = None if own is None else own / seconds
     p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    c.seen.setdefault(kind, []).append((p99, late if own is None else own))
+    c.seen.setdefault(kind, []).append((p99, own))
     print(f"{c.name:8}  {kind or 'calm':5} {changes.count:3} changes ({changes.failed} failed)  p50 {p50:5.0f} us  p99 {p99:6.0f} us  "
           f"late {late:6.2%}  own {'-' if own is None else f'{own:6.2%}'}  lost {lost} of {len(times)}", flush=True)
 
@@ -227,7 +227,7 @@ def measure(place, options, folder):
             contestants.append(c)
             c.server.wait("ns1.bench.test")
             c.prepare()
-            c.rate = int(dnsperf(options.queries, c.server.port, 0, 2) * options.load)
+            c.rate = int(dnsperf(options.queries, c.server.port, 0, 2, place == "one") * options.load)
             print(f"{name}, server on core {cores}: {c.rate} queries a second")
         for _ in range(options.rounds):
             for c in contestants:
@@ -237,8 +237,9 @@ def measure(place, options, folder):
             calm = statistics.median(p for p, _ in c.seen[""])
             for kind in list(c.seen)[1:]:
                 ratio = statistics.median(p for p, _ in c.seen[kind]) / calm
-                late = statistics.median(l for _, l in c.seen[kind])
-                print(f"{c.name}, server on core {cores}, {kind}: p99 x{ratio:.2f} of calm; held up by itself {late:.2%} of the time "
+                own = [o for _, o in c.seen[kind] if o is not None]
+                held = f"; held up by itself {statistics.median(own):.2%} of the time" if own else ""
+                print(f"{c.name}, server on core {cores}, {kind}: p99 x{ratio:.2f} of calm{held} "
                       f"(median of {options.rounds}; goal under x{GOAL})")
                 worst = max(worst, ratio if c.name == "holdfast" else 0)
     finally:
