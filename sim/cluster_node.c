@@ -64,18 +64,20 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
 {
     struct sim_node *n = context;
     struct intent next;
+    uint64_t version = n->intent.version;
     char *text = request_for(n, request);
     if (is_sabotaged(n, SABOTEUR_OWN_CLOCK))
         wall_ms += n->wall_offset_ms;
     int err = command_apply(&n->intent, text, strlen(text), wall_ms, &next, sentence);
+    if (!err) {
+        struct intent before = n->intent;
+        n->intent = next;
+        check_applied(n, &before);
+        intent_done(&before);
+    }
+    command_tell(&n->intent, version, text, strlen(text), err, text_string(sentence));
     free(text);
-    if (err)
-        return err;
-    struct intent before = n->intent;
-    n->intent = next;
-    check_applied(n, &before);
-    intent_done(&before);
-    return 0;
+    return err;
 }
 
 static char *machine_encode(void *context, size_t *ret_size)

@@ -44,3 +44,11 @@ const char *err_name(int err)
     const char *name = err < 0 && err > ERR_BASE ? strerrorname_np(-err) : NULL;
     return name ? name : "ERR_UNKNOWN";
 }
+
+int err_of_name(const char *name)
+{
+    for (int i = 0; i < ERR_COUNT; i++)
+        if (!strcmp(names[i], name))
+            return ERR_BASE - i;
+    return 0;
+}

@@ -43,3 +43,5 @@ const_function const char *err_text(int err);
 
 /* The symbolic name ("ERR_CHECKSUM", "ENOSPC"); never NULL, static storage. */
 const_function const char *err_name(int err);
+/* One of our own by its symbolic name; 0 where there is none. */
+pure_function int err_of_name(const char *name);

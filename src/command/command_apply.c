@@ -202,7 +202,14 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
     bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
     const struct intent_change *done = intent_token_find(old, words.token);
+    const struct intent_told *told = intent_told_find(old, words.token);
     int err = 0;
+    if (told) {
+        text_append(sentence, told->sentence);
+        if (!told->err)
+            *ret = intent_share(old);
+        return told->err;
+    }
     if (done)
         *ret = intent_share(old);
     else if (order)
@@ -237,4 +244,17 @@ int command_apply(const struct intent *old, const char *proposal, size_t length,
         text_append(sentence, "the proposal is not a JSON object");
     json_decref(p);
     return err;
+}
+
+void command_tell(struct intent *intent, uint64_t version_before, const char *proposal,
+                  size_t length, int err, const char *sentence)
+{
+    json_t *p = json_loadb(proposal, length, JSON_REJECT_DUPLICATES, NULL);
+    const char *op = json_string_value(json_object_get(p, "op"));
+    const char *token = json_string_value(json_object_get(p, "token"));
+    bool fits = token && *token && strlen(token) <= INTENT_TOKEN_MAX && op && strcmp(op, "look");
+    if (fits && err <= 0 && intent->version == version_before &&
+        !intent_token_find(intent, token) && !intent_told_find(intent, token))
+        intent_tell(intent, token, err_of_name(err_name(err)), sentence);
+    json_decref(p);
 }

@@ -170,6 +170,36 @@ START_TEST(test_agreed)
 }
 END_TEST
 
+/* What was told of a token stays so: refused, or nothing to be changed, although it could be done
+ * by now; also after a restart. */
+START_TEST(test_told)
+{
+    static const char on[] =
+        "{\"op\":\"change\",\"author\":\"a\",\"token\":\"t1\",\"edits\":[{"
+        "\"kind\":\"control\",\"name\":\"p/a\",\"value\":{\"state\":\"On\"}}]}";
+    static const char panel[] = "{\"op\":\"change\",\"author\":\"a\",\"edits\":[{\"kind\":"
+                                "\"panel\",\"name\":\"p\",\"value\":{}}]}";
+    struct text first = text_init(COMMAND_SENTENCE_MAX), again = text_init(COMMAND_SENTENCE_MAX);
+    struct intent own = {0}, read;
+    const char *why;
+    int err = command_apply(&own, on, sizeof on - 1, 1, &next, &first);
+    ck_assert_int_eq(err, ERR_MISSING); /* there is no panel */
+    command_tell(&own, own.version, on, sizeof on - 1, err, text_string(&first));
+    ck_assert_int_eq(command_apply(&own, panel, sizeof panel - 1, 1, &next, &again), 0);
+    intent_done(&own);
+    char *bytes = intent_encode(&next);
+    ck_assert_int_eq(intent_decode(bytes, strlen(bytes), &read, &why), 0);
+    free(bytes);
+    text_reset(&again);
+    ck_assert_int_eq(command_apply(&read, on, sizeof on - 1, 1, &own, &again), ERR_MISSING);
+    ck_assert_str_eq(text_string(&again), text_string(&first));
+    intent_done(&read);
+    intent_done(&next);
+    text_done(&first);
+    text_done(&again);
+}
+END_TEST
+
 /* Whatever other nodes send as a proposal is borne. */
 START_TEST(test_proposal_refused)
 {
@@ -555,7 +585,7 @@ START_TEST(test_switch)
 }
 END_TEST
 
-CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_proposal_refused,
-           test_agreed, test_change, test_change_refused, test_last_endpoint, test_reload,
-           test_import, test_others, test_dnssec, test_node, test_bytes, test_reply, test_user,
-           test_user_refused, test_switch)
+CHECK_MAIN("command", test_order, test_order_refused, test_order_retried, test_told,
+           test_proposal_refused, test_agreed, test_change, test_change_refused, test_last_endpoint,
+           test_reload, test_import, test_others, test_dnssec, test_node, test_bytes, test_reply,
+           test_user, test_user_refused, test_switch)

@@ -22,7 +22,21 @@ struct intent intent_share(const struct intent *intent)
         copy.history[i] = intent->history[i];
         copy.history[i]->references++;
     }
+    copy.told = mem_new(intent->told_count + (size_t)1, sizeof(struct intent_told *));
+    for (uint32_t i = 0; i < intent->told_count; i++) {
+        copy.told[i] = intent->told[i];
+        copy.told[i]->references++;
+    }
     return copy;
+}
+
+static void told_unref(struct intent_told *t)
+{
+    if (--t->references)
+        return;
+    free(t->token);
+    free(t->sentence);
+    free(t);
 }
 
 void intent_done(struct intent *intent)
@@ -31,8 +45,11 @@ void intent_done(struct intent *intent)
         object_unref(intent->objects[i]);
     for (uint32_t i = 0; i < intent->history_count; i++)
         change_unref(intent->history[i]);
+    for (uint32_t i = 0; i < intent->told_count; i++)
+        told_unref(intent->told[i]);
     free(intent->objects);
     free(intent->history);
+    free(intent->told);
     *intent = (struct intent){0};
 }
 
@@ -209,6 +226,35 @@ static int edit_apply(struct intent *next, const struct intent_edit *e,
         object_make(o, &past, r, change);
     object_put(next, e->kind, e->name, o);
     return 0;
+}
+
+const struct intent_told *intent_told_find(const struct intent *i, const char *token)
+{
+    for (uint32_t k = 0; token && k < i->told_count; k++)
+        if (!strcmp(i->told[k]->token, token))
+            return i->told[k];
+    return NULL;
+}
+
+void intent_tell(struct intent *intent, const char *token, int err, const char *sentence)
+{
+    struct intent_told *t = mem_new(1, sizeof *t);
+    *t = (struct intent_told){.references = 1, .token = mem_string(token), .err = err};
+    size_t length = strlen(sentence);
+    while (length > INTENT_SENTENCE_MAX ||
+           (sentence[length] & 0xc0) == 0x80) /* never within a character */
+        length--;
+    t->sentence = mem_new(length + 1, 1);
+    memcpy(t->sentence, sentence, length);
+    if (intent->told_count == INTENT_TOLD_MAX) {
+        told_unref(intent->told[0]);
+        memmove(intent->told, intent->told + 1,
+                --intent->told_count * sizeof(struct intent_told *));
+    } else {
+        intent->told =
+            mem_resize(intent->told, intent->told_count + (size_t)1, sizeof(struct intent_told *));
+    }
+    intent->told[intent->told_count++] = t;
 }
 
 const struct intent_change *intent_token_find(const struct intent *i, const char *token)

@@ -13,7 +13,8 @@
  *  3. After a change every assertion rule over a control that it flipped holds, no control was
  *     flipped whose gating rule did not hold before, and none within a rule's wait period after the
  *     flip before; but for the rules that the request overrides by name, which is recorded.
- *  4. A request whose token is known changes nothing: it was carried out before. */
+ *  4. A request whose token is known changes nothing: it was carried out before, or was refused, or
+ *     had nothing to change, and whoever asked was told so. */
 #pragma once
 
 #include "base/attr.h"
@@ -26,6 +27,8 @@ struct practice;
 enum {
     INTENT_OBJECTS_MAX = 20000,
     INTENT_HISTORY_MAX = 1000,  /* changes that are remembered */
+    INTENT_TOLD_MAX = 1000,     /* outcomes of requests that changed nothing */
+    INTENT_SENTENCE_MAX = 300,  /* bytes of such an outcome */
     INTENT_EDITS_MAX = 2000,    /* objects of one transaction */
     INTENT_OVERRIDES_MAX = 100, /* rules that one transaction sets aside */
     INTENT_TEXT_MAX = 500,      /* bytes of an author or a reason */
@@ -156,12 +159,23 @@ struct intent_change {
     uint32_t edit_count;
 };
 
+/* The outcome of a request that changed nothing: refused, or nothing was to be changed. Whoever was
+ * told it may have sent the same request before, which must not be carried out after that. */
+struct intent_told {
+    uint32_t references;
+    char *token;
+    int err;        /* 0 = nothing was to be changed; else one of base/err.h's own */
+    char *sentence; /* cut after INTENT_SENTENCE_MAX bytes */
+};
+
 struct intent {
     const struct config *config;    /* of who holds it; nothing here reads it */
     struct intent_object **objects; /* sorted by kind, then name */
     uint32_t object_count;
     struct intent_change **history; /* the oldest first */
     uint32_t history_count;
+    struct intent_told **told; /* the oldest first */
+    uint32_t told_count;
     uint64_t version;
 };
 
@@ -180,6 +194,11 @@ must_check struct intent intent_share(const struct intent *intent);
 /* What a request with this token has done; NULL: it is not remembered, or the token is NULL. */
 pure_function const struct intent_change *intent_token_find(const struct intent *intent,
                                                             const char *token);
+/* The outcome that was told of this token; NULL where it is not known, or made a change. */
+pure_function const struct intent_told *intent_told_find(const struct intent *intent,
+                                                         const char *token);
+/* Keeps an outcome that changed nothing. err: 0, or one of base/err.h's own. */
+void intent_tell(struct intent *intent, const char *token, int err, const char *sentence);
 
 /* ---- changes ---- */
 

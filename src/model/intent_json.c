@@ -77,15 +77,24 @@ static json_t *change_json(const struct intent_change *c)
     return out;
 }
 
+static json_t *told_json(const struct intent_told *t)
+{
+    return json_pack("{s:o,s:s,s:o}", "token", text_json(t->token), "error",
+                     t->err ? err_name(t->err) : "", "sentence", text_json(t->sentence));
+}
+
 char *intent_encode(const struct intent *intent)
 {
-    json_t *objects = json_array(), *history = json_array();
+    json_t *objects = json_array(), *history = json_array(), *told = json_array();
     for (uint32_t i = 0; i < intent->object_count; i++)
         json_array_append_new(objects, object_json(intent->objects[i]));
     for (uint32_t i = 0; i < intent->history_count; i++)
         json_array_append_new(history, change_json(intent->history[i]));
-    json_t *root = json_pack("{s:i,s:I,s:o,s:o}", "format", INTENT_FILE_VERSION, "version",
-                             (json_int_t)intent->version, "objects", objects, "history", history);
+    for (uint32_t i = 0; i < intent->told_count; i++)
+        json_array_append_new(told, told_json(intent->told[i]));
+    json_t *root = json_pack("{s:i,s:I,s:o,s:o,s:o}", "format", INTENT_FILE_VERSION, "version",
+                             (json_int_t)intent->version, "objects", objects, "history", history,
+                             "told", told);
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     invariant(text != NULL); /* nothing but a lack of memory */
     json_decref(root);
@@ -322,6 +331,26 @@ static const char *history_read(const json_t *list, struct intent *out)
     return NULL;
 }
 
+/* Files of before have none. */
+static const char *told_read(const json_t *list, struct intent *out)
+{
+    size_t count = json_array_size(list);
+    if ((list && !json_is_array(list)) || count > INTENT_TOLD_MAX)
+        return "it has more than 1000 outcomes that were told";
+    for (size_t i = 0; i < count; i++) {
+        const json_t *from = json_array_get(list, i);
+        const char *token = field(from, "token", INTENT_TOKEN_MAX);
+        const char *name = json_string_value(json_object_get(from, "error"));
+        const char *sentence = json_string_value(json_object_get(from, "sentence"));
+        int err = name && *name ? err_of_name(name) : 0;
+        if (!token || !name || !sentence || strlen(sentence) > INTENT_SENTENCE_MAX ||
+            (*name && !err))
+            return "an outcome that was told has no token, error or sentence";
+        intent_tell(out, token, err, sentence);
+    }
+    return NULL;
+}
+
 static const char *root_read(const json_t *root, struct intent *out, int *ret_err)
 {
     int64_t format, version;
@@ -342,7 +371,8 @@ static const char *root_read(const json_t *root, struct intent *out, int *ret_er
     if (format == 1)
         return objects_read(json_object_get(root, "orders"), out, order_read);
     const char *why = objects_read(json_object_get(root, "objects"), out, object_read);
-    return why ? why : history_read(json_object_get(root, "history"), out);
+    why = why ? why : history_read(json_object_get(root, "history"), out);
+    return why ? why : told_read(json_object_get(root, "told"), out);
 }
 
 int intent_decode(const char *data, size_t length, struct intent *ret, const char **ret_why)

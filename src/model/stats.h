@@ -161,11 +161,11 @@
     X(CONTROL_LINKS, "holdfast_links", "", gauge, "Other nodes of the cluster.")                \
     X(CONTROL_LINKS_UP, "holdfast_links_up", "", gauge, "Of those, the ones linked with.")      \
     X(CONTROL_REPLICA_LEADS, "holdfast_replica_leads", "", gauge,                               \
-      "Does this node lead its cluster?")                                                       \
+      "1 where this node leads its cluster.")                                                   \
     X(CONTROL_REPLICA_QUORUM, "holdfast_replica_quorum", "", gauge,                             \
-      "Can a majority of the voters be reached from here?")                                     \
+      "1 where a majority of the voters can be reached.")                                       \
     X(CONTROL_REPLICA_HALTED, "holdfast_replica_halted", "", gauge,                             \
-      "Has this node stopped voting, because its disk is damaged or full?")                     \
+      "1 where this node stopped voting: its disk is damaged or full.")                         \
     X(CONTROL_OVERRIDES, "holdfast_overrides", "", gauge,                                       \
       "Changes of this node alone, made while it was cut off from its cluster.")                \
     X(CONTROL_REPLICA_TERM, "holdfast_replica_term", "", gauge, "Term of its leader.")          \

@@ -49,14 +49,17 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
 {
     struct control_replica *r = context;
     struct intent next;
+    uint64_t before = r->intent.version;
     int err = command_apply(&r->intent, (const char *)request.data, request.length, wall_ms, &next,
                             sentence);
-    if (err)
-        return err;
-    r->changed |= next.version != r->intent.version;
-    intent_done(&r->intent);
-    r->intent = next;
-    return 0;
+    if (!err) {
+        r->changed |= next.version != before;
+        intent_done(&r->intent);
+        r->intent = next;
+    }
+    command_tell(&r->intent, before, (const char *)request.data, request.length, err,
+                 text_string(sentence));
+    return err;
 }
 
 static char *machine_encode(void *context, size_t *ret_size)
