@@ -49,8 +49,11 @@ def wait(condition, seconds=READY_S, what="a cluster"):
 class Cluster:
     """Processes by name, of which one leads."""
 
+    begun = []  # every cluster of this run, those that did not come up too
+
     def __init__(self, folder, count):
         self.folder, self.count, self.processes = folder, count, []
+        Cluster.begun.append(self)
 
     def kill(self, i):
         """All of one node at once."""
@@ -270,7 +273,7 @@ def main():
         if args.nodes > 1:
             deaths(make, args)
     finally:
-        for c in clusters:
+        for c in Cluster.begun:
             c.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
