@@ -17,7 +17,7 @@ import pytest
 from linear import UNKNOWN, Operation, linearizable
 from mesh_test import PORT, ask, sees
 from node import Node, open_path, wait_for  # noqa: F401
-from wires import run
+from wires import refused, run
 
 CONTROLS = ("p/a", "p/b", "p/c")
 CLIENTS, SECONDS, SEED = 6, 10, int(os.environ.get("HISTORY_SEED", "0")) or random.SystemRandom().randrange(1 << 30)
@@ -115,8 +115,8 @@ mesh: {{listen: "192.0.2.{number}:{PORT}"}}
 
 @pytest.fixture
 def far(holdfast, open_path):
-    if os.geteuid():
-        pytest.skip("network namespaces need root")
+    if why := refused(af_xdp=False):
+        pytest.skip(why)
     net, made = Net(), []
     try:
         for number in (1, 2, 3):

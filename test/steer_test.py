@@ -2,6 +2,7 @@
 
 import collections
 import pathlib
+import shutil
 import re
 import time
 
@@ -41,7 +42,9 @@ def endpoints(lines):
 
 
 def start(nodes, body):  # noqa: F811
-    return nodes(HEAD + body).start()
+    node = nodes(HEAD + body)
+    shutil.copy(GEO, node.folder / "geo.mmdb")  # roles run as another user, who may not enter the tree
+    return node.start()
 
 
 def healthy(node, count):
@@ -86,7 +89,7 @@ def test_simple_and_multivalue(nodes, origins):  # noqa: F811
 
 def test_geolocation(nodes, origins):  # noqa: F811
     us, ca, eu, world = origins(4)
-    body = f"geo: {{database: {GEO}}}\nservices:\n  - name: g.example.com\n    policy: geolocation\n    velocity: off\n" + endpoints([
+    body = f"geo: {{database: geo.mmdb}}\nservices:\n  - name: g.example.com\n    policy: geolocation\n    velocity: off\n" + endpoints([
         f"name: us, address: {us.address}, locations: [US]", f"name: ca, address: {ca.address}, locations: US-CA",
         f"name: eu, address: {eu.address}, locations: EU", f'name: world, address: {world.address}, locations: "*"'])
     node = start(nodes, body)
@@ -111,7 +114,7 @@ def test_geolocation(nodes, origins):  # noqa: F811
 
 def test_geolocation_without_default_is_nodata(nodes, origins):  # noqa: F811
     eu, = origins(1)
-    node = start(nodes, f"geo: {{database: {GEO}}}\nservices:\n  - name: g.example.com\n    policy: geolocation\n"
+    node = start(nodes, f"geo: {{database: geo.mmdb}}\nservices:\n  - name: g.example.com\n    policy: geolocation\n"
                  + endpoints([f"name: eu, address: {eu.address}, locations: EU"]))
     healthy(node, 1)
     assert ask(node, "g.example.com", "203.0.113.5/32")[0] == [eu.address]
@@ -152,7 +155,7 @@ def test_latency(nodes, origins):  # noqa: F811
 
 def test_nested(nodes, origins):  # noqa: F811
     ie, de, us = origins(3)
-    node = start(nodes, f"""geo: {{database: {GEO}}}
+    node = start(nodes, f"""geo: {{database: geo.mmdb}}
 services:
   - name: n.example.com
     policy: geolocation
