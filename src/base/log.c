@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/date.h"
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/text.h"
@@ -89,17 +90,10 @@ static bool rate_allows(const char *event, usec_t now, uint64_t *ret_suppressed)
 
 static void append_time(struct text *t, usec_t wall)
 {
-    /* Civil date of a day number: H. Hinnant, "chrono-compatible low-level date algorithms". Years
-     * start in March, so that the leap day is the last one. */
-    int64_t ms = wall / USEC_PER_MSEC, day = ms / 86400000, in_day = ms % 86400000;
-    int64_t shifted = day + 719468, era = shifted / 146097, of_era = shifted % 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t march = (5 * of_year + 2) / 153, of_month = of_year - (153 * march + 2) / 5 + 1;
-    int64_t month = march < 10 ? march + 3 : march - 9;
-    text_appendf(t, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)(year + era * 400 + (month <= 2)),
-                 (int)month, (int)of_month, (int)(in_day / 3600000), (int)(in_day / 60000 % 60),
-                 (int)(in_day / 1000 % 60), (int)(in_day % 1000));
+    int64_t ms = wall / USEC_PER_MSEC;
+    struct date d = date_of(ms / 1000);
+    text_appendf(t, "%04d-%02u-%02uT%02u:%02u:%02u.%03dZ", d.year, d.month, d.day, d.hour, d.minute,
+                 d.second, (int)(ms % 1000));
 }
 
 static bool needs_quotes(const char *s)

@@ -4,12 +4,6 @@
 
 #define AT(type, field) offsetof(struct type, field)
 
-static const struct list_of listens = {
-    .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
-    .size = sizeof(struct draft_listen),
-    .headed = true,
-    .alone = true};
-
 static const struct key endpoint_keys[] = {
     {"url", &type_text, AT(draft_api_endpoint, endpoint.url), .required = true,
      .help = "where clients reach the API of a node, such as https://arc1.example.com"},

@@ -4,12 +4,6 @@
 
 #define AT(type, field) offsetof(struct type, field)
 
-static const struct list_of listens = {
-    .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
-    .size = sizeof(struct draft_listen),
-    .headed = true,
-    .alone = true};
-
 static const struct key mesh_keys[] = {
     {"listen", &type_list, AT(draft_root, mesh.listen), .max = CONFIG_LISTENS_MAX,
      .detail = &listens, .standard = "[]",

@@ -3,12 +3,6 @@
 
 #define AT(type, field) offsetof(struct type, field)
 
-static const struct list_of listens = {
-    .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
-    .size = sizeof(struct draft_listen),
-    .headed = true,
-    .alone = true};
-
 static const struct key tcp_keys[] = {
     {"clients", &type_integer, AT(draft_root, dns.tcp.clients), .min = 1, .max = 1000000,
      .standard = "1000",

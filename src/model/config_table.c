@@ -7,7 +7,7 @@
 #define LENGTH          array_length
 #define NAME_PATTERN    "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
-static const struct list_of listens = {
+const struct list_of listens = {
     .element = {.name = "listen", .type = &type_listen, .offset = AT(draft_listen, listen)},
     .size = sizeof(struct draft_listen),
     .headed = true,

@@ -228,7 +228,7 @@ extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback,
     shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh, shape_api, shape_api_endpoint,
     shape_api_tls;
 extern const struct names_of tsigs;
-extern const struct list_of primaries, update_networks;
+extern const struct list_of listens, primaries, update_networks;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];
 extern const size_t config_shape_count;

@@ -1,32 +1,15 @@
 /* The state of a zone's keys in sentences: what is, what is to be done, what comes next. */
+#include "base/date.h"
 #include "base/invariant.h"
 #include "model/dnssec_state.h"
 #include <stdio.h>
 
-enum { DAY_S = 86400 };
-
-/* Days since 1970 to a date of the Gregorian calendar: eras of 400 years that start in March. */
-static void date_of(int64_t days, int *ret_year, unsigned *ret_month, unsigned *ret_day)
-{
-    enum { ERA_DAYS = 146097, DAYS_TO_1970 = 719468 };
-    int64_t shifted = days + DAYS_TO_1970, era = shifted / ERA_DAYS;
-    unsigned of_era = (unsigned)(shifted - era * ERA_DAYS);
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned month = (5 * of_year + 2) / 153; /* 0 = March */
-    *ret_day = of_year - (153 * month + 2) / 5 + 1;
-    *ret_month = month < 10 ? month + 3 : month - 9;
-    *ret_year = (int)(era * 400 + year) + (*ret_month <= 2);
-}
-
 char *key_time_format(int64_t when, char buffer[static KEY_TIME_MAX])
 {
-    int year;
-    unsigned month, day, of_day = (unsigned)(when % DAY_S);
+    struct date d = date_of(when);
     invariant(when >= 0);
-    date_of(when / DAY_S, &year, &month, &day);
-    snprintf(buffer, KEY_TIME_MAX, "%04d-%02u-%02u %02u:%02u UTC", year, month, day, of_day / 3600,
-             of_day / 60 % 60);
+    snprintf(buffer, KEY_TIME_MAX, "%04d-%02u-%02u %02u:%02u UTC", d.year, d.month, d.day, d.hour,
+             d.minute);
     return buffer;
 }
 

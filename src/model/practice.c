@@ -1,5 +1,6 @@
 #include "model/practice.h"
 
+#include "base/date.h"
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/intent_object.h"
@@ -19,15 +20,6 @@ const char *practice_outcome_name(enum practice_outcome outcome)
 }
 
 /* ---- windows ---- */
-
-/* Days since 1970 of a date of the Gregorian calendar. */
-static int64_t days_of(int64_t year, unsigned month, unsigned day)
-{
-    /* years begin in March, so that the leap day is the last of one */
-    int64_t y = year - (month <= 2), era = y / 400, of_era = y - era * 400;
-    int64_t of_year = (153 * (int64_t)(month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
 
 static bool digits_read(const char **at, unsigned count, unsigned max, unsigned *ret)
 {
@@ -51,16 +43,15 @@ static bool char_read(const char **at, char c)
 
 static bool date_read(const char **at, int64_t *ret)
 {
-    static const unsigned lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned year, month, day;
+    struct date d = {.hour = 0};
+    unsigned year;
     if (!digits_read(at, 4, 9999, &year) || !char_read(at, '-') ||
-        !digits_read(at, 2, 12, &month) || !char_read(at, '-') || !digits_read(at, 2, 31, &day) ||
-        year < 1970 || !month || !day)
+        !digits_read(at, 2, 12, &d.month) || !char_read(at, '-') || !digits_read(at, 2, 31, &d.day))
         return false;
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day > lengths[month - 1] + (month == 2 && leap))
+    d.year = (int)year;
+    if (year < 1970 || !date_exists(&d))
         return false;
-    *ret = days_of(year, month, day);
+    *ret = date_seconds(&d) / DAY_SECONDS;
     return true;
 }
 

@@ -1,4 +1,5 @@
 #include "wire/http1.h"
+#include "base/date.h"
 #include "base/invariant.h"
 #include <stdio.h>
 #include <string.h>
@@ -424,26 +425,11 @@ char *http1_date_format(int64_t seconds, char buffer[static HTTP1_DATE_MAX])
     static const char days[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    int64_t day = seconds / 86400, rest = seconds % 86400;
-    if (rest < 0) {
-        rest += 86400;
-        day--;
-    }
-    /* The proleptic Gregorian calendar in years that begin in March, so that the leap day is the
-     * last of its year; day 0 is 1970-01-01, era day 0 is 0000-03-01. */
-    int64_t z = day + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
-    int64_t in_era = z - era * 146097;
-    int64_t year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-    int64_t in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t march_month = (5 * in_year + 2) / 153;
-    int month_day = (int)(in_year - (153 * march_month + 2) / 5 + 1);
-    int month = (int)(march_month < 10 ? march_month + 2 : march_month - 10);
-    int year = (int)(year_of_era + era * 400 + (month <= 1));
-    int week_day = (int)(((day % 7) + 7) % 7);
-    invariant(year >= 0 && year <= 9999);
-    snprintf(buffer, HTTP1_DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[week_day],
-             month_day, months[month], year, (int)(rest / 3600), (int)(rest / 60 % 60),
-             (int)(rest % 60));
+    struct date d = date_of(seconds);
+    int64_t day = (seconds - (d.hour * 3600 + d.minute * 60 + d.second)) / DAY_SECONDS;
+    snprintf(buffer, HTTP1_DATE_MAX, "%s, %02u %s %04d %02u:%02u:%02u GMT",
+             days[((day % 7) + 7) % 7], d.day, months[d.month - 1], d.year, d.hour, d.minute,
+             d.second);
     return buffer;
 }
 

@@ -1,4 +1,5 @@
 /* Fields of the DNSSEC types (RFC 4034, RFC 4398): types, bitmaps, algorithms, dates. */
+#include "base/date.h"
 #include "wire/rdata_field.h"
 
 /* ---- types ---- */
@@ -205,46 +206,21 @@ void field_scheme_format(struct reader *r, struct text *out)
 
 /* ---- dates (RFC 4034 3.2) ---- */
 
-/* Days from 1970-01-01 in the Gregorian calendar; year >= 1970. */
-static uint32_t days_from_date(uint32_t year, uint32_t month, uint32_t day)
-{
-    /* Years from March on, so that the leap day is the last of its year. */
-    uint32_t y = month > 2 ? year : year - 1, shifted = (month + 9) % 12;
-    uint32_t day_of_year = (153 * shifted + 2) / 5 + day - 1;
-    return 365 * y + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
-}
-
-static void date_from_days(uint32_t days, uint32_t ret[static 3])
-{
-    uint32_t z = days + 719468, era = z / 146097, of_era = z % 146097;
-    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100), m = (5 * of_year + 2) / 153;
-
-    ret[2] = of_year - (153 * m + 2) / 5 + 1;
-    ret[1] = m < 10 ? m + 3 : m - 9;
-    ret[0] = year + era * 400 + (ret[1] <= 2);
-}
-
-static uint32_t month_days(uint32_t year, uint32_t month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
 static bool date_read(const char *word, uint32_t *ret_s)
 {
-    static const uint8_t widths[] = {4, 2, 2, 2, 2, 2};
-    uint32_t part[6];
+    struct date d;
+    unsigned year, *const parts[] = {&year, &d.month, &d.day, &d.hour, &d.minute, &d.second};
 
-    for (int i = 0; i < 6; word += widths[i++])
-        if (!digits_number(word, widths[i], 9999, &part[i]))
+    for (unsigned i = 0; i < array_length(parts); i++) {
+        unsigned width = i ? 2 : 4;
+        if (!digits_number(word, width, 9999, parts[i]))
             return false;
-    if (part[0] < 1970 || part[0] > 2106 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
-        part[2] > month_days(part[0], part[1]) || part[3] > 23 || part[4] > 59 || part[5] > 60)
+        word += width;
+    }
+    d.year = (int)year;
+    if (year < 1970 || !date_exists(&d))
         return false;
-    uint64_t seconds = (uint64_t)days_from_date(part[0], part[1], part[2]) * 86400 +
-                       part[3] * 3600u + part[4] * 60u + part[5];
+    int64_t seconds = date_seconds(&d);
     if (seconds > UINT32_MAX)
         return false;
     *ret_s = (uint32_t)seconds;
@@ -273,9 +249,8 @@ bool field_date_check(struct reader *r)
 
 void field_date_format(struct reader *r, struct text *out)
 {
-    uint32_t seconds = reader_u32(r), date[3], of_day = seconds % 86400;
+    struct date d = date_of(reader_u32(r));
 
-    date_from_days(seconds / 86400, date);
-    text_appendf(out, "%04u%02u%02u%02u%02u%02u", date[0], date[1], date[2], of_day / 3600,
-                 of_day / 60 % 60, of_day % 60);
+    text_appendf(out, "%04d%02u%02u%02u%02u%02u", d.year, d.month, d.day, d.hour, d.minute,
+                 d.second);
 }

@@ -1,5 +1,6 @@
 #include "wire/sigv4.h"
 
+#include "base/date.h"
 #include "base/invariant.h"
 #include "wire/sigv4_canonical.h"
 #include <openssl/crypto.h>
@@ -9,22 +10,11 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 enum { HASH_SIZE = 32, HASH_TEXT = 2 * HASH_SIZE + 1, TIME_TEXT = 20 };
-static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /* For "%.*s". */
 #define BYTES(b) (int)(b).length, (const char *)(b).data
 
 /* ---- times ---- */
-
-static int64_t days_of(int64_t year, unsigned month, unsigned day)
-{
-    /* a year that begins in March ends with the leap day */
-    static const unsigned before[12] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275};
-    year -= month <= 2;
-    int64_t era = year / 400, in_era = year % 400;
-    return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + before[month - 1] + day - 1 -
-           719468;
-}
 
 static bool digits_read(const uint8_t *at, unsigned count, unsigned *ret)
 {
@@ -37,49 +27,48 @@ static bool digits_read(const uint8_t *at, unsigned count, unsigned *ret)
     return true;
 }
 
-static bool time_make(unsigned year, unsigned month, unsigned day, const unsigned clock[3],
-                      int64_t *ret)
+/* Of a date whose year was read by itself. */
+static bool time_make(unsigned year, struct date *d, int64_t *ret)
 {
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || clock[0] > 23 ||
-        clock[1] > 59 || clock[2] > 60)
+    d->year = (int)year;
+    if (year < 1970 || !date_exists(d))
         return false;
-    *ret = days_of(year, month, day) * 86400 + clock[0] * 3600 + clock[1] * 60 + clock[2];
+    *ret = date_seconds(d);
     return true;
 }
 
 /* "20150830T123600Z" */
 static bool time_basic(struct bytes b, int64_t *ret)
 {
-    unsigned year, month, day, clock[3];
+    struct date d;
+    unsigned year;
     return b.length == 16 && b.data[8] == 'T' && b.data[15] == 'Z' &&
-           digits_read(b.data, 4, &year) && digits_read(b.data + 4, 2, &month) &&
-           digits_read(b.data + 6, 2, &day) && digits_read(b.data + 9, 2, &clock[0]) &&
-           digits_read(b.data + 11, 2, &clock[1]) && digits_read(b.data + 13, 2, &clock[2]) &&
-           time_make(year, month, day, clock, ret);
+           digits_read(b.data, 4, &year) && digits_read(b.data + 4, 2, &d.month) &&
+           digits_read(b.data + 6, 2, &d.day) && digits_read(b.data + 9, 2, &d.hour) &&
+           digits_read(b.data + 11, 2, &d.minute) && digits_read(b.data + 13, 2, &d.second) &&
+           time_make(year, &d, ret);
 }
 
 /* "Sun, 30 Aug 2015 12:36:00 GMT": the Date header (RFC 9110 5.6.7). */
 static bool time_http(struct bytes b, int64_t *ret)
 {
-    unsigned year, month = 0, day, clock[3];
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct date d = {.month = 1};
+    unsigned year;
     if (b.length != 29 || memcmp(b.data + 3, ", ", 2) || memcmp(b.data + 25, " GMT", 4))
         return false;
-    while (month < 12 && memcmp(b.data + 8, months + 3 * month, 3))
-        month++;
-    return digits_read(b.data + 5, 2, &day) && digits_read(b.data + 12, 4, &year) &&
-           digits_read(b.data + 17, 2, &clock[0]) && digits_read(b.data + 20, 2, &clock[1]) &&
-           digits_read(b.data + 23, 2, &clock[2]) && time_make(year, month + 1, day, clock, ret);
+    while (d.month <= 12 && memcmp(b.data + 8, months + (size_t)3 * (d.month - 1), 3))
+        d.month++;
+    return digits_read(b.data + 5, 2, &d.day) && digits_read(b.data + 12, 4, &year) &&
+           digits_read(b.data + 17, 2, &d.hour) && digits_read(b.data + 20, 2, &d.minute) &&
+           digits_read(b.data + 23, 2, &d.second) && time_make(year, &d, ret);
 }
 
 static const char *time_format(int64_t wall, char buffer[static TIME_TEXT])
 {
-    char date[HTTP1_DATE_MAX];
-    unsigned month = 0;
-    http1_date_format(wall, date);
-    while (month < 11 && memcmp(date + 8, months + (size_t)3 * month, 3))
-        month++;
-    snprintf(buffer, TIME_TEXT, "%.4s%02u%.2sT%.2s%.2s%.2sZ", date + 12, (month + 1) % 100,
-             date + 5, date + 17, date + 20, date + 23);
+    struct date d = date_of(wall);
+    snprintf(buffer, TIME_TEXT, "%04d%02u%02uT%02u%02u%02uZ", d.year % 10000, d.month % 100,
+             d.day % 100, d.hour % 100, d.minute % 100, d.second % 100);
     return buffer;
 }
 
