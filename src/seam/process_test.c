@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -144,10 +145,14 @@ static void *thread_body(void *argument)
 }
 
 #ifndef SANITIZED
+/* Of whoever runs the tests. */
+static int niceness;
+
 /* Runs `body` in a child that dropped its privileges and has the filter on; gives its wait status.
  */
 static int filtered(enum process_profile profile, int (*body)(void))
 {
+    niceness = getpriority(PRIO_PROCESS, 0);
     pid_t pid = fork();
     if (pid == 0) {
         if (process_drop("nobody", false) || process_seccomp(profile))
@@ -210,7 +215,7 @@ static void *yielding_body(void *argument)
 {
     (void)argument;
     thread_yields();
-    return thread_is(0, SCHED_IDLE) || thread_is(19, SCHED_OTHER) ? NULL : (void *)1;
+    return thread_is(niceness, SCHED_IDLE) || thread_is(19, SCHED_OTHER) ? NULL : (void *)1;
 }
 
 /* The lowest place for a thread, not for the others. */
@@ -220,7 +225,7 @@ static int try_yielding(void)
     void *wrong;
     if (pthread_create(&thread, NULL, yielding_body, NULL) || pthread_join(thread, &wrong) || wrong)
         return 1;
-    return thread_is(0, SCHED_OTHER) ? 0 : 2;
+    return thread_is(niceness, SCHED_OTHER) ? 0 : 2;
 }
 
 /* A slice of the core of its own for who answers. */
