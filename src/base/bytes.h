@@ -62,6 +62,12 @@ static inline uint32_t reader_u32(struct reader *r)
     return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
+static inline uint64_t reader_u64(struct reader *r)
+{
+    uint64_t high = reader_u32(r);
+    return high << 32 | reader_u32(r);
+}
+
 /* Writes big-endian values into a fixed buffer. After the first write past the end `failed` is set
  * and nothing more is written. */
 struct writer {
@@ -119,6 +125,12 @@ static inline void writer_u32(struct writer *w, uint32_t v)
         p[2] = (uint8_t)(v >> 8);
         p[3] = (uint8_t)v;
     }
+}
+
+static inline void writer_u64(struct writer *w, uint64_t v)
+{
+    writer_u32(w, (uint32_t)(v >> 32));
+    writer_u32(w, (uint32_t)v);
 }
 
 static inline void writer_bytes(struct writer *w, const void *data, size_t length)

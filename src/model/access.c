@@ -12,12 +12,6 @@ enum { HEAD_SIZE = 28, HASH_OFFSET = 20, PREFIX_SIZE = 18 };
 
 /* ---- writing ---- */
 
-static void u64_write(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
 static size_t zone_size(const struct config_zone *z)
 {
     return 2 + DNAME_MAX + 7 + z->transfer.allow_count * (size_t)PREFIX_SIZE +
@@ -101,7 +95,7 @@ uint8_t *access_encode(const struct config *config, const struct tsig_key *keys,
     writer_u32(&w, ACCESS_VERSION);
     writer_u32(&w, config->key_count);
     writer_u32(&w, count);
-    u64_write(&w, 0);
+    writer_u64(&w, 0);
     for (uint32_t i = 0; i < config->key_count; i++)
         key_write(&w, &keys[i]);
     for (uint32_t i = 0; i < count; i++)
@@ -110,7 +104,7 @@ uint8_t *access_encode(const struct config *config, const struct tsig_key *keys,
     *ret_size = w.position;
     *ret_hash = hash64(data + HEAD_SIZE, w.position - HEAD_SIZE);
     w.position = HASH_OFFSET;
-    u64_write(&w, *ret_hash);
+    writer_u64(&w, *ret_hash);
     free(zones);
     return data;
 }

@@ -43,12 +43,6 @@ static size_t part_size(uint32_t count)
 
 /* ---- writing ---- */
 
-static void put_u64(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
 /* Zeros up to the end: no byte depends on what lay there before. */
 static void put_name(struct writer *w, const char *name)
 {
@@ -65,12 +59,12 @@ static void put_head(struct writer *w, const struct sample_head *h, uint32_t fir
     writer_u16(w, (uint16_t)count);
     writer_u32(w, h->slots);
     writer_u32(w, first);
-    put_u64(w, h->vantage);
-    put_u64(w, h->boot);
-    put_u64(w, h->sequence);
-    put_u64(w, h->config);
-    put_u64(w, (uint64_t)h->made);
-    put_u64(w, (uint64_t)h->wall);
+    writer_u64(w, h->vantage);
+    writer_u64(w, h->boot);
+    writer_u64(w, h->sequence);
+    writer_u64(w, h->config);
+    writer_u64(w, (uint64_t)h->made);
+    writer_u64(w, (uint64_t)h->wall);
     put_name(w, h->node);
     put_name(w, h->site);
     put_name(w, h->network);
@@ -78,7 +72,7 @@ static void put_head(struct writer *w, const struct sample_head *h, uint32_t fir
 
 static void put_entry(struct writer *w, const struct sample_entry *e)
 {
-    put_u64(w, e->identity);
+    writer_u64(w, e->identity);
     writer_u8(w, e->state);
     writer_u8(w, e->reason);
     writer_u8(w, e->down_reason);
@@ -105,18 +99,12 @@ size_t sample_part_encode(const struct sample_head *head, const struct sample_en
     invariant(w.position == SAMPLE_HEAD_SIZE);
     for (uint32_t i = 0; i < count; i++)
         put_entry(&w, &entries[first + i]);
-    put_u64(&w, hash64(buffer, w.position));
+    writer_u64(&w, hash64(buffer, w.position));
     invariant(!w.failed && w.position == part_size(count));
     return w.position;
 }
 
 /* ---- reading ---- */
-
-static uint64_t get_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
 
 /* Printable ASCII up to a zero, and zeros from there on. */
 static bool get_name(struct reader *r, char ret[static SAMPLE_NAME_SIZE])
@@ -145,12 +133,12 @@ static int get_head(struct reader *r, struct sample_part *p)
     p->count = reader_u16(r);
     h->slots = reader_u32(r);
     p->first = reader_u32(r);
-    h->vantage = get_u64(r);
-    h->boot = get_u64(r);
-    h->sequence = get_u64(r);
-    h->config = get_u64(r);
-    h->made = (usec_t)get_u64(r);
-    h->wall = (int64_t)get_u64(r);
+    h->vantage = reader_u64(r);
+    h->boot = reader_u64(r);
+    h->sequence = reader_u64(r);
+    h->config = reader_u64(r);
+    h->made = (usec_t)reader_u64(r);
+    h->wall = (int64_t)reader_u64(r);
     if (h->slots > SAMPLE_SLOTS_MAX || p->first % SAMPLE_PART_ENTRIES ||
         p->first / SAMPLE_PART_ENTRIES >= sample_parts(h->slots) ||
         p->count != part_count(h->slots, p->first))
@@ -163,7 +151,7 @@ static int get_head(struct reader *r, struct sample_part *p)
 
 static bool get_entry(struct reader *r, struct sample_entry *e)
 {
-    e->identity = get_u64(r);
+    e->identity = reader_u64(r);
     e->state = reader_u8(r);
     e->reason = reader_u8(r);
     e->down_reason = reader_u8(r);
@@ -203,7 +191,7 @@ int sample_part_decode(const uint8_t *data, size_t size, struct sample_part *ret
     if (size != part_size(part.count))
         return size < part_size(part.count) ? ERR_TRUNCATED : ERR_BOUNDS;
     struct reader end = reader_init(data + size - 8, 8);
-    if (get_u64(&end) != hash64(data, size - 8))
+    if (reader_u64(&end) != hash64(data, size - 8))
         return ERR_CHECKSUM;
     for (uint32_t i = 0; i < part.count; i++)
         if (!get_entry(&r, &part.entries[i]))

@@ -15,18 +15,6 @@ enum {
 
 static const uint8_t magic[8] = "HFUSUAL";
 
-static void put_u64(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
-static uint64_t get_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 uint8_t *slow_encode(const struct slow_history *list, uint32_t count, size_t *ret_size)
 {
     size_t size = HEAD_SIZE + (size_t)count * ENTRY_SIZE + SUM_SIZE;
@@ -36,12 +24,12 @@ uint8_t *slow_encode(const struct slow_history *list, uint32_t count, size_t *re
     writer_u32(&w, SLOW_VERSION);
     writer_u32(&w, count);
     for (uint32_t i = 0; i < count; i++) {
-        put_u64(&w, list[i].identity);
+        writer_u64(&w, list[i].identity);
         for (unsigned h = 0; h < SLOW_HOURS; h++)
             for (unsigned d = 0; d < SLOW_DAYS; d++)
                 writer_u16(&w, list[i].usual[h][d]);
     }
-    put_u64(&w, hash64(data, w.position));
+    writer_u64(&w, hash64(data, w.position));
     invariant(!w.failed && w.position == size);
     *ret_size = size;
     return data;
@@ -66,7 +54,7 @@ static int head_check(struct reader *r, size_t size, uint32_t *ret_count)
 static bool history_read(struct reader *r, struct slow_history *h)
 {
     bool good = true;
-    h->identity = get_u64(r);
+    h->identity = reader_u64(r);
     for (unsigned hour = 0; hour < SLOW_HOURS; hour++)
         for (unsigned d = 0; d < SLOW_DAYS; d++) {
             h->usual[hour][d] = reader_u16(r);
@@ -84,7 +72,7 @@ int slow_decode(const uint8_t *data, size_t size, struct slow_history **ret_list
     if (err)
         return err;
     struct reader end = reader_init(data + size - SUM_SIZE, SUM_SIZE);
-    if (get_u64(&end) != hash64(data, size - SUM_SIZE))
+    if (reader_u64(&end) != hash64(data, size - SUM_SIZE))
         return ERR_CHECKSUM;
     struct slow_history *list = mem_new(count + (size_t)1, sizeof *list);
     for (uint32_t i = 0; i < count; i++)

@@ -8,18 +8,6 @@ enum { MAGIC_SIZE = 8, CHECKSUM_SIZE = 8, BODY_HEAD = 12 };
 static const char base_magic[MAGIC_SIZE] = {'H', 'F', 'H', 'E', 'L', 'D', '\r', '\n'};
 static const char journal_magic[MAGIC_SIZE] = {'H', 'F', 'J', 'O', 'U', 'R', 'N', '\n'};
 
-static void writer_u64(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
-static uint64_t reader_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 /* ---- the base ---- */
 
 static uint64_t base_checksum(const uint8_t *data, size_t size)

@@ -181,18 +181,6 @@ size_t link_give(struct link *l, uint8_t buffer[static LINK_HEAD + LINK_CHUNK_MA
 
 /* ---- the link's own words ---- */
 
-static void writer_u64(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
-static uint64_t reader_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 static void hello_send(struct link *l)
 {
     uint8_t buffer[OWN_MAX];

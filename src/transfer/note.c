@@ -5,18 +5,6 @@
 
 static const char magic[8] = "HFSECND1";
 
-static void u64_write(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
-static uint64_t u64_read(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 void note_encode(const struct secondary_note *n, uint8_t ret[static NOTE_SIZE])
 {
     struct writer w = writer_init(ret, NOTE_SIZE);
@@ -25,9 +13,9 @@ void note_encode(const struct secondary_note *n, uint8_t ret[static NOTE_SIZE])
     writer_u32(&w, n->timers.refresh);
     writer_u32(&w, n->timers.retry);
     writer_u32(&w, n->timers.expire);
-    u64_write(&w, (uint64_t)n->confirmed);
-    u64_write(&w, n->boot_id);
-    u64_write(&w, (uint64_t)n->wall);
+    writer_u64(&w, (uint64_t)n->confirmed);
+    writer_u64(&w, n->boot_id);
+    writer_u64(&w, (uint64_t)n->wall);
     invariant(!w.failed && w.position == NOTE_SIZE);
 }
 
@@ -42,9 +30,9 @@ int note_decode(const uint8_t *data, size_t size, struct secondary_note *ret)
     n.timers.refresh = reader_u32(&r);
     n.timers.retry = reader_u32(&r);
     n.timers.expire = reader_u32(&r);
-    n.confirmed = (usec_t)u64_read(&r);
-    n.boot_id = u64_read(&r);
-    n.wall = (usec_t)u64_read(&r);
+    n.confirmed = (usec_t)reader_u64(&r);
+    n.boot_id = reader_u64(&r);
+    n.wall = (usec_t)reader_u64(&r);
     if (r.failed)
         return ERR_TRUNCATED;
     *ret = n;
