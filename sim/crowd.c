@@ -3,14 +3,11 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
-#include "model/sample_own.h"
-#include "model/snapshot.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WALL_START (INT64_C(1760918400) * USEC_PER_SEC)
-#define TRACE_MAX  (1 << 20)
+#define TRACE_MAX (1 << 20)
 
 static const struct plan_file plan_files[] = {{.kind = PLAN_FILE_ZONE, .name = 0, .hash = 1},
                                               {.kind = PLAN_FILE_NETMAP, .name = 1, .hash = 2}};
@@ -39,50 +36,17 @@ static void files_make(struct crowd *c)
 
 /* ---- nodes ---- */
 
-static struct config *node_config(const struct crowd_place *place, const char *rest)
-{
-    struct text yaml = text_init(TRACE_MAX), problems = text_init(TRACE_MAX);
-    struct config *config = NULL;
-    text_appendf(&yaml, "node: {name: %s, site: %s, network: %s}\n%s", place->node, place->site,
-                 place->network, rest);
-    int err = config_parse("crowd.yaml", text_string(&yaml), yaml.length, NULL, &problems, &config);
-    if (err)
-        fprintf(stderr, "%s", text_string(&problems));
-    invariant(!err);
-    text_done(&yaml);
-    text_done(&problems);
-    return config;
-}
-
 static void node_init(struct crowd *c, uint32_t i, const struct crowd_place *place,
                       const char *rest)
 {
     struct crowd_node *n = &c->nodes[i];
-    uint32_t count;
-    n->config = node_config(place, rest);
-    n->intent = (struct intent){.config = n->config, .version = 1};
-    n->decider = decider_new();
-    n->arena = arena_init();
-    n->targets = target_list(n->config, &n->arena, &count);
-    invariant(count <= CROWD_TARGETS_MAX && (i == 0 || count == c->target_count));
-    c->target_count = count;
-    n->identities = arena_new(&n->arena, count + 1u, sizeof *n->identities);
-    n->entries = arena_new(&n->arena, count + 1u, sizeof *n->entries);
-    n->probes = arena_new(&n->arena, count + 1u, sizeof *n->probes);
     n->id = 10 + i;
     n->boot = 100 + i;
     n->clock = (usec_t)(1000 + random_below(&c->random, 100000)) * USEC_PER_SEC;
     n->phase = random_below(&c->random, 1000 / CROWD_TICK_MS) * CROWD_TICK_MS * USEC_PER_MSEC;
-    n->vantages = vantages_init();
-    for (uint32_t t = 0; t < count; t++) {
-        n->identities[t] = target_identity(n->config, &n->targets[t]);
-        n->ways[t].slow = 100;
-        if (n->targets[t].check)
-            n->probes[t].due = random_below(&c->random, (uint32_t)n->targets[t].check->interval);
-    }
-    vantages_targets(&n->vantages, n->identities, count);
-    n->slow = slow_new();
-    slow_targets(n->slow, n->targets, n->identities, count);
+    crowd_node_init(n, crowd_config(place, rest), &c->random);
+    invariant(i == 0 || n->target_count == c->target_count);
+    c->target_count = n->target_count;
 }
 
 void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t count, const char *rest,
@@ -108,67 +72,12 @@ void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t coun
 void crowd_done(struct crowd *c)
 {
     for (uint32_t i = 0; i < c->node_count; i++) {
-        struct crowd_node *n = &c->nodes[i];
-        decider_free(n->decider);
-        vantages_done(&n->vantages);
-        slow_free(n->slow);
-        config_free(n->config);
-        arena_done(&n->arena);
-        free(n->samples);
+        config_free(c->nodes[i].config);
+        crowd_node_done(&c->nodes[i]);
     }
     free(c->messages);
     free(c->map_bytes);
     text_done(&c->trace);
-}
-
-/* ---- probes ---- */
-
-static bool takes_long(enum reason reason)
-{
-    return reason == REASON_CONNECT_TIMEOUT || reason == REASON_TLS_TIMEOUT ||
-           reason == REASON_FIRST_BYTE_TIMEOUT || reason == REASON_BODY_TIMEOUT;
-}
-
-static void probe_start(struct crowd *c, struct crowd_node *n, uint32_t i)
-{
-    const struct config_check *check = n->targets[i].check;
-    const struct crowd_way *way = &n->ways[i];
-    struct crowd_probe *p = &n->probes[i];
-    bool failed = random_below(&c->random, 1000) < way->permille;
-    enum reason reason = failed ? (enum reason)way->reason : REASON_OK;
-    usec_t took = c->base_us + (usec_t)random_below(&c->random, (uint32_t)c->base_us);
-    took = took * way->slow / 100;
-    if (takes_long(reason) || took > check->timeout)
-        took = check->timeout;
-    p->running = true;
-    p->sample = (struct sample){.target = i,
-                                .epoch = 1,
-                                .started = p->due + n->clock,
-                                .ended = p->due + n->clock + took,
-                                .reason = (uint8_t)reason,
-                                .late = n->late};
-    p->sample.phase_us[PHASE_CONNECT] = (uint32_t)took;
-    p->due += check->interval;
-}
-
-static void probes_run(struct crowd *c, struct crowd_node *n)
-{
-    usec_t now = c->time + n->clock;
-    for (uint32_t i = 0; i < c->target_count; i++) {
-        struct crowd_probe *p = &n->probes[i];
-        if (!n->targets[i].check)
-            continue;
-        while (p->running ? p->sample.ended <= now : p->due <= c->time) {
-            if (!p->running) {
-                probe_start(c, n, i);
-                continue;
-            }
-            n->samples =
-                mem_grow(n->samples, n->sample_count, &n->sample_capacity, sizeof *n->samples);
-            n->samples[n->sample_count++] = p->sample;
-            p->running = false;
-        }
-    }
 }
 
 /* ---- tables ---- */
@@ -193,23 +102,11 @@ static void message_send(struct crowd *c, uint32_t from, uint32_t to, const uint
 static void table_send(struct crowd *c, uint32_t i)
 {
     struct crowd_node *n = &c->nodes[i];
-    usec_t now = c->time + n->clock;
-    struct sample_head head = {.vantage = n->id,
-                               .boot = n->boot,
-                               .sequence = ++n->sequence,
-                               .config = n->config->fingerprint,
-                               .made = now,
-                               .wall = WALL_START + c->time,
-                               .slots = c->target_count,
-                               .health = n->plan.vantage_count ? n->plan.vantages[0].health : 0};
-    snprintf(head.node, sizeof head.node, "%s", n->config->node_name);
-    snprintf(head.site, sizeof head.site, "%s", n->config->site);
-    snprintf(head.network, sizeof head.network, "%s", n->config->network);
+    struct sample_head head = crowd_node_head(n, c->time, CROWD_WALL_START + c->time);
     if (c->sabotage == SABOTAGE_SURE)
         head.health = 0;
     if (c->sabotage == SABOTAGE_NAMES)
         snprintf(head.network, sizeof head.network, "AS-own-%u", i);
-    sample_own(&n->plan, n->identities, n->facts, now, n->entries);
     for (uint32_t part = 0; part < sample_parts(head.slots); part++) {
         uint8_t bytes[SAMPLE_PART_SIZE_MAX];
         size_t size = sample_part_encode(&head, n->entries, part, bytes);
@@ -234,7 +131,7 @@ static void messages_deliver(struct crowd *c)
         if (n->stopped)
             continue;
         int err = vantages_take(&n->vantages, m->from, m->bytes, m->size, c->time + n->clock,
-                                WALL_START + c->time);
+                                CROWD_WALL_START + c->time);
         invariant(!err || err == ERR_OLDER); /* messages may overtake one another */
     }
     c->message_count = kept;
@@ -246,26 +143,7 @@ static void node_step(struct crowd *c, uint32_t i)
 {
     struct crowd_node *n = &c->nodes[i];
     struct decide_output out;
-    for (size_t k = 0; k < n->sample_count; k++)
-        slow_sample(n->slow, &n->samples[k]);
-    n->facts = slow_step(n->slow, n->config->network, n->vantages.list, n->vantages.count,
-                         c->time + n->clock, WALL_START + c->time);
-    struct decide_input in = {.previous = n->plan.generation ? &n->plan : NULL,
-                              .intent = &n->intent,
-                              .files = &c->files,
-                              .samples = n->samples,
-                              .sample_count = (uint32_t)n->sample_count,
-                              .epoch = 1,
-                              .vantage = n->id,
-                              .vantages = n->vantages.list,
-                              .vantage_count = n->vantages.count,
-                              .slow = n->facts,
-                              .now = c->time + n->clock,
-                              .wall = WALL_START + c->time,
-                              .boot_id = n->boot};
-    plan_step(n->decider, &in, &out);
-    n->plan = out.plan;
-    n->sample_count = 0;
+    crowd_node_step(n, &n->intent, &c->files, c->time, CROWD_WALL_START + c->time, &out);
     for (uint32_t k = 0; k < out.event_count; k++) {
         const struct decide_event *e = &out.events[k];
         n->downs += e->kind == EVENT_VERDICT && n->plan.targets[e->target].state == VERDICT_DOWN;
@@ -285,7 +163,7 @@ static void tick(struct crowd *c)
         if (n->stopped)
             continue;
         if (at % (CROWD_BEAT_MS * USEC_PER_MSEC) == 0) {
-            probes_run(c, n);
+            crowd_node_probe(n, c->time, c->base_us, &c->random);
             node_step(c, i);
         }
         if (at % (SAMPLE_EVERY_MS * USEC_PER_MSEC) == 0)

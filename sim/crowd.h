@@ -3,57 +3,13 @@
  * real messages over links that take time and may be cut. Deterministic. */
 #pragma once
 
-#include "base/random.h"
 #include "base/text.h"
-#include "decide/decide.h"
-#include "decide/slow.h"
-#include "model/netmap.h"
-#include "model/target.h"
-#include "model/vantage.h"
+#include "sim/crowd_node.h"
 
 enum {
     CROWD_NODES_MAX = 8,
-    CROWD_TARGETS_MAX = 64,
     CROWD_TICK_MS = 20,
     CROWD_BEAT_MS = 100,
-};
-
-/* How one node fares with one target. */
-struct crowd_way {
-    uint8_t reason;    /* what a failing probe sees */
-    unsigned permille; /* of probes that fail */
-    unsigned slow;     /* percent: how long an answer takes, of what it takes in calm */
-};
-
-struct crowd_probe {
-    usec_t due;
-    bool running;
-    struct sample sample;
-};
-
-struct crowd_node {
-    struct config *config;
-    struct intent intent;
-    struct decider *decider;
-    struct plan plan;
-    struct vantages vantages;
-    struct slow *slow;
-    const struct slow_fact *facts;
-    struct arena arena;
-    struct target *targets;
-    uint64_t *identities;
-    struct sample_entry *entries;
-    struct crowd_probe *probes;
-    struct sample *samples;
-    size_t sample_count, sample_capacity;
-    struct crowd_way ways[CROWD_TARGETS_MAX];
-    usec_t clock; /* its monotonic clock less the crowd's time */
-    usec_t phase; /* of its beats and tables */
-    uint64_t id, sequence, boot;
-    bool silent;    /* its tables reach nobody */
-    bool stopped;   /* it does nothing */
-    bool late;      /* its prober is overloaded */
-    uint32_t downs; /* verdicts "down" since the start */
 };
 
 struct crowd_message {
@@ -86,11 +42,6 @@ struct crowd {
     size_t message_count, message_capacity;
     uint64_t bytes; /* of all messages */
     struct text trace;
-};
-
-/* A node's place: name, site, network. */
-struct crowd_place {
-    const char *node, *site, *network;
 };
 
 /* `rest`: the configuration but for `node`. */

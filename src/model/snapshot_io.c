@@ -7,12 +7,9 @@
 #include "model/snapshot_folder.h"
 #include "seam/disk.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PLAN_FILE_MAX = 1 << 30 };
@@ -50,61 +47,6 @@ int store_map(const char *data, enum plan_file_kind kind, uint64_t hash, struct 
     return store_map_identified(data, kind, hash, ret, &ignored);
 }
 
-/* Fills memory from a file that should have `size` bytes; the count that it has, or a negated
- * errno. */
-static ssize_t read_whole(int fd, uint8_t *memory, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t n = read(fd, memory + length, size - length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        length += (size_t)n;
-    }
-    return (ssize_t)length;
-}
-
-static int copy_open_file(int fd, struct mapped *ret)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return ERR_MAGIC;
-    if (st.st_size == 0)
-        return ERR_TRUNCATED;
-    if (st.st_size > PLAN_FILE_MAX)
-        return -EFBIG;
-    size_t size = (size_t)st.st_size;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return -errno;
-    ssize_t n = read_whole(fd, memory, size);
-    int r = n < 0 ? (int)n : (size_t)n < size ? ERR_TRUNCATED : 0;
-    if (!r && mprotect(memory, size, PROT_READ) < 0)
-        r = -errno;
-    if (r < 0) {
-        munmap(memory, size);
-        return r;
-    }
-    *ret = (struct mapped){memory, size};
-    return 0;
-}
-
-static int copy_file(const char *path, struct mapped *ret)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    int r = copy_open_file(fd, ret);
-    close(fd);
-    return r;
-}
-
 /* ---- are its files there? ---- */
 
 static int file_present(const char *data, const struct plan_file *f, const struct store_listing *l)
@@ -113,7 +55,8 @@ static int file_present(const char *data, const struct plan_file *f, const struc
     if (l)
         return snapshot_store_find(l, f->kind, f->hash) ? 0 : ERR_MISSING;
     int r = snapshot_store_path(path, data, f->kind, f->hash);
-    return r < 0 || access(path, R_OK) == 0 ? r : errno == ENOENT ? ERR_MISSING : -errno;
+    r = r < 0 ? r : disk_readable(path);
+    return r == -ENOENT ? ERR_MISSING : r;
 }
 
 static uint32_t unknown_count(const struct plan *plan, const struct plan *known)
@@ -157,7 +100,7 @@ static int plan_read(const char *path, uint64_t generation, struct mapped *ret_f
                      struct plan *ret_plan, const char **ret_where)
 {
     *ret_where = "the file cannot be read";
-    int r = copy_file(path, ret_file);
+    int r = disk_copy(path, PLAN_FILE_MAX, &ret_file->data, &ret_file->size);
     if (r < 0)
         return r;
     r = snapshot_decode(ret_file->data, ret_file->size, ret_plan, ret_where);
@@ -205,6 +148,7 @@ static int load_once(const char *data, uint64_t above, uint64_t below, const str
     r = ERR_MISSING;
     for (size_t i = 0; i < g.count && g.items[i] > above; i++) {
         path_buffer path;
+        struct disk_identity there;
         const char *where;
         if (g.items[i] >= below)
             continue;
@@ -214,7 +158,7 @@ static int load_once(const char *data, uint64_t above, uint64_t below, const str
             r = 0;
             break;
         }
-        if (err == -ENOENT || access(path, F_OK) < 0)
+        if (err == -ENOENT || disk_identify(path, &there))
             vanished = true; /* cleaned up since the listing: newer ones are there */
         else if (refused)
             refused(context, path, err, where);
@@ -239,6 +183,21 @@ int snapshot_load(const char *data, uint64_t above, struct mapped *ret_file, str
 {
     return snapshot_load_between(data, above, UINT64_MAX, NULL, ret_file, ret_plan, refused,
                                  context);
+}
+
+int snapshot_resume(const char *data, struct mapped *ret_file, struct plan *ret_plan,
+                    uint64_t *ret_found)
+{
+    uint64_t highest = 0;
+    if (snapshot_load(data, 0, ret_file, ret_plan, NULL, NULL)) {
+        *ret_file = (struct mapped){0};
+        *ret_plan = (struct plan){.text = "", .text_size = 1};
+    }
+    *ret_found = ret_plan->generation;
+    int r = snapshot_highest(data, &highest);
+    if (highest > ret_plan->generation)
+        ret_plan->generation = highest;
+    return r;
 }
 
 /* ---- watching ---- */

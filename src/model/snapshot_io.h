@@ -79,6 +79,13 @@ must_check int snapshot_load_between(const char *data, uint64_t above, uint64_t 
                                      struct plan *ret_plan, snapshot_refused *refused,
                                      void *context);
 
+/* Where whoever publishes goes on: the newest plan that passes (*ret_file is to be closed), or one
+ * of nothing. Its generation is the highest that the folder names, so that the next one is above
+ * the refused ones too (L2); *ret_found is the one it was published with, 0 where it is of nothing.
+ * A negative error: the folder cannot be read; all is set as if it were empty. */
+must_check int snapshot_resume(const char *data, struct mapped *ret_file, struct plan *ret_plan,
+                               uint64_t *ret_found);
+
 /* A descriptor that becomes readable when a plan was renamed into place (inotify, non-blocking):
  * poll it, then call snapshot_watch_drain. Pollers also look once a second, so that a lost event
  * costs a second at most. */

@@ -18,12 +18,9 @@
 #include "model/snapshot_folder.h"
 #include "seam/disk.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 enum { FOLDER_MODE = 0755, FILE_MODE = 0644, SECRET_MODE = 0600 };
 
@@ -64,30 +61,22 @@ static uint64_t pin_key(const char *data, enum plan_file_kind kind, uint64_t has
 }
 
 /* Takes this process's lock and the folder's; undo with publisher_leave(). */
-static int publisher_enter(const char *data, int *ret_fd)
+static int publisher_enter(const char *data, int *ret_lock)
 {
     path_buffer folder;
     int r = snapshot_path(folder, "%s/plan", data);
     if (r < 0)
         return r;
     pthread_mutex_lock(&publisher_lock);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    r = fd < 0 ? -errno : 0;
-    if (!r && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = errno == EWOULDBLOCK ? ERR_CONFLICT : -errno;
-        close(fd);
-    }
-    if (r < 0) {
+    r = disk_folder_lock(folder, ret_lock);
+    if (r < 0)
         pthread_mutex_unlock(&publisher_lock);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    return r == -EWOULDBLOCK ? ERR_CONFLICT : r;
 }
 
-static void publisher_leave(int fd)
+static void publisher_leave(int lock)
 {
-    close(fd);
+    disk_folder_unlock(lock);
     pthread_mutex_unlock(&publisher_lock);
 }
 
@@ -284,8 +273,8 @@ static int cleanup_file(const struct cleanup *c, size_t item)
     return r < 0 ? r : disk_remove(path);
 }
 
-/* folder_fd: of the plans. They are gone from the disk before a file that they reach is. */
-static int cleanup_store(struct cleanup *c, int folder_fd)
+/* lock: of the plans. They are gone from the disk before a file that they reach is. */
+static int cleanup_store(struct cleanup *c, int lock)
 {
     path_buffer folder;
     int r = snapshot_path(folder, "%s/store", c->data);
@@ -293,8 +282,7 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
         r = disk_list(folder, leftover_remove, folder);
     if (r < 0 || c->keep_all)
         return r;
-    if (fsync(folder_fd) < 0)
-        r = -errno;
+    r = disk_folder_sync(lock);
     for (size_t i = 0; i < c->listing->count && !r; i++)
         r = cleanup_file(c, i);
     return r;
@@ -302,7 +290,7 @@ static int cleanup_store(struct cleanup *c, int folder_fd)
 
 /* listing: nobody but who holds the publisher's lock takes files out of the store, and what comes
  * in meanwhile is pinned. */
-static void cleanup_run(const char *data, const struct store_listing *listing, int folder_fd)
+static void cleanup_run(const char *data, const struct store_listing *listing, int lock)
 {
     struct cleanup c = {.data = data, .listing = listing};
     c.reached = mem_new(listing->count + 1, sizeof *c.reached);
@@ -313,7 +301,7 @@ static void cleanup_run(const char *data, const struct store_listing *listing, i
     if (!r)
         r = cleanup_plans(&c);
     if (!r)
-        r = cleanup_store(&c, folder_fd);
+        r = cleanup_store(&c, lock);
     if (r < 0)
         log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
                   {"reason", LOG_S(err_text(r))});
@@ -341,11 +329,12 @@ static int publish_check(const char *data, const struct plan *plan,
 static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
 {
     path_buffer path;
+    struct disk_identity there;
     int r = snapshot_plan_path(path, data, generation);
     if (r < 0)
         return r;
     r = disk_write_atomic(path, bytes, size, FILE_MODE);
-    if (r < 0 && access(path, F_OK) == 0) {
+    if (r < 0 && !disk_identify(path, &there)) {
         /* Only the last sync failed. Readers may have it by now: to take it back would be to serve
          * one thing under two numbers. The plans before it are still there should it not last. */
         log_event(LOG_WARN, "plan.unsynced", {"file", LOG_S(path)}, {"reason", LOG_S(err_text(r))});
@@ -358,7 +347,7 @@ int snapshot_publish(const char *data, const struct plan *plan)
 {
     size_t size;
     auto_free uint8_t *bytes = snapshot_encode(plan, &size);
-    int fd, r = publisher_enter(data, &fd);
+    int lock, r = publisher_enter(data, &lock);
     if (r < 0)
         return r;
     struct store_listing listing = {0};
@@ -372,9 +361,9 @@ int snapshot_publish(const char *data, const struct plan *plan)
     if (!r) {
         for (uint32_t i = 0; i < plan->file_count && pins.count; i++)
             set_remove(&pins, pin_key(data, plan->files[i].kind, plan->files[i].hash));
-        cleanup_run(data, &listing, fd);
+        cleanup_run(data, &listing, lock);
     }
     store_listing_done(&listing);
-    publisher_leave(fd);
+    publisher_leave(lock);
     return r;
 }

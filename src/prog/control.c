@@ -156,19 +156,13 @@ static void hangup(uv_signal_t *handle, int signal_number)
  * generation. */
 static void plan_resume(struct control *c)
 {
-    uint64_t highest = 0;
-    int err = snapshot_load(c->options->data, 0, &c->start_file, &c->plan, NULL, NULL);
-    if (err) {
-        c->plan = (struct plan){.text = "", .text_size = 1};
-        c->first_round = true;
-    }
-    err = snapshot_highest(c->options->data, &highest);
+    uint64_t found;
+    int err = snapshot_resume(c->options->data, &c->start_file, &c->plan, &found);
+    c->first_round = !found;
     if (err)
         log_event(LOG_WARN, "plan.resume", {"reason", LOG_S(err_text(err))});
-    if (highest > c->plan.generation)
-        c->plan.generation = highest; /* the next one is above the refused ones too (L2) */
-    log_event(LOG_INFO, "plan.resume", {"generation", LOG_U(c->plan.generation)},
-              {"highest", LOG_U(highest)});
+    log_event(LOG_INFO, "plan.resume", {"generation", LOG_U(found)},
+              {"highest", LOG_U(c->plan.generation)});
 }
 
 static int loaded_start(struct control *c)

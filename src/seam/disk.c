@@ -1,5 +1,6 @@
 #include "seam/disk.h"
 
+#include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "seam/entropy.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -266,6 +268,91 @@ void disk_unmap(const uint8_t *data, size_t size)
         return;
     int failed = munmap((void *)(uintptr_t)data, size);
     invariant(failed == 0);
+}
+
+/* Fills memory from a file that should have `size` bytes; the count that it has, or a negated
+ * errno. */
+static ssize_t read_whole(int fd, uint8_t *memory, size_t size)
+{
+    size_t length = 0;
+    while (length < size) {
+        ssize_t n = read(fd, memory + length, size - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        length += (size_t)n;
+    }
+    return (ssize_t)length;
+}
+
+static int copy_open_file(int fd, size_t max, const uint8_t **ret_data, size_t *ret_size)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return ERR_MAGIC;
+    if (st.st_size == 0)
+        return ERR_TRUNCATED;
+    if ((size_t)st.st_size > max)
+        return -EFBIG;
+    size_t size = (size_t)st.st_size;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    ssize_t n = read_whole(fd, memory, size);
+    int r = n < 0 ? (int)n : (size_t)n < size ? ERR_TRUNCATED : 0;
+    if (!r && mprotect(memory, size, PROT_READ) < 0)
+        r = -errno;
+    if (r < 0) {
+        munmap(memory, size);
+        return r;
+    }
+    *ret_data = memory;
+    *ret_size = size;
+    return 0;
+}
+
+int disk_copy(const char *path, size_t max, const uint8_t **ret_data, size_t *ret_size)
+{
+    int fd = open_retried(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0)
+        return fd;
+    int r = copy_open_file(fd, max, ret_data, ret_size);
+    close(fd);
+    return r;
+}
+
+int disk_readable(const char *path)
+{
+    return access(path, R_OK) ? -errno : 0;
+}
+
+int disk_folder_lock(const char *path, int *ret_lock)
+{
+    int fd = open_retried(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fd;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    *ret_lock = fd;
+    return 0;
+}
+
+void disk_folder_unlock(int lock)
+{
+    close(lock);
+}
+
+int disk_folder_sync(int lock)
+{
+    return fsync(lock) < 0 ? -errno : 0;
 }
 
 int disk_folder_create(const char *path, mode_t mode)

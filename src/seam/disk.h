@@ -42,6 +42,14 @@ struct disk_identity {
 };
 must_check int disk_identify(const char *path, struct disk_identity *ret);
 
+/* A copy of the whole file in read-only memory of our own: nothing that is done to the file later,
+ * nor a disk that fails, can reach it. ERR_MAGIC where it is no regular file, ERR_TRUNCATED where
+ * it is empty or becomes shorter meanwhile, -EFBIG above `max` bytes. Undo with disk_unmap(). */
+must_check int disk_copy(const char *path, size_t max, const uint8_t **ret_data, size_t *ret_size);
+
+/* 0: there is such a file, and it may be read. */
+must_check int disk_readable(const char *path);
+
 /* Maps a regular file read-only. An empty one gives size 0 and data that is not NULL. The file must
  * not be shortened while it is mapped (nothing here ever does: files are replaced, not edited). */
 must_check int disk_map(const char *path, const uint8_t **ret_data, size_t *ret_size);
@@ -52,6 +60,13 @@ void disk_unmap(const uint8_t *data, size_t size);
 
 /* mkdir -p; 0 where it exists. `mode` is for the folders that are made. */
 must_check int disk_folder_create(const char *path, mode_t mode);
+
+/* One process at a time holds a folder: -EWOULDBLOCK while another does. Only who asks in this way
+ * is kept out. A process that dies lets go. */
+must_check int disk_folder_lock(const char *path, int *ret_lock);
+void disk_folder_unlock(int lock);
+/* Puts the names in the folder that is held on the disk. */
+must_check int disk_folder_sync(int lock);
 
 /* Calls `each` for every name in the folder but "." and "..", in no order; stops at its first
  * result that is not 0 and returns that. Files aside (DISK_ASIDE_PREFIX) are listed too. */

@@ -1,4 +1,6 @@
 #include "seam/disk.h"
+
+#include "base/err.h"
 #include "test/check_main.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -208,6 +210,40 @@ START_TEST(test_map)
 }
 END_TEST
 
+START_TEST(test_copy)
+{
+    const uint8_t *data = NULL;
+    size_t size = 7;
+    ck_assert_int_eq(disk_write_atomic("a", "hello", 5, 0644), 0);
+    ck_assert_int_eq(disk_copy("a", 5, &data, &size), 0);
+    ck_assert_uint_eq(size, 5);
+    /* What is done to the file itself does not reach it, as it would reach a mapping (L1). */
+    ck_assert_int_eq(disk_append("a", 0, "HELLO", 5), 0);
+    ck_assert_mem_eq(data, "hello", 5);
+    disk_unmap(data, size);
+    ck_assert_int_eq(disk_copy("a", 4, &data, &size), -EFBIG);
+    ck_assert_int_eq(disk_copy("missing", 4, &data, &size), -ENOENT);
+    ck_assert_int_eq(disk_copy(".", 4, &data, &size), ERR_MAGIC);
+    ck_assert_int_eq(disk_append("a", 0, "", 0), 0);
+    ck_assert_int_eq(disk_copy("a", 4, &data, &size), ERR_TRUNCATED);
+    ck_assert_int_eq(disk_readable("a"), 0);
+    ck_assert_int_eq(disk_readable("missing"), -ENOENT);
+}
+END_TEST
+
+START_TEST(test_folder_lock)
+{
+    int lock, second;
+    ck_assert_int_eq(disk_folder_lock(".", &lock), 0);
+    ck_assert_int_eq(disk_folder_lock(".", &second), -EWOULDBLOCK);
+    ck_assert_int_eq(disk_folder_sync(lock), 0);
+    disk_folder_unlock(lock);
+    ck_assert_int_eq(disk_folder_lock(".", &second), 0);
+    disk_folder_unlock(second);
+    ck_assert_int_eq(disk_folder_lock("missing", &second), -ENOENT);
+}
+END_TEST
+
 START_TEST(test_folders_and_lists)
 {
     ck_assert_int_eq(disk_folder_create("a/b//c/", 0755), 0);
@@ -263,6 +299,7 @@ int main(void)
         test_write_and_read, test_read_limits, test_failed_write_leaves_the_old_file,
         test_full_disk,      test_map,         test_folders_and_lists,
         test_list_stops,     test_long_paths,  test_append,
+        test_copy,           test_folder_lock,
     };
     Suite *suite = suite_create("disk");
     TCase *tcase = tcase_create("disk");
