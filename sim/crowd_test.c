@@ -27,6 +27,18 @@ static const char regions[] =
     "      - {name: use1, address: 198.51.100.20, region: us-east-1, provider: aws, check: web}\n"
     "      - {name: euw1, address: 203.0.113.20, region: eu-west-1, provider: gcp, check: web}\n";
 
+/* The first of them alone, probed more often; of five networks one may be moved. */
+static const char fast_regions[] =
+    "zones: [{name: example.com, file: z}]\n"
+    "checks: {web: {tcp: 443, interval: 250ms, timeout: 250ms, hold_down: 5s}}\n"
+    "services:\n"
+    "  - name: api.example.com\n"
+    "    policy: failover\n"
+    "    velocity: {remove: 20%, window: 60s}\n"
+    "    endpoints:\n"
+    "      - {name: use1, address: 198.51.100.10, role: primary, region: us-east-1, check: web}\n"
+    "      - {name: euw1, address: 203.0.113.10, role: secondary, region: eu-west-1, check: web}\n";
+
 enum { API_US, API_EU, WWW_US, WWW_EU };
 
 static const struct crowd_place five[] = {{"inner", "us-east-1", "AS16509"},
@@ -299,6 +311,76 @@ START_TEST(test_locality)
 }
 END_TEST
 
+/* Answers that a client gets on node 0 in so long, as changes. */
+static unsigned moves(struct crowd *c, const char *client, usec_t span)
+{
+    unsigned count = 0;
+    const char *before = answer_to(c, 0, client);
+    for (usec_t end = c->time + span; c->time < end;) {
+        crowd_run(c, 100 * MS);
+        const char *now = answer_to(c, 0, client);
+        count += strcmp(now, before) != 0;
+        before = now;
+    }
+    return count;
+}
+
+/* A path that flaps moves the clients behind it once, and gives them back a hold-down after it was
+ * last seen to fail. */
+START_TEST(test_flapping_path)
+{
+    struct crowd c;
+    struct text yaml = text_init(10000);
+    text_append(&yaml, "collections: {AS64500: [192.0.2.0/25]}\n");
+    text_append(&yaml, fast_regions);
+    crowd_init(&c, five, 5, text_string(&yaml), 1);
+    text_done(&yaml);
+    crowd_run(&c, 10 * SEC);
+    unsigned count = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        crowd_ways(&c, 1, API_US, REASON_CONNECT_REFUSED, 1000);
+        count += moves(&c, "192.0.2.1", 3 * SEC);
+        crowd_ways(&c, 1, API_US, REASON_OK, 0);
+        count += moves(&c, "192.0.2.1", 3 * SEC);
+    }
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(answer_to(&c, 0, "192.0.2.1"), "euw1");
+    ck_assert_uint_eq(c.nodes[0].plan.views[API_US].finding, FINDING_NONE);
+    ck_assert_uint_eq(c.nodes[0].plan.detour_count, 1);
+    /* 3 s of the 5 have passed; a vote comes a few probes and a table late */
+    ck_assert_uint_eq(moves(&c, "192.0.2.1", 2 * SEC), 0);
+    ck_assert_uint_eq(moves(&c, "192.0.2.1", 3 * SEC), 1);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.1"), "use1");
+        ck_assert_uint_eq(c.nodes[i].plan.detour_count, 0);
+    }
+    crowd_done(&c);
+}
+END_TEST
+
+/* L4: where only one network may be moved, it is the one that was moved first, and stays it. */
+START_TEST(test_first_moved_stays)
+{
+    struct crowd c;
+    struct text yaml = text_init(10000);
+    text_append(&yaml, "collections: {AS64500: [192.0.2.0/25], AS64501: [192.0.2.128/25]}\n");
+    text_append(&yaml, fast_regions);
+    crowd_init(&c, five, 5, text_string(&yaml), 1);
+    text_done(&yaml);
+    crowd_run(&c, 10 * SEC);
+    crowd_ways(&c, 2, API_US, REASON_CONNECT_REFUSED, 1000); /* AS64501 */
+    crowd_run(&c, 10 * SEC);
+    crowd_ways(&c, 1, API_US, REASON_CONNECT_REFUSED, 1000);
+    ck_assert_uint_eq(moves(&c, "192.0.2.1", 10 * SEC), 0);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_uint_eq(c.nodes[i].plan.detour_count, 2);
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.1"), "use1");
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.129"), "euw1");
+    }
+    crowd_done(&c);
+}
+END_TEST
+
 /* Incident B of 2021: some ways to a region lose packets, and the region is well. */
 START_TEST(test_loss_on_the_way)
 {
@@ -333,4 +415,5 @@ END_TEST
 
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
            test_references, test_alone, test_one_network_twice, test_late, test_causes,
-           test_loss_on_the_way, test_brown_out, test_locality)
+           test_loss_on_the_way, test_brown_out, test_locality, test_flapping_path,
+           test_first_moved_stays)

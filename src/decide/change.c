@@ -80,7 +80,7 @@ static bool finding_is_news(const struct plan *a, const struct plan *b, uint32_t
 static bool views_equal(const struct plan *a, const struct plan *b, usec_t now)
 {
     if (a->view_count != b->view_count || a->vantage_count != b->vantage_count ||
-        a->cause_count != b->cause_count)
+        a->cause_count != b->cause_count || a->detour_count != b->detour_count)
         return false;
     for (uint32_t i = 0; i < a->view_count; i++)
         if (finding_is_news(a, b, i, now))
@@ -91,6 +91,10 @@ static bool views_equal(const struct plan *a, const struct plan *b, usec_t now)
     for (uint32_t i = 0; i < a->cause_count; i++)
         if (a->causes[i].kind != b->causes[i].kind || a->causes[i].name != b->causes[i].name ||
             a->causes[i].finding != b->causes[i].finding)
+            return false;
+    for (uint32_t i = 0; i < a->detour_count; i++)
+        if (a->detours[i].target != b->detours[i].target ||
+            a->detours[i].vantage != b->detours[i].vantage)
             return false;
     return true;
 }

@@ -5,6 +5,7 @@
  *   verdicts  the samples of each target                                  verdict.c
  *   votes     of several vantages, where this node is not alone           quorum.c
  *   findings  what broke and where, by who sees it and who does not       locate.c
+ *   detours   for whose clients a path is broken, and still held so       detour.c
  *   faces     services that others stand for come first                   face.c
  *   reach     who is in some answer, from the names in zones downwards    here
  *   compare   what changed, and the sentences about it                    change.c, sentence.c
@@ -17,6 +18,7 @@
 
 #include "base/invariant.h"
 #include "decide/change.h"
+#include "decide/detour.h"
 #include "decide/face.h"
 #include "decide/locate.h"
 #include "decide/quorum.h"
@@ -186,6 +188,7 @@ static void step_run(struct step *step)
     quorum_vantages(step);
     targets_settle(step);
     locate(step);
+    detours_update(step);
     endpoints_begin(step);
     for (uint32_t i = 0; i < l->config->service_count; i++)
         for (unsigned f = 0; f < IP_FAMILIES; f++)

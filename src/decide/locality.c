@@ -2,6 +2,7 @@
 
 #include "base/invariant.h"
 #include "decide/choice.h"
+#include "decide/detour.h"
 #include "decide/member.h"
 #include "decide/policy.h"
 #include "decide/quorum.h"
@@ -15,20 +16,13 @@ struct split {
     uint32_t alt[PLAN_VANTAGES_MAX]; /* of each network in `lost`: what its clients get */
 };
 
-/* Networks, as bits, none of whose vantages reaches the member while others do. */
-static uint64_t networks_lost(const struct face *f, const struct member *m)
+/* Networks, as bits, whose clients are led past the member. */
+static uint64_t networks_lost(const struct face *f, const struct member *m,
+                              usec_t ret_since[static PLAN_VANTAGES_MAX])
 {
-    const struct quorum *q = f->step->quorum;
-    if (member_is_nested(m) || !m->automatic || m->tier != TIER_SERVING)
+    if (member_is_nested(m) || !m->automatic || m->tier != TIER_SERVING || m->verdict != VERDICT_UP)
         return 0;
-    const struct plan_view *v = &f->step->next->views[m->target];
-    uint64_t lost = 0;
-    if (m->verdict != VERDICT_UP || (v->finding != FINDING_TRANSIT && v->finding != FINDING_PATH))
-        return 0;
-    for (uint32_t n = 0; n < q->network_count; n++)
-        if ((v->down & q->networks[n]) && !(v->up & q->networks[n]))
-            lost |= UINT64_C(1) << n;
-    return lost;
+    return detours_of(f->step, m->target, ret_since);
 }
 
 static bool voter_is_named(const struct step *step, uint32_t voter, const char *name)
@@ -65,17 +59,41 @@ static bool any_row_lost(const struct step *step, const struct split *s)
     return false;
 }
 
-/* As many of them as the velocity limit lets go, always one. */
-static uint64_t lost_limit(const struct face *f, uint64_t lost)
+/* Of all members: the networks that lost somebody, and since when each of them has. */
+static uint64_t all_lost(const struct face *f, usec_t ret_since[static PLAN_VANTAGES_MAX])
+{
+    uint64_t lost = 0;
+    for (uint32_t i = 0; i < f->count; i++) {
+        usec_t since[PLAN_VANTAGES_MAX];
+        uint64_t more = networks_lost(f, &f->members[i], since);
+        for (uint64_t rest = more; rest; rest &= rest - 1) {
+            unsigned n = (unsigned)__builtin_ctzll(rest);
+            if (!(lost >> n & 1) || since[n] < ret_since[n])
+                ret_since[n] = since[n];
+        }
+        lost |= more;
+    }
+    return lost;
+}
+
+/* As many of them as the velocity limit lets go, always one: those first that went first, so that
+ * nobody is given back to a broken path for another's sake. */
+static uint64_t lost_limit(const struct face *f, uint64_t lost, const usec_t *since)
 {
     uint64_t kept = 0;
     unsigned count = 0, all = f->step->quorum->network_count;
-    for (; lost; lost &= lost - 1) {
+    while (lost) {
+        unsigned first = (unsigned)__builtin_ctzll(lost);
+        for (uint64_t rest = lost; rest; rest &= rest - 1) {
+            unsigned n = (unsigned)__builtin_ctzll(rest);
+            first = since[n] < since[first] ? n : first;
+        }
         bool allowed = f->config->velocity_window == 0 ||
                        (count + 1) * 100 <= all * f->config->velocity_percent;
         if (count && !allowed)
             break;
-        kept |= lost & -lost;
+        kept |= UINT64_C(1) << first;
+        lost &= ~(UINT64_C(1) << first);
         count++;
     }
     return kept;
@@ -85,10 +103,11 @@ static uint64_t lost_limit(const struct face *f, uint64_t lost)
  * or it would make the chain of choices too long. */
 static uint32_t choice_without(struct face *f, unsigned network, uint32_t root)
 {
+    usec_t since[PLAN_VANTAGES_MAX];
     uint32_t healthy = 0, choice = root;
     for (uint32_t i = 0; i < f->count; i++) {
         struct member *m = &f->members[i];
-        m->away = networks_lost(f, m) >> network & 1;
+        m->away = networks_lost(f, m, since) >> network & 1;
         healthy += m->tier == TIER_SERVING && m->healthy && !m->away;
     }
     for (uint32_t i = 0; i < f->count && healthy; i++)
@@ -106,12 +125,11 @@ uint32_t locality_choice(struct face *f, uint32_t root)
 {
     const struct decide_files *files = f->step->input->files;
     struct split s = {.map = files ? files->collections_map : NULL};
-    if (!f->step->quorum->count || !s.map || files->collections == CONFIG_NONE ||
+    usec_t since[PLAN_VANTAGES_MAX];
+    if (!f->step->next->detour_count || !s.map || files->collections == CONFIG_NONE ||
         f->step->next->heights[root] >= PLAN_DEPTH_MAX)
         return root;
-    for (uint32_t i = 0; i < f->count; i++)
-        s.lost |= networks_lost(f, &f->members[i]);
-    s.lost = lost_limit(f, s.lost);
+    s.lost = lost_limit(f, all_lost(f, since), since);
     if (!s.lost || !any_row_lost(f->step, &s))
         return root;
     bool moved = false;

@@ -22,20 +22,37 @@ static const char *network_of(const struct step *step, uint32_t voter)
     return voter ? step->input->vantages[voter - 1].network : c->network ? c->network : "";
 }
 
+const char *quorum_network(const struct step *step, uint32_t network)
+{
+    return network_of(step, (uint32_t)__builtin_ctzll(step->quorum->networks[network]));
+}
+
+/* By name, so that they have the same order on every node. */
+static void networks_sort(const struct step *step)
+{
+    struct quorum *q = step->quorum;
+    for (uint32_t i = 1; i < q->network_count; i++)
+        for (uint32_t k = i;
+             k > 0 && strcmp(quorum_network(step, k - 1), quorum_network(step, k)) > 0; k--) {
+            uint64_t word = q->networks[k];
+            q->networks[k] = q->networks[k - 1];
+            q->networks[k - 1] = word;
+        }
+}
+
 static void networks_number(struct step *step)
 {
     struct quorum *q = step->quorum;
     q->network_count = 0;
     for (uint32_t i = 0; i < q->count; i++) {
         uint32_t n = 0;
-        while (n < q->network_count &&
-               strcmp(network_of(step, (uint32_t)__builtin_ctzll(q->networks[n])),
-                      network_of(step, i)) != 0)
+        while (n < q->network_count && strcmp(quorum_network(step, n), network_of(step, i)) != 0)
             n++;
         if (n == q->network_count)
             q->networks[q->network_count++] = 0;
         q->networks[n] |= UINT64_C(1) << i;
     }
+    networks_sort(step);
 }
 
 /* A vantage is inside a region when its site has that region's name. */

@@ -31,7 +31,7 @@ struct cause_tally {
 struct quorum {
     struct voter voters[PLAN_VANTAGES_MAX]; /* as plan.vantages */
     uint32_t count;
-    uint64_t networks[PLAN_VANTAGES_MAX]; /* vantages of each network */
+    uint64_t networks[PLAN_VANTAGES_MAX]; /* vantages of each network, by its name */
     uint32_t network_count;
     uint64_t *inside; /* vantages in each region */
     uint8_t *groups;  /* of each group of targets: seen up 1, seen down 2 */
@@ -58,6 +58,8 @@ unsigned quorum_run(const struct step *step, uint32_t voter, uint32_t target);
 usec_t quorum_since(const struct step *step, uint32_t voter, uint32_t target);
 /* Why a vantage votes down. */
 enum reason quorum_reason(const struct step *step, uint32_t voter, uint32_t target);
+/* The name of a network, by its place in quorum.networks. */
+const char *quorum_network(const struct step *step, uint32_t network);
 /* Networks that have to agree at the least. */
 unsigned quorum_floor(const struct step *step);
 

@@ -223,7 +223,7 @@ void store_begin(struct store *st, const struct layout *layout, const struct dec
         store_settle(st, layout, input);
     st->choice_count = st->branch_count = st->address_count = st->good_count = 0;
     st->file_count = 0;
-    st->vantage_count = st->cause_count = 0;
+    st->vantage_count = st->cause_count = st->detour_count = 0;
     st->view_count = input->vantage_count || input->slow ? layout->target_count : 0;
     if (st->view_count)
         st->views =
@@ -269,6 +269,8 @@ struct plan store_plan(const struct store *st, const struct layout *layout)
         .vantage_count = st->vantage_count,
         .causes = st->causes,
         .cause_count = st->cause_count,
+        .detours = st->detours,
+        .detour_count = st->detour_count,
         .choices = st->choices,
         .choice_count = (uint32_t)st->choice_count,
         .branches = st->branches,

@@ -26,6 +26,8 @@ struct store {
     uint32_t vantage_count;
     struct plan_cause causes[PLAN_CAUSES_MAX];
     uint32_t cause_count;
+    struct plan_detour detours[PLAN_DETOURS_MAX];
+    uint32_t detour_count;
 
     struct plan_choice *choices;
     uint8_t *heights; /* of each choice: choices from it to the addresses, itself included */

@@ -142,6 +142,16 @@ struct plan_cause {
     usec_t since;
 };
 
+/* A network that does not reach a target which is up for the others: clients near it are answered
+ * without it (decide/locality.h). By rising target. */
+enum { PLAN_DETOURS_MAX = 1024 };
+struct plan_detour {
+    uint32_t target;
+    uint32_t vantage; /* the first of the network */
+    usec_t since;
+    usec_t until; /* a hold-down after the last moment at which it was seen to fail from there */
+};
+
 struct plan_endpoint {
     uint32_t name, region, provider; /* text offsets; PLAN_NONE where not said */
     uint32_t service;                /* the service it belongs to */
@@ -283,6 +293,8 @@ struct plan {
     uint32_t vantage_count;
     const struct plan_cause *causes;
     uint32_t cause_count;
+    const struct plan_detour *detours;
+    uint32_t detour_count;
     const struct plan_choice *choices;
     uint32_t choice_count;
     const struct plan_branch *branches;

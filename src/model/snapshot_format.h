@@ -23,6 +23,7 @@
     X(SECTION_VIEWS, views, view_count)                \
     X(SECTION_VANTAGES, vantages, vantage_count)       \
     X(SECTION_CAUSES, causes, cause_count)             \
+    X(SECTION_DETOURS, detours, detour_count)          \
     X(SECTION_CHOICES, choices, choice_count)          \
     X(SECTION_BRANCHES, branches, branch_count)        \
     X(SECTION_ADDRESSES, addresses, address_count)     \

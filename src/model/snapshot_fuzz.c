@@ -91,6 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             service_walk(&p, &p.services[i]);
             invariant(signatures_walk(&p, i) <= 255u * (size_t)p.services[i].signature_count);
         }
+        for (uint32_t i = 0; i < p.detour_count; i++)
+            invariant(p.detours[i].target < p.target_count &&
+                      text_walk(&p, p.vantages[p.detours[i].vantage].network) < p.text_size);
         struct plan next = p;
         invariant(snapshot_succeeds(&p, &next, NULL) == ERR_OLDER);
         if (p.generation < UINT64_MAX) {

@@ -119,21 +119,35 @@ static int cause_check(struct check *c, uint32_t i)
     return 0;
 }
 
+static int detour_check(struct check *c, uint32_t i)
+{
+    const struct plan_detour *d = &c->plan->detours[i];
+    if (d->target >= c->plan->view_count || d->vantage >= c->plan->vantage_count)
+        return refuse(c, ERR_BOUNDS, "detour %u: target %u or vantage %u does not exist", i,
+                      d->target, d->vantage);
+    if (i && d->target < d[-1].target)
+        return refuse(c, ERR_BOUNDS, "detour %u: it does not follow the one before", i);
+    return 0;
+}
+
 static int views_check(struct check *c)
 {
     const struct plan *p = c->plan;
     int r = 0;
     if (p->view_count && p->view_count != p->target_count)
         return refuse(c, ERR_BOUNDS, "%u views of %u targets", p->view_count, p->target_count);
-    if (p->vantage_count > PLAN_VANTAGES_MAX || p->cause_count > PLAN_CAUSES_MAX)
-        return refuse(c, ERR_BOUNDS, "%u vantages, %u causes: too many", p->vantage_count,
-                      p->cause_count);
+    if (p->vantage_count > PLAN_VANTAGES_MAX || p->cause_count > PLAN_CAUSES_MAX ||
+        p->detour_count > PLAN_DETOURS_MAX)
+        return refuse(c, ERR_BOUNDS, "%u vantages, %u causes, %u detours: too many",
+                      p->vantage_count, p->cause_count, p->detour_count);
     for (uint32_t i = 0; i < p->view_count && !r; i++)
         r = view_check(c, i);
     for (uint32_t i = 0; i < p->vantage_count && !r; i++)
         r = vantage_check(c, i);
     for (uint32_t i = 0; i < p->cause_count && !r; i++)
         r = cause_check(c, i);
+    for (uint32_t i = 0; i < p->detour_count && !r; i++)
+        r = detour_check(c, i);
     return r;
 }
 

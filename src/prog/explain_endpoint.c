@@ -131,6 +131,20 @@ static void seen_append(struct explain *x, uint32_t target)
     text_done(&words);
 }
 
+/* Whose clients are answered without it. */
+static void detours_append(struct explain *x, uint32_t target)
+{
+    const struct plan *p = &x->v->plan;
+    char age[AGE_TEXT_MAX];
+    for (uint32_t i = 0; i < p->detour_count; i++)
+        if (p->detours[i].target == target)
+            text_appendf(x->out,
+                         "    DETOUR: clients near %s are led past it for %s, and until it was "
+                         "reached from there for a whole hold-down.\n",
+                         plan_text(p, p->vantages[p->detours[i].vantage].network),
+                         ago(x, p->detours[i].since, age));
+}
+
 static void target_append(struct explain *x, const struct plan_endpoint *e,
                           const struct plan_target *t)
 {
@@ -145,6 +159,7 @@ static void target_append(struct explain *x, const struct plan_endpoint *e,
         text_appendf(x->out, ". It is not in the answers, %s.\n", absence(x, e, t));
     flags_append(x, t);
     seen_append(x, e->target[t->address.family]);
+    detours_append(x, e->target[t->address.family]);
 }
 
 static void endpoint_head(struct explain *x, const struct plan_endpoint *e)
