@@ -55,19 +55,9 @@ class Site:
         site.node, site.url = node, f"http://{node.address}:{API_PORT}"
         return site
 
-    def said(self, *words):
-        out = self.node.cli(*words, "--data", str(self.node.data))
-        assert out.returncode == 0, out
-        return out.stdout
-
-    def refused(self, *words):
-        out = self.node.cli(*words, "--data", str(self.node.data))
-        assert out.returncode == 1 and out.stderr.startswith("holdfast: "), out
-        return out.stderr
-
     def key(self, *words):
         """Makes one: its id and its secret."""
-        said = self.said("user", *words)
+        said = self.node.said("user", *words)
         return re.search(r"aws_access_key_id = (\w{20})\naws_secret_access_key = (\S{40})\n", said).groups()
 
     def client(self, service, key, region="us-west-2", verify=None):
@@ -101,8 +91,8 @@ def admin(site):
 def panel_of_two(site, admin):
     """A panel with the controls us and eu, On, gating the two endpoints: ARNs by name."""
     config = site.client(CONFIG, admin)
-    site.said("control", "add", "web/us", "--gates", "endpoint:api.example.com/use1")
-    site.said("control", "add", "web/eu", "--gates", "endpoint:api.example.com/euw1")
+    site.node.said("control", "add", "web/us", "--gates", "endpoint:api.example.com/use1")
+    site.node.said("control", "add", "web/eu", "--gates", "endpoint:api.example.com/euw1")
     [panel] = config.list_control_panels()["ControlPanels"]
     assert panel["Name"] == "web" and panel["RoutingControlCount"] == 2 and panel["Status"] == "DEPLOYED"
     controls = config.list_routing_controls(ControlPanelArn=panel["ControlPanelArn"])["RoutingControls"]
@@ -121,28 +111,28 @@ def test_users_and_their_secrets(site):
     key, secret = site.key("add", "ana", "--role", "operator", "--on", "checkout/*", "--reason", "on call")
     second, other = site.key("key", "add", "ana")
     assert len({key, second, secret, other}) == 4
-    assert "has 2 access keys" in site.refused("user", "key", "add", "ana")
-    site.said("user", "key", "disable", "ana", key)
-    site.said("user", "permit", "ana", "--allow", "route53-recovery-cluster:*", "--deny", "*:Delete*")
-    listed = site.said("user", "list")
+    assert "has 2 access keys" in site.node.refused("user", "key", "add", "ana")
+    site.node.said("user", "key", "disable", "ana", key)
+    site.node.said("user", "permit", "ana", "--allow", "route53-recovery-cluster:*", "--deny", "*:Delete*")
+    listed = site.node.said("user", "list")
     assert f"key {key}, Inactive, made on " in listed and f"key {second}, Active" in listed
     assert "may route53-recovery-cluster:* on *" in listed and "may never *:Delete* on *" in listed
     (site.node.folder / "policy.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": {
         "Effect": "Allow", "Action": "route53-recovery-cluster:Get*", "Resource": "arn:aws:route53-recovery-control::*"}}))
-    site.said("user", "permit", "ana", "--policy", str(site.node.folder / "policy.json"))
-    site.said("user", "key", "remove", "ana", key)
+    site.node.said("user", "permit", "ana", "--policy", str(site.node.folder / "policy.json"))
+    site.node.said("user", "key", "remove", "ana", key)
     # The secret was shown once, and is nowhere but in a file that only the node reads.
-    shown = "".join(site.said(*words) for words in (["user", "list"], ["log"], ["log", "--json"], ["status", "--json"]))
+    shown = "".join(site.node.said(*words) for words in (["user", "list"], ["log"], ["log", "--json"], ["status", "--json"]))
     for path in site.node.data.rglob("*"):
         if path.is_file() and secret.encode() in path.read_bytes():
             assert path.name.startswith("intent.json") and stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert key in shown and secret not in shown and other not in shown
     log = site.node.log()
     assert secret not in log and other not in log
-    site.said("undo", "6")
-    assert key in site.said("user", "list")
-    site.said("user", "remove", "ana")
-    assert site.said("user", "list").startswith("there are no users")
+    site.node.said("undo", "6")
+    assert key in site.node.said("user", "list")
+    site.node.said("user", "remove", "ana")
+    assert site.node.said("user", "list").startswith("there are no users")
 
 
 def test_data_plane_steers(site, admin):
@@ -157,11 +147,11 @@ def test_data_plane_steers(site, admin):
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])["RoutingControlState"] == "Off"
     assert wait_for(lambda: site.answer() == secondary, 3)
     # The same objects, the same log.
-    assert "Off  web/us  gates endpoint:api.example.com/use1" in site.said("control", "list")
-    log = site.said("log", "1")
+    assert "Off  web/us  gates endpoint:api.example.com/use1" in site.node.said("control", "list")
+    log = site.node.said("log", "1")
     assert "by user root on " in log and f": UpdateRoutingControlState, key {admin[0]}" in log
-    assert "control web/us is Off: UpdateRoutingControlState" in site.said("explain", "api.example.com")
-    site.said("control", "on", "web/us")
+    assert "control web/us is Off: UpdateRoutingControlState" in site.node.said("explain", "api.example.com")
+    site.node.said("control", "on", "web/us")
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])["RoutingControlState"] == "On"
     assert wait_for(lambda: site.answer() == primary, 3)
     # All of a batch or nothing of it.
@@ -207,7 +197,7 @@ def test_safety_rules(site, admin):
     assert reply["resourceId"] == arns["us"]
     # Set aside by name, and that is recorded.
     slowly(data.update_routing_control_states, UpdateRoutingControlStateEntries=off, SafetyRulesToOverride=[rule["SafetyRuleArn"]])
-    assert "overridden: web/keep-one" in site.said("log")
+    assert "overridden: web/keep-one" in site.node.said("log")
     # A gate that is closed.
     config.create_routing_control(ClusterArn=arns["cluster"], ControlPanelArn=arns["panel"], RoutingControlName="gate")
     gate = [c for c in config.list_routing_controls(ControlPanelArn=arns["panel"])["RoutingControls"] if c["Name"] == "gate"][0]
@@ -268,7 +258,7 @@ def test_configuration(site, admin):
     assert config.describe_routing_control(RoutingControlArn=control["RoutingControlArn"])["RoutingControl"]["Name"] == "b"
     assert config.describe_safety_rule(SafetyRuleArn=rule["SafetyRuleArn"])["AssertionRule"]["AssertedControls"] == [
         control["RoutingControlArn"]]
-    assert "store/b" in site.said("control", "list") and "store/r" in site.said("rule", "list")
+    assert "store/b" in site.node.said("control", "list") and "store/r" in site.node.said("rule", "list")
     # Tags.
     assert config.list_tags_for_resource(ResourceArn=panel["ControlPanelArn"])["Tags"] == {"team": "a"}
     config.tag_resource(ResourceArn=rule["SafetyRuleArn"], Tags={"x": "1", "y": "2"})
@@ -324,7 +314,7 @@ def test_who_may_what(site, admin):
     reply = refused("AccessDeniedException", data.list_routing_controls)
     assert "explicit deny" in reply["Error"]["Message"]
     # Nobody sets a rule aside who is not permitted that.
-    site.said("rule", "add", "web/one", "--assert", "us,eu", "--atleast", "1", "--wait", "0")
+    site.node.said("rule", "add", "web/one", "--assert", "us,eu", "--atleast", "1", "--wait", "0")
     [rule] = site.client(CONFIG, admin).list_safety_rules(ControlPanelArn=arns["panel"])["SafetyRules"]
     reply = refused("AccessDeniedException", data.update_routing_control_state, RoutingControlArn=arns["us"], RoutingControlState="On",
                     SafetyRulesToOverride=[rule["ASSERTION"]["SafetyRuleArn"]])
@@ -342,9 +332,9 @@ def test_signatures(site, admin):
     assert "does not match the signature you provided" in reply["Error"]["Message"]
     refused("InvalidSignatureException", site.client(CONFIG, (admin[0], "x" * 40)).list_clusters)
     refused("UnrecognizedClientException", site.client(DATA, ("HFAK" + "A" * 16, admin[1])).list_routing_controls)
-    site.said("user", "key", "disable", "root", admin[0])
+    site.node.said("user", "key", "disable", "root", admin[0])
     refused("UnrecognizedClientException", site.client(DATA, admin).list_routing_controls)
-    site.said("user", "key", "enable", "root", admin[0])
+    site.node.said("user", "key", "enable", "root", admin[0])
     assert len(site.client(DATA, admin).list_routing_controls()["RoutingControls"]) == 2
     # Somebody on the way.
     data = site.client(DATA, admin)
@@ -478,7 +468,7 @@ def test_documented_commands(site, admin):
     out = subprocess.run(["sh", "-e", "-c", calls], cwd=site.node.folder, env=env, capture_output=True, text=True, timeout=100)
     assert out.returncode == 0, out
     assert '"Name": "web"' in out.stdout and '"RoutingControlName": "eu"' in out.stdout
-    assert "Off  web/us" in site.said("control", "list")
+    assert "Off  web/us" in site.node.said("control", "list")
     denied = subprocess.run(["aws", "--endpoint-url", site.url, CONFIG, "create-cluster", "--cluster-name", "x"], timeout=60,
                             env={**env, "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1], "AWS_DEFAULT_REGION": "us-west-2"},
                             capture_output=True, text=True)
@@ -526,7 +516,7 @@ def test_every_node_of_a_cluster(nodes):
     sites = [Site.of(n) for n in among]
     admin = sites[1].key("add", "root", "--role", "admin")
     for n in among:
-        assert wait_for(lambda n=n: admin[0] in Site.of(n).said("user", "list"), 5), n.log()
+        assert wait_for(lambda n=n: admin[0] in n.said("user", "list"), 5), n.log()
         for path in n.data.rglob("*"):
             if path.is_file() and admin[1].encode() in path.read_bytes():
                 assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path

@@ -11,20 +11,11 @@ class Switchboard:
     def __init__(self, nodes, origins):
         self.primary, self.secondary = origins(2)
         self.node = nodes(failover_config(self.primary, self.secondary)).start()
+        self.said, self.refused = self.node.said, self.node.refused
         assert wait_for(lambda: self.answer() == self.primary.address)
 
     def answer(self):
         return "".join(self.node.short("api.example.com"))
-
-    def said(self, *words):
-        out = self.node.cli(*words, "--data", str(self.node.data))
-        assert out.returncode == 0, out
-        return out.stdout
-
-    def refused(self, *words):
-        out = self.node.cli(*words, "--data", str(self.node.data))
-        assert out.returncode == 1 and out.stderr.startswith("holdfast: "), out
-        return out.stderr
 
     def two_controls(self):
         self.said("control", "add", "p/a", "--gates", "endpoint:api.example.com/use1")

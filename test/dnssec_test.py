@@ -17,7 +17,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from node import DNS_PORT, loopback, nodes, open_path, wait_for  # noqa: F401: fixtures
+from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401: fixtures
+from validator import Unbound
 
 # zone: how it is signed
 ZONES = {
@@ -142,71 +143,17 @@ def chain(nodes):  # noqa: F811
 # ---- validators ----
 
 
-class Unbound:
-    """A resolver that trusts one key and asks the node alone."""
-
-    def __init__(self, node, folder, zones=tuple(ZONES)):
-        self.address = loopback()
-        anchor = folder / "anchor"
-        anchor.write_text("\n".join(l.replace("test. DS", "test. IN DS") for l in ds_lines(node, "test")) + "\n")
-        stubs = "".join(f'stub-zone:\n  name: "{z}"\n  stub-addr: {node.address}@{DNS_PORT}\n' for z in zones)
-        conf = folder / "unbound.conf"
-        conf.write_text(f"""server:
-  interface: {self.address}
-  port: {DNS_PORT}
-  access-control: 127.0.0.0/8 allow
-  do-not-query-localhost: no
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  logfile: ""
-  verbosity: 1
-  val-log-level: 2
-  module-config: "validator iterator"
-  trust-anchor-file: "{anchor}"
-  local-zone: "test." nodefault
-  aggressive-nsec: no
-  qname-minimisation: no
-  num-threads: 1
-remote-control:
-  control-enable: no
-{stubs}""")
-        self.log = folder / "unbound.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen([shutil.which("unbound") or "/usr/sbin/unbound", "-d", "-c", str(conf)],
-                                            stdout=log, stderr=log)
-        assert wait_for(self.answers, 10), self.log.read_text()
-
-    def answers(self):
-        try:
-            return self.ask("test", "SOA").rcode() == dns.rcode.NOERROR
-        except (OSError, dns.exception.Timeout):
-            return False
-
-    def ask(self, name, rtype):
-        query = dns.message.make_query(name, rtype, want_dnssec=True, use_edns=0, payload=1232)
-        response = dns.query.udp(query, self.address, port=DNS_PORT, timeout=5)
-        if response.flags & dns.flags.TC:
-            response = dns.query.tcp(query, self.address, port=DNS_PORT, timeout=5)
-        return response
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+def validator_of(node, folder, zones=tuple(ZONES)):
+    """A resolver that trusts the key of test and asks the node alone."""
+    anchors = [line.replace("test. DS", "test. IN DS") for line in ds_lines(node, "test")]
+    unbound = Unbound(folder, anchors, {z: f"{node.address}@{DNS_PORT}" for z in zones})
+    assert unbound.answers("test", "SOA"), unbound.log.read_text()
+    return unbound
 
 
 @pytest.fixture
 def unbound(chain, open_path):  # noqa: F811
-    folder = open_path / "unbound"
-    folder.mkdir()
-    u = Unbound(chain, folder)
+    u = validator_of(chain, open_path / "unbound")
     yield u
     u.stop()
 
@@ -375,9 +322,7 @@ def test_steered(nodes, open_path):  # noqa: F811
     (node.folder / "test.zone").write_text(parent_zone(node.address, ds))
     assert node.cli("reload", "--data", str(node.data)).returncode == 0
     assert wait_for(lambda: ask(node, "nsec.test", "DS").answer), node.log()
-    folder = open_path / "unbound"
-    folder.mkdir()
-    unbound = Unbound(node, folder)
+    unbound = validator_of(node, open_path / "unbound")
     try:
         for zone in ("nsec.test", "nsec3.test"):
             assert wait_for(lambda: ask(node, f"down.{zone}", "A").answer), node.log()

@@ -226,6 +226,18 @@ class Node:
         return subprocess.run([self.binary, *args], capture_output=True, text=True, timeout=timeout, check=check,
                               stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
 
+    def said(self, *words):
+        """What an operator's command says that is carried out."""
+        out = self.cli(*words, "--data", str(self.data))
+        assert out.returncode == 0, out
+        return out.stdout
+
+    def refused(self, *words):
+        """Why one is not."""
+        out = self.cli(*words, "--data", str(self.data))
+        assert out.returncode == 1 and out.stderr.startswith("holdfast: "), out
+        return out.stderr
+
     def dig(self, *args):
         out = subprocess.run(["dig", f"@{self.address}", "-p", str(DNS_PORT), "+tries=1", "+time=3", *args],
                              capture_output=True, text=True, timeout=20)

@@ -14,7 +14,7 @@ import dns.rdatatype
 import dns.zone
 import pytest
 
-from dnssec_test import CHILD, QUESTIONS, Unbound, ask, ds_lines, full, outcome, parent_zone, reload_of
+from dnssec_test import CHILD, QUESTIONS, ask, ds_lines, full, outcome, parent_zone, reload_of, validator_of
 from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401: fixtures
 
 # zone: algorithm, options of dnssec-signzone
@@ -86,9 +86,7 @@ def records(text, zone):
 
 
 def test_validators(served, open_path):  # noqa: F811
-    folder = open_path / "unbound"
-    folder.mkdir()
-    unbound = Unbound(served, folder, ["test", *ZONES])
+    unbound = validator_of(served, open_path / "unbound", ["test", *ZONES])
     wrong = []
     try:
         for zone in ZONES:

@@ -5,19 +5,15 @@ bogus at any moment: neither what stands in the zone, nor what health decides, n
 Time is the wall clock of the processes under test, unbound's too, stepped with a preloaded library.
 """
 
-import os
 import random
 import re
-import shutil
-import subprocess
 
 import dns.flags
-import dns.message
-import dns.query
 import dns.rcode
 import pytest
 from dnssec_keys_test import Clock, dnssec, state
-from node import DNS_PORT, failover_config, loopback, nodes, open_path, origins, wait_for  # noqa: F401: fixtures
+from node import DNS_PORT, failover_config, nodes, open_path, origins, wait_for  # noqa: F401: fixtures
+from validator import Unbound
 
 ZONE_TTL, DNSKEY_TTL, DS_TTL = 300, 300, 900
 POLICY = "lifetime: 14d, dnskey_ttl: 5m, ds_ttl: 15m, propagation: 10s, zsk_lifetime: 1000d"
@@ -43,52 +39,15 @@ class World:
 
     def __init__(self, node, clock, folder):
         self.node, self.clock, self.ds, self.secure, self.dice = node, clock, set(), False, random.Random(7)
-        self.address, self.log, self.asked = loopback(), folder / "unbound.log", 0
+        self.asked = 0
         keys = node.dig("+short", "test", "DNSKEY").strip().splitlines()
-        (folder / "anchor").write_text("".join(f"test. IN DNSKEY {k}\n" for k in keys))
-        (folder / "unbound.conf").write_text(f"""server:
-  interface: {self.address}
-  port: {DNS_PORT}
-  access-control: 127.0.0.0/8 allow
-  do-not-query-localhost: no
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  logfile: ""
-  val-log-level: 2
-  module-config: "validator iterator"
-  trust-anchor-file: "{folder}/anchor"
-  local-zone: "test." nodefault
-  harden-algo-downgrade: yes
-  aggressive-nsec: no
-  val-bogus-ttl: 0
-  num-threads: 1
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "test"
-  stub-addr: {node.address}@{DNS_PORT}
-stub-zone:
-  name: "example.test"
-  stub-addr: {node.address}@{DNS_PORT}
-""")
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen([shutil.which("unbound") or "/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")],
-                                            stdout=log, stderr=log, env={**os.environ, **clock.env})
+        at = f"{node.address}@{DNS_PORT}"
+        self.unbound = Unbound(folder, [f"test. IN DNSKEY {k}" for k in keys], {"test": at, "example.test": at},
+                               ["harden-algo-downgrade: yes", "val-bogus-ttl: 0"], clock.env)
+        self.log = self.unbound.log
 
     def ask(self, name, rtype):
-        name = "example.test" if name == "@" else f"{name}.example.test"
-        query = dns.message.make_query(name, rtype, want_dnssec=True)
-        return dns.query.tcp(query, self.address, port=DNS_PORT, timeout=5)
-
-    def answers(self):
-        try:
-            return self.ask("static", "A").rcode() == 0
-        except OSError:
-            return False
+        return self.unbound.ask("example.test" if name == "@" else f"{name}.example.test", rtype)
 
     def check(self, share):
         for name, rtype, rcode in QUESTIONS:
@@ -161,14 +120,6 @@ stub-zone:
             seen = 0
         return self.stages()
 
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
 
 @pytest.fixture
 def world(nodes, origins, open_path, holdfast):  # noqa: F811
@@ -180,18 +131,16 @@ def world(nodes, origins, open_path, holdfast):  # noqa: F811
             "file: example.test.zone}", f"file: example.test.zone, dnssec: {policy}}}\n  - {{name: test, file: test.zone, dnssec: on}}")
         node = nodes(config, {"example.test.zone": CHILD, "test.zone": parent_text("192.0.2.53", ())}, clock.env).start()
         assert wait_for(lambda: "RRSIG" in node.dig("+dnssec", "api.example.test", "A")), node.log()
-        folder = open_path / "unbound"
-        folder.mkdir()
-        world = World(node, clock, folder)
+        world = World(node, clock, open_path / "unbound")
         made.append(world)
-        assert wait_for(world.answers, 10), world.log.read_text()
+        assert world.unbound.answers("static.example.test", "A"), world.log.read_text()
         world.operate(1, 450)
         world.secure = True
         assert world.ds and all(k[1] == "active" for k in world.stages().values()), world.stages()
         return world
     yield make
     for w in made:
-        w.stop()
+        w.unbound.stop()
 
 
 def test_algorithm(world):

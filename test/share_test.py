@@ -32,21 +32,9 @@ class Sharing:
     def __init__(self, nodes, origins):
         self.primary, self.secondary = origins(2)
         self.node = nodes(OWN, zones={"unused": ""}).start()
+        self.said, self.refused = self.node.said, self.node.refused
         self.folder = self.node.folder / "share"
         self.folder.mkdir()
-
-    def cli(self, *words):
-        return self.node.cli(*words, "--data", str(self.node.data))
-
-    def said(self, *words):
-        out = self.cli(*words)
-        assert out.returncode == 0, out
-        return out.stdout
-
-    def refused(self, *words):
-        out = self.cli(*words)
-        assert out.returncode == 1, out
-        return out.stderr
 
     def file(self, config, zone=ZONE):
         (self.folder / "example.com.zone").write_text(zone)
