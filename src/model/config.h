@@ -80,8 +80,8 @@ struct config_tls {
 /* Listeners behind proxies, which say who asks (PROXY protocol). Where there are any, somebody is
  * trusted. */
 struct config_proxy {
-    struct config_listen *listen;
-    uint32_t listen_count;
+    struct config_listen *listen, *tls;
+    uint32_t listen_count, tls_count;
     struct ip_prefix *from;
     uint32_t from_count;
 };

@@ -23,6 +23,9 @@ static const struct config_listen *listen_number(const struct config *c, uint32_
     if (i < c->dns_proxy.listen_count)
         return &c->dns_proxy.listen[i];
     i -= c->dns_proxy.listen_count;
+    if (i < c->dns_proxy.tls_count)
+        return &c->dns_proxy.tls[i];
+    i -= c->dns_proxy.tls_count;
     if (i < c->mesh.listen_count)
         return &c->mesh.listen[i];
     i -= c->mesh.listen_count;
@@ -34,7 +37,8 @@ static void listens_check(struct linking *l)
 {
     struct config *c = l->config;
     uint32_t total = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count +
-                     c->mesh.listen_count + c->tell_listen_count + c->api_listen_count;
+                     c->dns_proxy.tls_count + c->mesh.listen_count + c->tell_listen_count +
+                     c->api_listen_count;
     char text[IP_PORT_TEXT_MAX];
     for (uint32_t i = 1; i < total; i++) {
         const struct config_listen *a = listen_number(c, i);

@@ -63,6 +63,10 @@ static const struct key proxy_keys[] = {
      .detail = &listens, .standard = "[]",
      .help = "where proxies pass queries on, over UDP and TCP, each behind a header that says who "
              "asks; nothing else is taken there"},
+    {"tls", &type_list, AT(draft_root, dns.proxy.tls), .max = CONFIG_LISTENS_MAX,
+     .detail = &listens, .standard = "[]",
+     .help = "where they pass on connections over TLS that end here: the header comes before the "
+             "handshake; certificate and limits are those of dns.tls"},
     {"from", &type_list, AT(draft_root, dns.proxy.from), .max = CONFIG_PROXIES_MAX,
      .detail = &networks, .standard = "[]", .help = "the networks of proxies that are believed"},
 };
@@ -77,13 +81,16 @@ static void proxy_fill(struct linking *l)
     const struct list *from = &l->root->dns.proxy.from;
     struct config_proxy *p = &l->config->dns_proxy;
     const struct draft_prefix *drafts = from->items;
+    const struct list *said =
+        l->root->dns.proxy.listen.count ? &l->root->dns.proxy.listen : &l->root->dns.proxy.tls;
     p->listen = link_listens(l, &l->root->dns.proxy.listen, &p->listen_count);
+    p->tls = link_listens(l, &l->root->dns.proxy.tls, &p->tls_count);
     p->from_count = from->count;
     p->from = arena_new(l->reading->keep, from->count + (size_t)1, sizeof *p->from);
     for (uint32_t i = 0; i < from->count; i++)
         p->from[i] = drafts[i].prefix;
-    if (p->listen_count && !p->from_count) {
-        const struct draft_listen *first = l->root->dns.proxy.listen.items;
+    if (said->count && !p->from_count) {
+        const struct draft_listen *first = said->items;
         problem_add(l->reading->problems, first->head.node->place,
                     "no proxy is believed here; name their networks: from: [192.0.2.0/24]");
     }
@@ -93,8 +100,10 @@ static void proxy_fill(struct linking *l)
 static void tls_check(struct linking *l)
 {
     const struct draft_root *root = l->root;
-    if (root->dns.tls.listen.count && (!root->dns.tls.certificate || !root->dns.tls.key)) {
-        const struct draft_listen *first = root->dns.tls.listen.items;
+    const struct list *said =
+        root->dns.tls.listen.count ? &root->dns.tls.listen : &root->dns.proxy.tls;
+    if (said->count && (!root->dns.tls.certificate || !root->dns.tls.key)) {
+        const struct draft_listen *first = said->items;
         problem_add(l->reading->problems, first->head.node->place,
                     "TLS needs a certificate and its key; name both files: certificate, key");
     }

@@ -194,6 +194,7 @@ struct draft_root {
         struct {
             struct list listen; /* struct draft_listen */
             struct list from;   /* struct draft_prefix */
+            struct list tls;    /* struct draft_listen */
         } proxy;
         struct config_answers answers;
     } dns;

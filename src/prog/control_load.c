@@ -75,6 +75,7 @@ static void settings_append(struct text *out, const struct config *c)
                  tcp->memory_mib);
     listens_append(out, "dns.tls.listen", c->dns_tls.listen, c->dns_tls.listen_count);
     listens_append(out, "dns.proxy.listen", c->dns_proxy.listen, c->dns_proxy.listen_count);
+    listens_append(out, "dns.proxy.tls", c->dns_proxy.tls, c->dns_proxy.tls_count);
     listens_append(out, "mesh.listen", c->mesh.listen, c->mesh.listen_count);
     text_append(out, "dns.proxy.from");
     for (uint32_t i = 0; i < c->dns_proxy.from_count; i++) {

@@ -11,10 +11,15 @@
 
 enum { WHY_MAX = 1024, AGAIN_US = 30 * 1000000 };
 
+static bool tls_wanted(const struct config *c)
+{
+    return c->dns_tls.listen_count + c->dns_proxy.tls_count > 0;
+}
+
 struct identity identity_init(const struct config *c, const char *user)
 {
     const struct config_tls *tls = &c->dns_tls;
-    return (struct identity){.certificate = tls->listen_count ? tls->certificate : NULL,
+    return (struct identity){.certificate = tls_wanted(c) ? tls->certificate : NULL,
                              .key = tls->key,
                              .data = c->data,
                              .user = user};
@@ -136,7 +141,7 @@ static int pair_check(const char *certificate, const char *key, struct text *pro
 int identity_check(const struct config *c, struct text *problems)
 {
     const struct config_tls *tls = &c->dns_tls;
-    int err = tls->listen_count ? pair_check(tls->certificate, tls->key, problems) : 0;
+    int err = tls_wanted(c) ? pair_check(tls->certificate, tls->key, problems) : 0;
     int api = c->api_certificate ? pair_check(c->api_certificate, c->api_key, problems) : 0;
     return err ? err : api;
 }

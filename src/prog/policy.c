@@ -93,7 +93,7 @@ static void grants_make(const struct config *c, struct dns_grants *ret)
     ret->tls.clients = c->dns_tls.clients;
     ret->tls.handshakes = c->dns_tls.handshakes;
     ret->tls_ask = access_pins(c);
-    if (c->dns_tls.listen_count)
+    if (c->dns_tls.listen_count + c->dns_proxy.tls_count)
         secret_own(c->data, "tickets", ret->ticket_secret, sizeof ret->ticket_secret,
                    "sessions over TLS begin anew after the next start");
 }

@@ -96,6 +96,9 @@ static void option_apply(struct role_options *o, int option, const char *value)
     case 'q':
         o->proxy_tcp_count = number_parse(value);
         break;
+    case 'z':
+        o->proxy_tls_count = number_parse(value);
+        break;
     case 'L':
         o->tls_count = number_parse(value);
         break;
@@ -120,23 +123,15 @@ static void option_apply(struct role_options *o, int option, const char *value)
 }
 
 static const struct option role_option_list[] = {
-    {"data", required_argument, NULL, 'd'},
-    {"config", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},
-    {"ready-fd", required_argument, NULL, 'r'},
-    {"udp-fds", required_argument, NULL, 'U'},
-    {"tcp-fds", required_argument, NULL, 'T'},
-    {"threads", required_argument, NULL, 't'},
-    {"udp-size", required_argument, NULL, 's'},
-    {"tls", required_argument, NULL, 'L'},
-    {"proxy-udp", required_argument, NULL, 'p'},
-    {"proxy-tcp", required_argument, NULL, 'q'},
-    {"client-subnet", required_argument, NULL, 'S'},
-    {"policy-fd", required_argument, NULL, 'P'},
-    {"log-level", required_argument, NULL, 'l'},
-    {"log-format", required_argument, NULL, 'f'},
-    {"xdp", required_argument, NULL, 'x'},
-    {NULL, 0, NULL, 0},
+    {"data", required_argument, NULL, 'd'},          {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},          {"ready-fd", required_argument, NULL, 'r'},
+    {"udp-fds", required_argument, NULL, 'U'},       {"tcp-fds", required_argument, NULL, 'T'},
+    {"threads", required_argument, NULL, 't'},       {"udp-size", required_argument, NULL, 's'},
+    {"tls", required_argument, NULL, 'L'},           {"proxy-udp", required_argument, NULL, 'p'},
+    {"proxy-tcp", required_argument, NULL, 'q'},     {"proxy-tls", required_argument, NULL, 'z'},
+    {"client-subnet", required_argument, NULL, 'S'}, {"policy-fd", required_argument, NULL, 'P'},
+    {"log-level", required_argument, NULL, 'l'},     {"log-format", required_argument, NULL, 'f'},
+    {"xdp", required_argument, NULL, 'x'},           {NULL, 0, NULL, 0},
 };
 
 int cmd_role(int argc, char **argv)

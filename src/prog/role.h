@@ -17,9 +17,9 @@ struct role_options {
     int ready_fd;       /* one byte is written here once the role serves; -1 = nobody waits */
     int udp_fds[ROLE_FDS_MAX], tcp_fds[ROLE_FDS_MAX]; /* open sockets */
     unsigned udp_count, tcp_count;
-    unsigned tls_count;                        /* dns: the last of tcp_fds are for TLS */
-    unsigned proxy_udp_count, proxy_tcp_count; /* dns: the last of udp_fds, and of tcp_fds those
-                                                  before TLS, are for proxies */
+    /* dns: the last of udp_fds are for proxies; tcp_fds are for clients, then for proxies, then
+     * both over TLS. */
+    unsigned proxy_udp_count, proxy_tcp_count, tls_count, proxy_tls_count;
     unsigned threads, udp_size;
     bool client_subnet;
     int policy_fd;                                /* dns only: prog/policy.h; -1 = none */

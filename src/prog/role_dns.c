@@ -38,6 +38,7 @@ int role_dns(const struct role_options *o)
         .tls_count = o->tls_count,
         .proxy_udp_count = o->proxy_udp_count,
         .proxy_tcp_count = o->proxy_tcp_count,
+        .proxy_tls_count = o->proxy_tls_count,
         .xdp = o->xdp_sockets,
         .xdp_count = o->xdp_socket_count,
         .xdp_release_fd = o->xdp_release_fd,

@@ -61,6 +61,7 @@ static void arguments_make(struct arguments *a, enum role_kind role, const struc
     argument_add_number(a, "--tls", o->tls_count);
     argument_add_number(a, "--proxy-udp", o->proxy_udp_count);
     argument_add_number(a, "--proxy-tcp", o->proxy_tcp_count);
+    argument_add_number(a, "--proxy-tls", o->proxy_tls_count);
     argument_add_number(a, "--client-subnet", o->client_subnet);
     if (o->policy_fd >= 0)
         argument_add_number(a, "--policy-fd", o->policy_fd);

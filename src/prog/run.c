@@ -102,7 +102,8 @@ static int lock_take(const char *data, int *ret_fd)
 static unsigned threads_choose(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned listens = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count;
+    unsigned listens = c->dns_listen_count + c->dns_tls.listen_count + c->dns_proxy.listen_count +
+                       c->dns_proxy.tls_count;
     unsigned most = listens ? ROLE_FDS_MAX / listens : 1;
     unsigned threads = c->dns_threads ? c->dns_threads : cores > 0 ? (unsigned)cores : 1;
     return threads > most ? most : threads;

@@ -68,20 +68,19 @@ static bool is_held(const struct config_listen *l, const int *fds, unsigned coun
     return false;
 }
 
-/* The sockets for TLS, behind those for plain TCP. */
-static int sockets_tls(const struct config *c, unsigned threads, struct handover *before,
+/* Over TCP alone. */
+static int sockets_tcp(const struct config *c, const struct config_listen *listens, uint32_t count,
+                       const char *what, unsigned threads, struct handover *before,
                        struct role_options *dns)
 {
-    unsigned plain = dns->tcp_count;
-    for (uint32_t i = 0; i < c->dns_tls.listen_count; i++) {
-        const struct config_listen *l = &c->dns_tls.listen[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct config_listen *l = &listens[i];
         int err = is_held(l, before->tcp_fds, before->tcp_count) ? 0 : port_probe(l, false);
         for (unsigned t = 0; !err && t < threads; t++)
             err = tcp_one(l, before, dns);
         if (err)
-            return listen_problem(c, l, "dns.tls", err);
+            return listen_problem(c, l, what, err);
     }
-    dns->tls_count = dns->tcp_count - plain;
     return 0;
 }
 
@@ -113,7 +112,17 @@ int sockets_dns(const struct config *c, unsigned threads, struct handover *befor
                              threads, before, dns);
     dns->proxy_udp_count = dns->udp_count - udp;
     dns->proxy_tcp_count = dns->tcp_count - tcp;
-    return err ? err : sockets_tls(c, threads, before, dns);
+    tcp = dns->tcp_count;
+    err = err ? err
+              : sockets_tcp(c, c->dns_tls.listen, c->dns_tls.listen_count, "dns.tls", threads,
+                            before, dns);
+    dns->tls_count = dns->tcp_count - tcp;
+    tcp = dns->tcp_count;
+    err = err ? err
+              : sockets_tcp(c, c->dns_proxy.tls, c->dns_proxy.tls_count, "dns.proxy.tls", threads,
+                            before, dns);
+    dns->proxy_tls_count = dns->tcp_count - tcp;
+    return err;
 }
 
 /* One socket for each, taken from the program before this one where it has it. */

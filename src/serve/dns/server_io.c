@@ -261,21 +261,22 @@ static void tcp_workers_init(struct server *s)
 {
     const struct dns_server_options *o = s->options;
     const struct stream_limits *l = &o->tcp;
-    unsigned plain = o->tcp_count - o->tls_count - o->proxy_tcp_count;
+    const int *tls_fds = o->tcp_fds + o->tcp_count - o->tls_count - o->proxy_tls_count;
+    const int *proxy_fds = tls_fds - o->proxy_tcp_count;
     if (l->clients_each)
-        s->census = census_new(2 * l->clients + o->tls.clients, l->clients_each, l->client_v4,
+        s->census = census_new(2 * (l->clients + o->tls.clients), l->clients_each, l->client_v4,
                                l->client_v6, entropy_u64());
-    streams_init(s, o->tcp_fds, plain, l, NULL, false);
-    if (o->proxy_tcp_count)
-        streams_init(s, o->tcp_fds + plain, o->proxy_tcp_count, l, NULL, true);
-    if (!o->tls_count)
+    streams_init(s, o->tcp_fds, (unsigned)(proxy_fds - o->tcp_fds), l, NULL, false);
+    streams_init(s, proxy_fds, o->proxy_tcp_count, l, NULL, true);
+    if (tls_fds == o->tcp_fds + o->tcp_count)
         return;
     if (o->ticket_secret)
         memcpy(s->tickets.secret, o->ticket_secret, sizeof s->tickets.secret);
     s->tickets.wall = wall_seconds;
     s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, o->tls_ask, s->stats);
     tls_keep_look(s->tls);
-    streams_init(s, o->tcp_fds + plain + o->proxy_tcp_count, o->tls_count, &o->tls, s->tls, false);
+    streams_init(s, tls_fds, o->tls_count, &o->tls, s->tls, false);
+    streams_init(s, tls_fds + o->tls_count, o->proxy_tls_count, &o->tls, s->tls, true);
 }
 
 static void *(*worker_body(const struct server *s, unsigned i))(void *)
@@ -327,8 +328,10 @@ static int server_open(struct server *s)
     unsigned most = o->udp_count + o->xdp_count + o->tcp_count;
     struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: it shall interrupt */
     if (o->stats->header->thread_count < most + 1 || (o->udp_size && o->udp_size < DNS_UDP_MIN) ||
-        o->tls_count + o->proxy_tcp_count > o->tcp_count || o->proxy_udp_count > o->udp_count ||
-        (!o->policy && o->proxy_udp_count + o->proxy_tcp_count)) /* else anybody were believed */
+        o->tls_count + o->proxy_tcp_count + o->proxy_tls_count > o->tcp_count ||
+        o->proxy_udp_count > o->udp_count ||
+        /* else anybody were believed */
+        (!o->policy && o->proxy_udp_count + o->proxy_tcp_count + o->proxy_tls_count))
         return ERR_INVALID;
     if (sigaction(WAKE_SIGNAL, &action, NULL) < 0)
         return -errno;

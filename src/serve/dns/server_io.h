@@ -11,10 +11,10 @@ struct dns_server_options {
     const char *data;   /* the node's folder: plans and store */
     const int *udp_fds; /* bound sockets, one a thread and address (SO_REUSEPORT) */
     unsigned udp_count;
-    const int *tcp_fds; /* listening sockets; made non-blocking; the last tls_count are for TLS */
-    unsigned tcp_count, tls_count;
-    /* Behind proxies: the last of udp_fds, and of tcp_fds those before TLS. */
-    unsigned proxy_udp_count, proxy_tcp_count;
+    /* Listening sockets; made non-blocking: for clients, then for proxies, then both over TLS. */
+    const int *tcp_fds;
+    unsigned tcp_count, proxy_tcp_count, tls_count, proxy_tls_count; /* the first is of all four */
+    unsigned proxy_udp_count;      /* the last of udp_fds are behind proxies */
     struct xdp_socket *const *xdp; /* queues with raw packets; may be none */
     unsigned xdp_count;
     int xdp_release_fd;                /* readable: leave the queues, go on with the sockets */

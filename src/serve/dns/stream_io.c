@@ -247,12 +247,32 @@ static ssize_t stream_receive(struct stream *s, uint8_t *to)
     return s->tls && n ? stream_decrypt(s, cipher, (size_t)n, to) : n;
 }
 
+/* In front of TLS the header is not encrypted, and what is kept of it neither; its time is that of
+ * who has asked nothing yet. As stream_receive(). */
+static ssize_t preamble_receive(struct stream *s, uint8_t *to)
+{
+    uint8_t *cipher = s->streams->cipher;
+    size_t kept = s->in_length;
+    invariant(kept < PROXY2_MAX);
+    ssize_t n = recv(s->fd, cipher + kept, STREAM_READ - kept, MSG_DONTWAIT);
+    if (n <= 0)
+        return n && (errno == EINTR || errno == EAGAIN) ? -EAGAIN : -ECONNRESET;
+    if (kept)
+        memcpy(cipher, s->in, kept);
+    size_t length = kept + (size_t)n, header = preamble_hear(s, cipher, length);
+    if (s->closed)
+        return -EAGAIN;
+    rest_keep(s, cipher, header ? 0 : length);
+    return header ? stream_decrypt(s, cipher + header, length - header, to) : -EAGAIN;
+}
+
 static void stream_read(struct stream *s)
 {
     uint8_t *read = s->streams->read;
-    size_t kept = s->in_length;
+    bool preamble = s->tls && s->preamble;
+    size_t kept = preamble ? 0 : s->in_length;
     invariant(kept < STREAM_KEEP_MAX && !s->out && !s->held);
-    ssize_t n = stream_receive(s, read + kept);
+    ssize_t n = preamble ? preamble_receive(s, read) : stream_receive(s, read + kept);
     if (n == -EAGAIN)
         return;
     if (n < 0) {
