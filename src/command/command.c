@@ -325,7 +325,7 @@ static const struct {
     {"reload", op_reload, false},     {"zones", op_zones, false},
     {"dnssec", op_dnssec, false},     {"user", command_user, true},
     {"import", op_import, false},     {"node", command_node, false},
-    {"switch", command_switch, true},
+    {"switch", command_switch, true}, {"incident", command_incident, true},
 };
 
 bool command_is_change(const char *line, size_t length)

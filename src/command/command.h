@@ -18,6 +18,8 @@
  * "token": "...", "force": false}
  *   {"op": "switch", "states": {"checkout/use1": "Off"}, "overrides": [], "force": false}
  *   {"op": "user", "user": "ana", "do": "key-add", "key": {"id": "HFAK...", "secret": "..."}}
+ *   {"op": "incident", "incident": "use1-errors", "do": "update", "status": "identified",
+ * "message": "...", "components": ["region:us-east-1"], "force": false}
  *   {"op": "undo", "change": 7, "reason": "...", "token": "...", "force": false}
  *   {"op": "order", "endpoint": "use1", "state": "drained", "reason": "kernel update", "token":
  * "...", "force": false}
@@ -112,7 +114,7 @@ struct command_result {
 };
 
 /* Does this request change the intent, if anything? Then its operation is order, change, switch,
- * undo or user. */
+ * incident, undo or user. */
 bool command_is_change(const char *line, size_t length);
 
 /* Never fails: whatever does not make sense becomes a reply that says so. Free with

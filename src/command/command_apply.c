@@ -11,7 +11,8 @@
 static const char *value_word(enum intent_kind kind, const char *value, char buffer[static 64])
 {
     json_t *json = value ? json_loads(value, 0, NULL) : NULL;
-    const char *state = json_string_value(json_object_get(json, "state"));
+    const char *state =
+        json_string_value(json_object_get(json, kind == INTENT_INCIDENT ? "status" : "state"));
     if (!value)
         state = kind == INTENT_ENDPOINT ? "auto" : NULL;
     snprintf(buffer, 64, "%s", state ? state : "");
@@ -28,7 +29,7 @@ static void edited_append(const struct intent_edited *e, struct text *out)
     if (!*now || (!*was && e->before))
         text_appendf(out, "was %s", !e->before ? "made" : e->after ? "changed" : "removed");
     else if (!strcmp(now, was))
-        text_append(out, "gates something else");
+        text_append(out, e->kind == INTENT_INCIDENT ? "is told anew" : "gates something else");
     else
         text_appendf(out, "is %s", now);
     if (*was && *now && strcmp(now, was))
@@ -119,6 +120,18 @@ uint64_t command_undo_number(const json_t *request)
     return number > 0 ? (uint64_t)number : 0;
 }
 
+/* Incidents are told of, not written: what was said when is not a client's to say. */
+static bool incident_among(const struct intent_edit *edits, unsigned count, struct text *why)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (edits[i].kind == INTENT_INCIDENT && (edits[i].value || edits[i].from)) {
+            text_appendf(why, "the incident %s wants to be opened or updated (op incident)",
+                         edits[i].name);
+            return true;
+        }
+    return false;
+}
+
 static int change_apply(const struct intent *old, const json_t *p, struct intent_request *words,
                         struct intent *ret, struct text *why)
 {
@@ -133,7 +146,7 @@ static int change_apply(const struct intent *old, const json_t *p, struct intent
     words->edits = edits;
     words->edit_count = count;
     words->overrides = overrides;
-    int err = intent_apply(old, words, ret, why);
+    int err = incident_among(edits, count, why) ? ERR_INVALID : intent_apply(old, words, ret, why);
     if (!err && ret->version == old->version)
         text_append(why, "nothing was to be changed");
     intent_edits_free(edits, count);
@@ -201,6 +214,7 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
     }
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
     bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
+    bool incident = op && !strcmp(op, "incident");
     const struct intent_change *done = intent_token_find(old, words.token);
     const struct intent_told *told = intent_told_find(old, words.token);
     int err = 0;
@@ -218,6 +232,8 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         err = undo_apply(old, p, &words, ret, sentence);
     else if (switches)
         err = command_switch_apply(old, p, &words, ret, sentence);
+    else if (incident)
+        err = command_incident_apply(old, p, &words, ret, sentence);
     else if (user)
         err = command_user_apply(old, p, &words, ret, sentence);
     else

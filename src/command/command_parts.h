@@ -61,3 +61,17 @@ bool command_user_is_good(const json_t *request);
 /* Carries it out; as command_apply(). */
 int command_user_apply(const struct intent *old, const json_t *proposal,
                        const struct intent_request *words, struct intent *ret, struct text *why);
+
+/* Incidents and maintenance. */
+void command_incident(const struct command_input *input, const json_t *request,
+                      struct command_result *ret);
+#define COMMAND_INCIDENT_WANTS                                                                  \
+    "incident wants \"incident\", a name, and \"do\": open, schedule (with "                    \
+    "\"scheduled_for_ms\" and \"scheduled_until_ms\"), update or resolve; it may have a "       \
+    "\"title\" of at most 200 bytes, a \"message\" of at most 2000, a \"status\", an "          \
+    "\"impact\" (none, minor, major, critical) and \"components\", names of what is affected; " \
+    "an update wants at least one of them"
+/* Carries it out; as command_apply(). */
+int command_incident_apply(const struct intent *old, const json_t *proposal,
+                           const struct intent_request *words, struct intent *ret,
+                           struct text *why);

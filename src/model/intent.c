@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "model/incident.h"
 #include "model/intent_object.h"
 #include "model/user.h"
 #include <stdio.h>
@@ -286,15 +287,19 @@ static int request_check(const struct intent_request *r, struct text *why)
     return 0;
 }
 
+int64_t intent_wall(const struct intent *i, int64_t wall_ms)
+{
+    const struct intent_change *newest = i->history_count ? i->history[i->history_count - 1] : NULL;
+    return newest && newest->wall_ms > wall_ms ? newest->wall_ms : wall_ms;
+}
+
 static struct intent_change *change_new(const struct intent *old, const struct intent_request *r)
 {
     struct intent_change *c = mem_new(1, sizeof *c);
-    const struct intent_change *newest =
-        old->history_count ? old->history[old->history_count - 1] : NULL;
     *c = (struct intent_change){
         .references = 1,
         .version = old->version + 1,
-        .wall_ms = newest && newest->wall_ms > r->wall_ms ? newest->wall_ms : r->wall_ms,
+        .wall_ms = intent_wall(old, r->wall_ms),
         .author = mem_string(r->author),
         .reason = string_or_null(r->reason),
         .token = string_or_null(r->token),
@@ -318,6 +323,16 @@ static void history_put(struct intent *next, struct intent_change *c)
     next->version = c->version;
 }
 
+static int incidents_check(const struct intent *i, struct text *why)
+{
+    uint32_t count;
+    intent_list(i, INTENT_INCIDENT, &count);
+    if (count <= INCIDENTS_MAX)
+        return 0;
+    text_appendf(why, "there are at most %d incidents; remove one first", INCIDENTS_MAX);
+    return ERR_LIMIT;
+}
+
 static int edits_apply(const struct intent *old, const struct intent_request *r,
                        struct intent_change *c, struct intent *next, struct text *why)
 {
@@ -329,6 +344,7 @@ static int edits_apply(const struct intent *old, const struct intent_request *r,
         text_appendf(why, "there are at most %d objects; remove some first", INTENT_OBJECTS_MAX);
         err = ERR_LIMIT;
     }
+    err = err ? err : incidents_check(next, why);
     err = err ? err : intent_references_check(next, why);
     err = err ? err : intent_nodes_check(old, next, c->wall_ms, why);
     return err ? err : intent_safety_check(old, next, r, c->wall_ms, why);

@@ -23,6 +23,7 @@
 
 struct user;
 struct practice;
+struct incident;
 
 enum {
     INTENT_OBJECTS_MAX = 20000,
@@ -71,6 +72,7 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *   shift    "region:us-east-1"      {"expires_ms": 1767225600000}
  *   practice "region:us-east-1"      {"first_ms": ..., ...} (model/practice.h)
  *   cluster  "cluster"               {"name": "europe"}: what the API calls all of it
+ *   incident "use1-errors"           {"title": "Errors in us-east-1", ...} (model/incident.h)
  *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
  *   check    "web"                   {"tcp": 443}, as the configuration file would say it
  *   service  "api.example.com"       {"policy": "failover", "endpoints": [...]}, likewise
@@ -99,8 +101,9 @@ enum intent_kind {
     INTENT_AUTHORITY,
     INTENT_PRACTICE,
     INTENT_CLUSTER,
+    INTENT_INCIDENT,
 };
-enum { INTENT_KINDS = 15 };
+enum { INTENT_KINDS = 16 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -119,7 +122,8 @@ struct intent_object {
     enum intent_kind kind;
     char *name;
     char *value; /* JSON, compact, keys sorted: equal objects have equal texts */
-    /* panel, control, rule: its own for as long as it is there, whatever its name becomes */
+    /* panel, control, rule, incident: its own for as long as it is there, whatever its name becomes
+     */
     char id[INTENT_ID_SIZE + 1];
     /* of the change that made it */
     uint64_t version;
@@ -142,6 +146,7 @@ struct intent_object {
     struct user *user;          /* user */
     struct node *node;          /* node, invite; owned */
     struct practice *practice;  /* practice */
+    struct incident *incident;  /* incident */
 };
 
 /* What one change did; never changed, shared. */
@@ -221,6 +226,8 @@ struct intent_request {
     unsigned override_count;
 };
 
+/* The time that a change asked for at `wall_ms` gets: none lies before the newest. */
+pure_function int64_t intent_wall(const struct intent *intent, int64_t wall_ms);
 /* All of the request or nothing of it. 0 and *ret, a new intent with the config of the old one (the
  * version is the old one's where nothing was to be changed). Else a sentence is added to `why`:
  * ERR_INVALID (a value, a name), ERR_MISSING (what is referred to or removed), ERR_CONFLICT (a

@@ -177,7 +177,7 @@ static const char *object_read(const json_t *from, struct intent *out)
     o->reason = words.reason ? mem_string(words.reason) : NULL;
     out->objects[out->object_count++] = o;
     if (!id_read(from, o))
-        return "a panel, control or rule has an id that is not one";
+        return "a panel, control, rule or incident has an id that is not one";
     if (kind == INTENT_CONTROL && !number(from, "flipped_ms", &o->flipped_ms))
         return "a control does not say when it was switched";
     int64_t touched = 0;

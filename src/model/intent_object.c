@@ -4,14 +4,15 @@
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "model/incident.h"
 #include "model/practice.h"
 #include "model/user.h"
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const kind_names[INTENT_KINDS] = {
-    "endpoint", "panel",   "control", "rule",   "shift",     "user",     "check",  "service",
-    "zone",     "records", "node",    "invite", "authority", "practice", "cluster"};
+    "endpoint", "panel",   "control", "rule",   "shift",     "user",     "check",   "service",
+    "zone",     "records", "node",    "invite", "authority", "practice", "cluster", "incident"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -67,7 +68,8 @@ void names_done(struct intent_names *n)
 
 bool kind_has_id(enum intent_kind kind)
 {
-    return kind == INTENT_PANEL || kind == INTENT_CONTROL || kind == INTENT_RULE;
+    return kind == INTENT_PANEL || kind == INTENT_CONTROL || kind == INTENT_RULE ||
+           kind == INTENT_INCIDENT;
 }
 
 void object_id_make(struct intent_object *o)
@@ -101,6 +103,7 @@ void object_unref(struct intent_object *o)
         explicit_bzero(o->value, strlen(o->value));
     user_free(o->user);
     practice_free(o->practice);
+    incident_free(o->incident);
     free(o->name);
     free(o->value);
     free(o->author);
@@ -154,7 +157,7 @@ static bool part_is_good(const char *part, size_t length)
     return length > 0 && length <= INTENT_PART_MAX;
 }
 
-static const char *scope_check(const char *name)
+const char *scope_check(const char *name)
 {
     static const char *const scopes[] = {"region:", "provider:", "endpoint:"};
     for (unsigned i = 0; i < array_length(scopes); i++)
@@ -359,6 +362,13 @@ static const char *practice_value_read(const json_t *value, struct intent_object
     return why;
 }
 
+static const char *incident_read(const json_t *value, struct intent_object *o)
+{
+    const char *why = NULL;
+    o->incident = incident_decode(value, &why);
+    return why;
+}
+
 static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_object *) = {
     [INTENT_ENDPOINT] = endpoint_read,   [INTENT_PANEL] = panel_read,
     [INTENT_CONTROL] = control_read,     [INTENT_RULE] = rule_read,
@@ -367,7 +377,7 @@ static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_
     [INTENT_ZONE] = shared_read,         [INTENT_RECORDS] = records_read,
     [INTENT_NODE] = node_read,           [INTENT_INVITE] = invite_read,
     [INTENT_AUTHORITY] = authority_read, [INTENT_PRACTICE] = practice_value_read,
-    [INTENT_CLUSTER] = cluster_read,
+    [INTENT_CLUSTER] = cluster_read,     [INTENT_INCIDENT] = incident_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,

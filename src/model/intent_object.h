@@ -15,6 +15,9 @@ bool kind_has_id(enum intent_kind kind);
 struct intent_object *object_ref(struct intent_object *o);
 void object_unref(struct intent_object *o);
 void change_unref(struct intent_change *c);
+/* Is it "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT"? NULL, or a sentence's end.
+ */
+const char *scope_check(const char *name);
 void names_done(struct intent_names *n);
 /* By kind, then name. */
 int object_compare(const struct intent_object *o, enum intent_kind kind, const char *name);

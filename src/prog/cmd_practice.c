@@ -4,6 +4,7 @@
 #include "model/practice.h"
 #include "prog/change.h"
 #include "prog/commands.h"
+#include "prog/moment.h"
 #include "seam/clock.h"
 #include "wire/http1.h"
 #include <stdio.h>
@@ -28,30 +29,6 @@ struct practice_words {
     const char *at, *every, *length, *allowed, *blocked, *blocking, *outcome;
 };
 
-/* "Tue 14:00": the next such moment; "now". Milliseconds since 1970, 0: it is neither. */
-static int64_t at_parse(const char *text)
-{
-    char value[100];
-    const char *why;
-    int64_t now = clock_wall() / USEC_PER_MSEC, minute = 60000, found = 0;
-    if (!text || !strcmp(text, "now"))
-        return now;
-    const char *hours = strchr(text, ' ');
-    hours = hours ? hours + 1 : text;
-    snprintf(value, sizeof value, "{\"first_ms\":1,\"allowed\":[\"%.20s-24:00\"]}", text);
-    json_t *json = json_loads(value, 0, NULL);
-    struct practice *p = json ? practice_decode(json, &why) : NULL;
-    if (p && !p->allowed[0].dates && strlen(hours) == 5) {
-        found = (now / minute + 1) * minute;
-        while (!practice_window_holds(&p->allowed[0], found) ||
-               found / minute % (24 * 60) != p->allowed[0].begins)
-            found += minute;
-    }
-    practice_free(p);
-    json_decref(json);
-    return found;
-}
-
 static bool duration_put(json_t *value, const char *key, const char *text)
 {
     usec_t length;
@@ -72,7 +49,7 @@ static void list_put(json_t *value, const char *key, const char *text)
 static int practice_add(const struct change_options *o, const char *scope,
                         const struct practice_words *w)
 {
-    int64_t first = at_parse(w->at);
+    int64_t now = clock_wall() / USEC_PER_MSEC, first = w->at ? moment_parse(w->at, now) : now;
     json_t *value = json_pack("{s:I}", "first_ms", (json_int_t)first), *edits = json_array();
     bool good =
         duration_put(value, "every_ms", w->every) && duration_put(value, "for_ms", w->length);
@@ -85,7 +62,9 @@ static int practice_add(const struct change_options *o, const char *scope,
         return change_send(o, change_request(edits));
     json_decref(edits);
     return first ? options_wrong(usage, "--every and --for want durations such as 7d and 30m")
-                 : options_wrong(usage, "--at wants a moment such as \"Tue 14:00\", or now");
+                 : options_wrong(
+                       usage,
+                       "--at wants a moment such as \"Tue 14:00\", \"2026-12-01 14:00\" or now");
 }
 
 static void runs_print(const json_t *value)

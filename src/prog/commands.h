@@ -26,6 +26,7 @@ int cmd_control(int argc, char **argv);
 int cmd_rule(int argc, char **argv);
 int cmd_shift(int argc, char **argv);
 int cmd_practice(int argc, char **argv);
+int cmd_incident(int argc, char **argv);
 int cmd_share(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_user(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "model/intent_io.h"
 #include "prog/control_api.h"
+#include "prog/control_intent.h"
 #include "prog/control_mesh.h"
 #include "prog/control_override.h"
 #include "prog/control_practice.h"
@@ -211,6 +212,8 @@ static int control_start(struct control *c)
     err = err ? err : control_override_load(c);
     err = err ? err : observer_new(&c->loop, sample_take, c, entropy_u64(), &c->observer);
     err = err ? err : loaded_start(c);
+    if (!err)
+        control_incidents_tell(c);
     err = err ? err : control_listen(c);
     err = err ? err : control_relay_open(c);
     err = err ? err : control_api_open(c);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/incident.h"
 #include "model/intent_io.h"
 #include "prog/control_override.h"
 #include "prog/control_replica.h"
@@ -16,6 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void control_incidents_tell(struct control *c)
+{
+    int err = incidents_write(c->options->data, &c->intent);
+    if (err)
+        log_event(LOG_WARN, "incidents.write", {"reason", LOG_S(err_text(err))});
+}
+
 void control_intent_use(struct control *c, struct intent *next)
 {
     struct intent before = c->intent;
@@ -24,6 +32,8 @@ void control_intent_use(struct control *c, struct intent *next)
     c->intent.config = c->loaded->config;
     control_targets(c);
     control_shared_take(c, &before);
+    if (!incidents_alike(&before, &c->intent))
+        control_incidents_tell(c);
     intent_done(&before);
     stats_add(c->stats.threads, CONTROL_ORDERS, 1);
 }

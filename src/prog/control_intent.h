@@ -9,14 +9,16 @@
  * message: a sentence for a person, valid during the call. */
 typedef void control_intent_answer(void *context, int err, const char *message);
 
-/* A request to change the intent: one of "order", "change", "undo", "switch" and "user" as
- * command/command.h has them, with its author ("uid 1000 (ana)", "user checkout-bot"). Both may go
- * after the call. */
+/* A request to change the intent: one of "order", "change", "undo", "switch", "incident" and "user"
+ * as command/command.h has them, with its author ("uid 1000 (ana)", "user checkout-bot"). Both may
+ * go after the call. */
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context);
 
 /* Answers once this node wants all that was decided before this call; err as of a request. */
 void control_intent_agree(struct control *c, control_intent_answer *answer, void *context);
 
+/* Incidents that are not over, in a file for those who tell of them. */
+void control_incidents_tell(struct control *c);
 /* What is wanted from now on; `next` is taken over. */
 void control_intent_use(struct control *c, struct intent *next);

@@ -106,7 +106,7 @@ void control_override(struct control *c, const char *proposal, const char *autho
         err = override_save(c, "", &next);
     if (changes && !err) {
         control_intent_use(c, &next);
-        c->overrides++;
+        stats_set(c->stats.threads, CONTROL_OVERRIDES, ++c->overrides); /* marked from now on */
         log_event(LOG_ERROR, "override.taken", {"author", LOG_S(author)},
                   {"reply", LOG_S(text_string(&sentence))});
     } else if (changes || !err) {

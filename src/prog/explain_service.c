@@ -5,6 +5,7 @@
 #include "prog/explain.h"
 #include "serve/dns/steer.h"
 #include "tell/answers.h"
+#include "tell/incidents.h"
 #include "wire/dname.h"
 #include "wire/dns.h"
 #include <stdlib.h>
@@ -256,6 +257,7 @@ void explain_service(struct explain *x, uint32_t service)
 {
     const struct plan_service *s = &x->v->plan.services[service];
     policy_append(x, s);
+    incidents_of_service(x->out, x->v, service);
     text_append(x->out, "\nIts endpoints:\n");
     explain_endpoints(x, service, 0);
     if (x->type != DNS_AAAA)

@@ -26,6 +26,8 @@ static const struct command commands[] = {
      false},
     {"practice", cmd_practice, "add|list|remove SCOPE",
      "shifts on a schedule, to prove that the rest is enough", false},
+    {"incident", cmd_incident, "open|update|... NAME", "tell what is wrong, and of planned work",
+     false},
     {"share", cmd_share, "FILE", "zones, checks and services for every node at once", false},
     {"record", cmd_record, "list|set|remove NAME", "records of zones that nodes share", false},
     {"log", cmd_log, "[COUNT]", "what operators changed: who, when, why", false},
@@ -89,7 +91,7 @@ static int cmd_help(int argc, char **argv)
 
 static const char override_usage[] =
     "usage: holdfast override [--yes-i-am-cut-off] COMMAND ...\n\n"
-    "COMMAND is one of endpoint, control, rule, shift and undo, as without override.\n\n"
+    "COMMAND is one of endpoint, control, rule, shift, incident and undo, as without override.\n\n"
     "A node that reaches no majority of its cluster changes nothing that all nodes want. With\n"
     "override it changes what it wants itself, on this node alone; say the same on each node that\n"
     "is to do it. It is refused where a majority can be reached. status, explain, the metrics and\n"
@@ -109,7 +111,8 @@ static bool override_is_meant(void)
 
 static int cmd_override(int argc, char **argv)
 {
-    static const char *const allowed[] = {"endpoint", "control", "rule", "shift", "undo"};
+    static const char *const allowed[] = {"endpoint", "control",  "rule",
+                                          "shift",    "incident", "undo"};
     bool yes = argc > 1 && !strcmp(argv[1], "--yes-i-am-cut-off");
     const char *name = argc > 1 + yes ? argv[1 + yes] : "";
     bool help = !strcmp(name, "--help") || !strcmp(name, "-h");

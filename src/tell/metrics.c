@@ -3,6 +3,7 @@
 #include "tell/metrics.h"
 #include "base/invariant.h"
 #include "base/memory.h"
+#include "tell/incidents.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -184,6 +185,24 @@ static void keys_append(struct metrics *m)
                              escaped(&m->arena, b->zones[i].name), needs[n].word);
 }
 
+/* ---- incidents ---- */
+
+static void incidents_append(struct metrics *m)
+{
+    static const enum incident_status planned[] = {INCIDENT_SCHEDULED, INCIDENT_IN_PROGRESS,
+                                                   INCIDENT_VERIFYING};
+    family(m, "holdfast_incidents_unresolved", "gauge",
+           "Incidents that operators told of and that are not resolved.");
+    for (unsigned i = 0; i < INCIDENT_IMPACTS; i++)
+        text_appendf(m->out, "holdfast_incidents_unresolved{impact=\"%s\"} %u\n",
+                     incident_impact_name((enum incident_impact)i),
+                     incidents_count(m->v, (enum incident_impact)i));
+    family(m, "holdfast_maintenance", "gauge", "Planned work that is not completed.");
+    for (unsigned i = 0; i < array_length(planned); i++)
+        text_appendf(m->out, "holdfast_maintenance{status=\"%s\"} %u\n",
+                     incident_status_name(planned[i]), maintenance_count(m->v, planned[i]));
+}
+
 /* ---- services ---- */
 
 /* What a line of a service is about. */
@@ -336,6 +355,8 @@ void metrics_render(struct text *out, const struct view *v)
     stats_append(&m);
     if (v->keys)
         keys_append(&m);
+    if (v->has_incidents)
+        incidents_append(&m);
     if (v->has_plan) {
         m.targets = view_targets(v);
         labels_make(&m);

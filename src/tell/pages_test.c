@@ -1,7 +1,9 @@
+#include "base/memory.h"
 #include "model/snapshot_maker.h"
 #include "tell/answers.h"
 #include "tell/grid.h"
 #include "tell/health.h"
+#include "tell/incidents.h"
 #include "tell/metrics.h"
 #include "tell/pages.h"
 #include "tell/table.h"
@@ -430,7 +432,72 @@ START_TEST(test_keys)
 }
 END_TEST
 
-CHECK_MAIN("pages", test_keys, test_metrics_lines, test_metrics_families_are_whole,
+static struct incident *incident_of(const char *text)
+{
+    const char *why;
+    json_t *value = json_loads(text, 0, NULL);
+    struct incident *i = incident_decode(value, &why);
+    json_decref(value);
+    ck_assert_ptr_nonnull(i);
+    return i;
+}
+
+static void components_put(struct incident *i, const char *name)
+{
+    free(i->components.list[0]);
+    i->components.list[0] = mem_string(name);
+}
+
+/* Incidents are told where they touch, and counted. */
+START_TEST(test_incidents)
+{
+    struct text out = text_init(1 << 20);
+    view_make();
+    view.has_incidents = true;
+    view.incidents.list = mem_new(2, sizeof *view.incidents.list);
+    view.incidents.count = 2;
+    view.incidents.list[0] = (struct incident_named){
+        mem_string("euw1"),
+        incident_of("{\"title\":\"Errors\",\"status\":\"identified\",\"impact\":\"major\","
+                    "\"components\":[\"region:eu-west-1\"],\"created_ms\":1700000000000,"
+                    "\"started_ms\":1699999943000,\"updates\":[{\"status\":\"identified\","
+                    "\"at_ms\":1700000001000,\"body\":\"A cut fibre.\"}]}")};
+    view.incidents.list[1] = (struct incident_named){
+        mem_string("disks"),
+        incident_of("{\"title\":\"New disks\",\"status\":\"scheduled\",\"impact\":\"none\","
+                    "\"components\":[\"service:www.example.com\"],\"created_ms\":1700000000000,"
+                    "\"scheduled_for_ms\":1700100000000,\"scheduled_until_ms\":1700200000000,"
+                    "\"updates\":[{\"status\":\"scheduled\",\"at_ms\":1700000001000,"
+                    "\"body\":\"Disks.\"}]}")};
+    metrics_render(&out, &view);
+    expect_line(&out, "holdfast_incidents_unresolved{impact=\"major\"} 1");
+    expect_line(&out, "holdfast_incidents_unresolved{impact=\"none\"} 0");
+    expect_line(&out, "holdfast_maintenance{status=\"scheduled\"} 1");
+    text_reset(&out);
+    table_render(&out, &view, false);
+    expect_line(&out, "INCIDENT euw1, impact major, identified, since 1m00s, told 2.0s ago: Errors "
+                      "(region:eu-west-1)");
+    expect_line(&out, "MAINTENANCE disks, scheduled, planned from Thu, 16 Nov 2023 02:00:00 GMT "
+                      "until Fri, 17 Nov 2023 05:46:40 GMT, told 2.0s ago: New disks "
+                      "(service:www.example.com)");
+    text_reset(&out);
+    incidents_of_service(&out, &view, 0);
+    expect_line(&out, "  \"A cut fibre.\"");
+    ck_assert_ptr_null(strstr(text_string(&out), "disks"));
+    components_put(view.incidents.list[0].incident, "endpoint:api.example.com/use2");
+    text_reset(&out);
+    incidents_of_service(&out, &view, 0);
+    ck_assert_uint_eq(out.length, 0);
+    components_put(view.incidents.list[0].incident, "endpoint:api.example.com/use1");
+    incidents_of_service(&out, &view, 0);
+    ck_assert_uint_ne(out.length, 0);
+    incidents_done(&view.incidents);
+    text_done(&out);
+    view_drop();
+}
+END_TEST
+
+CHECK_MAIN("pages", test_keys, test_incidents, test_metrics_lines, test_metrics_families_are_whole,
            test_metrics_are_documented, test_metrics_without_anything, test_health,
            test_board_of_another_configuration, test_ages, test_age_texts, test_table, test_answers,
            test_pages)

@@ -2,6 +2,7 @@
 #include "base/invariant.h"
 #include "tell/answers.h"
 #include "tell/findings.h"
+#include "tell/incidents.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,8 @@ void status_json_render(struct text *out, const struct view *v)
     set(o, "roles", roles);
     if (v->keys)
         set(o, "keys", keys_json(v->keys));
+    if (v->has_incidents)
+        set(o, "incidents", incidents_json(v));
     if (v->has_plan)
         plan_json(o, v);
     char *dump = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));

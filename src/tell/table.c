@@ -2,6 +2,7 @@
 #include "tell/answers.h"
 #include "tell/findings.h"
 #include "tell/grid.h"
+#include "tell/incidents.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -151,6 +152,19 @@ static void findings_render(struct table *t)
     text_done(&lines);
 }
 
+/* ---- incidents ---- */
+
+static void incidents_render(struct table *t)
+{
+    struct text lines = text_init(TABLE_MAX);
+    incidents_lines(&lines, t->v);
+    if (lines.length) {
+        text_append(t->out, "\n");
+        tone_append(t->out, text_string(&lines), TONE_WARN, t->colour);
+    }
+    text_done(&lines);
+}
+
 /* ---- keys ---- */
 
 static const char *need_text(unsigned needs)
@@ -292,6 +306,7 @@ void table_render(struct text *out, const struct view *v, bool colour)
 {
     struct table t = {.out = out, .v = v, .colour = colour, .arena = arena_init()};
     node_render(&t);
+    incidents_render(&t);
     roles_render(&t);
     if (v->keys)
         keys_render(&t);

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "base/text.h"
 #include "model/board.h"
+#include "model/incident.h"
 #include "model/key_board.h"
 #include "model/plan.h"
 #include "model/snapshot_io.h"
@@ -34,6 +35,8 @@ struct view {
     struct plan_target *board_targets; /* owned */
 
     struct key_board *keys; /* owned; NULL: control has not written it */
+    bool has_incidents;
+    struct incident_list incidents; /* that are not over; where has_incidents */
 
     struct view_role roles[STATS_ROLES];
 

@@ -89,6 +89,12 @@ static void keys_refresh(struct view *v, const char *data)
     v->keys = err ? NULL : keys;
 }
 
+static void incidents_refresh(struct view *v, const char *data)
+{
+    incidents_done(&v->incidents);
+    v->has_incidents = incidents_read(data, &v->incidents) == 0;
+}
+
 static void roles_refresh(struct view *v, const char *data)
 {
     for (unsigned i = 0; i < STATS_ROLES; i++) {
@@ -107,6 +113,7 @@ int view_refresh(struct view *v, const char *data)
     refusal_count(v, &refusal);
     board_refresh(v, data);
     keys_refresh(v, data);
+    incidents_refresh(v, data);
     roles_refresh(v, data);
     v->now = clock_now();
     v->wall = clock_wall();
@@ -122,5 +129,6 @@ void view_done(struct view *v)
         mapped_close(&v->plan_file);
     free(v->board_targets);
     free(v->keys);
+    incidents_done(&v->incidents);
     *v = (struct view){0};
 }
