@@ -7,7 +7,7 @@ Real nodes on loopback, each with every endpoint under a TCP check. Half of the 
 alone with the same checks, so that the difference is what the links cost. `calm`: every endpoint answers. `flapping`: all of
 them stop and come back together, every few seconds, with fall and rise of one. The four take turns.
 
-The bytes of a table are settled by the configuration (L6): those of calm and crisis are compared and have to be equal.
+The bytes of a slice are settled by the configuration (L6): those of calm and crisis are compared and have to be equal.
 """
 
 import argparse
@@ -117,8 +117,8 @@ def measure(made, switch, seconds, flapping):
     took = time.monotonic() - begin
     switch.on()
     after = [(cpu(n), *(n.metric(*name) for name in names)) for n in made]
-    spent, sent, tables = (sum(b[k] - a[k] for a, b in zip(before, after)) for k in range(3))
-    return {"cpu": spent / took / len(made), "bytes": sent, "tables": tables, "took": took}
+    spent, sent, slices = (sum(b[k] - a[k] for a, b in zip(before, after)) for k in range(3))
+    return {"cpu": spent / took / len(made), "bytes": sent, "slices": slices, "took": took}
 
 
 def main():
@@ -163,9 +163,9 @@ def report(args, results):
         mood = "flapping" if flapping else "calm"
         cost = [statistics.median(r["cpu"] for r in results[(linked, flapping)]) for linked in (True, False)]
         runs = results[(True, flapping)]
-        out[mood] = {"bytes a table and beat": round(sum(r["bytes"] for r in runs) / sum(r["tables"] for r in runs), 1),
+        out[mood] = {"bytes a slice and its share of beats": round(sum(r["bytes"] for r in runs) / sum(r["slices"] for r in runs), 1),
                      "bytes a second and peer": round(sum(r["bytes"] / r["took"] for r in runs) / len(runs) / args.nodes / peers),
-                     "tables a second and peer": round(sum(r["tables"] / r["took"] for r in runs) / len(runs) / args.nodes / peers, 3),
+                     "slices a second and peer": round(sum(r["slices"] / r["took"] for r in runs) / len(runs) / args.nodes / peers, 3),
                      "cpu of control, linked": f"{cost[0]:.2%}", "cpu of control, alone": f"{cost[1]:.2%}",
                      "cpu of the links": f"{cost[0] - cost[1]:.2%}"}
     print(json.dumps({"nodes": args.nodes, "endpoints": args.endpoints, **out}, indent=2))

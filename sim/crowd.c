@@ -1,6 +1,5 @@
 #include "sim/crowd.h"
 
-#include "base/err.h"
 #include "base/invariant.h"
 #include "base/memory.h"
 #include <stdio.h>
@@ -60,6 +59,10 @@ void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t coun
     for (uint32_t i = 0; i < count; i++)
         node_init(c, i, &places[i], rest);
     files_make(c);
+    usec_t common = random_below(&c->random, (uint32_t)USEC_PER_MIN);
+    for (uint32_t i = 0; i < count; i++)
+        crowd_node_move(&c->nodes[i], (struct schedule_place){common + c->nodes[i].clock, i, count},
+                        0);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < count; k++)
             if (k != i) {
@@ -80,8 +83,17 @@ void crowd_done(struct crowd *c)
     text_done(&c->trace);
 }
 
+void crowd_clocks_apart(struct crowd *c)
+{
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        usec_t origin = random_below(&c->random, (uint32_t)USEC_PER_MIN);
+        crowd_node_move(&c->nodes[i], (struct schedule_place){origin, i, c->node_count}, c->time);
+    }
+}
+
 /* ---- tables ---- */
 
+/* A link keeps the order. */
 static void message_send(struct crowd *c, uint32_t from, uint32_t to, const uint8_t *bytes,
                          size_t size)
 {
@@ -92,14 +104,15 @@ static void message_send(struct crowd *c, uint32_t from, uint32_t to, const uint
     c->messages =
         mem_grow(c->messages, c->message_count, &c->message_capacity, sizeof *c->messages);
     struct crowd_message *m = &c->messages[c->message_count++];
-    m->due = c->time + (10 + random_below(&c->random, DELAY_MOST_MS)) * USEC_PER_MSEC;
+    usec_t due = c->time + (10 + random_below(&c->random, DELAY_MOST_MS)) * USEC_PER_MSEC;
+    c->arrival[from][to] = m->due = due > c->arrival[from][to] ? due : c->arrival[from][to];
     m->to = to;
     m->from = c->nodes[from].id;
     m->size = size;
     memcpy(m->bytes, bytes, size);
 }
 
-static void table_send(struct crowd *c, uint32_t i)
+static void slice_send(struct crowd *c, uint32_t i)
 {
     struct crowd_node *n = &c->nodes[i];
     struct sample_head head = crowd_node_head(n, c->time, CROWD_WALL_START + c->time);
@@ -107,13 +120,11 @@ static void table_send(struct crowd *c, uint32_t i)
         head.health = 0;
     if (c->sabotage == SABOTAGE_NAMES)
         snprintf(head.network, sizeof head.network, "AS-own-%u", i);
-    for (uint32_t part = 0; part < sample_parts(head.slots); part++) {
-        uint8_t bytes[SAMPLE_PART_SIZE_MAX];
-        size_t size = sample_part_encode(&head, n->entries, part, bytes);
-        for (uint32_t k = 0; k < c->node_count; k++)
-            if (k != i)
-                message_send(c, i, k, bytes, size);
-    }
+    uint8_t bytes[SAMPLE_PART_SIZE_MAX];
+    size_t size = sample_slice_encode(&head, n->entries, n->turns.slice, bytes);
+    for (uint32_t k = 0; k < c->node_count; k++)
+        if (k != i)
+            message_send(c, i, k, bytes, size);
 }
 
 static void messages_deliver(struct crowd *c)
@@ -132,7 +143,7 @@ static void messages_deliver(struct crowd *c)
             continue;
         int err = vantages_take(&n->vantages, m->from, m->bytes, m->size, c->time + n->clock,
                                 CROWD_WALL_START + c->time);
-        invariant(!err || err == ERR_OLDER); /* messages may overtake one another */
+        invariant(!err);
     }
     c->message_count = kept;
 }
@@ -162,12 +173,11 @@ static void tick(struct crowd *c)
         usec_t at = c->time + n->phase;
         if (n->stopped)
             continue;
-        if (at % (CROWD_BEAT_MS * USEC_PER_MSEC) == 0) {
-            crowd_node_probe(n, c->time, c->base_us, &c->random);
-            node_step(c, i);
-        }
-        if (at % (SAMPLE_EVERY_MS * USEC_PER_MSEC) == 0)
-            table_send(c, i);
+        crowd_node_probe(n, c->time, c->base_us, &c->random);
+        if (at % (CROWD_BEAT_MS * USEC_PER_MSEC))
+            continue;
+        node_step(c, i);
+        slice_send(c, i); /* a beat is as long as a slice */
     }
 }
 

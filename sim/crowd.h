@@ -36,6 +36,7 @@ struct crowd {
     uint8_t *map_bytes;
     struct netmap map; /* of collections */
     struct random random;
+    usec_t arrival[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* of the newest message */
     usec_t time;
     usec_t base_us; /* what an answer takes in calm, at least; as much again by chance */
     struct crowd_message *messages;
@@ -48,6 +49,8 @@ struct crowd {
 void crowd_init(struct crowd *c, const struct crowd_place *places, uint32_t count, const char *rest,
                 uint64_t seed);
 void crowd_done(struct crowd *c);
+/* Their wall clocks do not agree: where their probes lie is by chance. */
+void crowd_clocks_apart(struct crowd *c);
 void crowd_run(struct crowd *c, usec_t span);
 /* All nodes' ways to a target, or one node's to all, or one's to one; UINT32_MAX is all. */
 void crowd_ways(struct crowd *c, uint32_t node, uint32_t target, enum reason reason,

@@ -4,6 +4,7 @@
 #include "decide/decide_fixture.h"
 #include "decide/slow.h"
 #include "model/sample_own.h"
+#include "model/sample_turns.h"
 #include <time.h>
 
 enum { SERVICES = 500, OTHERS = 4, SECONDS = 60, BEATS = 10 };
@@ -13,9 +14,10 @@ struct node {
     struct vantages vantages;
     struct slow *slow;
     uint64_t *identities;
+    struct sample_turns turns;
     struct sample_entry *entries;
     uint8_t *message;
-    size_t size; /* of a table */
+    size_t size; /* of a slice */
     bool flapping;
 };
 
@@ -55,8 +57,9 @@ static struct node *node_new(uint32_t others, bool flapping)
     n->slow = slow_new();
     n->flapping = flapping;
     n->identities = mem_new(w->target_count, sizeof *n->identities);
-    n->entries = mem_new(w->target_count, sizeof *n->entries);
-    n->message = mem_new(sample_parts(w->target_count), SAMPLE_PART_SIZE_MAX);
+    n->turns = sample_turns_init(w->targets, w->target_count);
+    n->entries = mem_new(n->turns.slice, sizeof *n->entries);
+    n->message = mem_new(sample_parts(n->turns.slice), SAMPLE_PART_SIZE_MAX);
     for (uint32_t i = 0; i < w->target_count; i++)
         n->identities[i] = target_identity(w->config, &w->targets[i]);
     for (uint32_t i = 0; i < others; i++) {
@@ -76,27 +79,33 @@ static void node_free(struct node *n)
     vantages_done(&n->vantages);
     slow_free(n->slow);
     free(n->identities);
+    sample_turns_done(&n->turns);
     free(n->entries);
     free(n->message);
     free(n);
 }
 
-/* A table of vantage `id`, made of our own: all see the same. */
-static void table_make(struct node *n, uint64_t id, uint64_t sequence)
+/* A slice of ours. */
+static void slice_fill(struct node *n)
 {
     struct world *w = n->world;
+    for (uint32_t i = 0; i < n->turns.slice; i++) {
+        uint32_t t = sample_turns_take(&n->turns);
+        n->entries[i] = sample_own(&w->plan, t, n->identities[t], &slow_facts(n->slow)[t], w->now);
+    }
+}
+
+/* It as a message of vantage `id`: all see the same. */
+static void slice_make(struct node *n, uint64_t id, uint64_t sequence)
+{
     struct sample_head head = {.vantage = id,
                                .boot = 1,
                                .sequence = sequence,
-                               .made = w->now,
-                               .slots = w->target_count,
+                               .made = n->world->now,
                                .node = "other",
                                .site = "there"};
     snprintf(head.network, sizeof head.network, "AS%u", (unsigned)id);
-    sample_own(&w->plan, n->identities, slow_facts(n->slow), w->now, n->entries);
-    n->size = 0;
-    for (uint32_t part = 0; part < sample_parts(head.slots); part++)
-        n->size += sample_part_encode(&head, n->entries, part, n->message + n->size);
+    n->size = sample_slice_encode(&head, n->entries, n->turns.slice, n->message);
 }
 
 static void beat(struct node *n, unsigned number)
@@ -107,8 +116,10 @@ static void beat(struct node *n, unsigned number)
         bool fails = n->flapping && (w->now / SEC / 4 + t) % 2;
         (void)world_sample(w, t, fails ? REASON_CONNECT_TIMEOUT : REASON_OK);
     }
-    for (size_t i = 0; i < w->sample_count; i++)
+    for (size_t i = 0; i < w->sample_count; i++) {
         slow_sample(n->slow, &w->samples[i]);
+        sample_turns_note(&n->turns, w->samples[i].target);
+    }
     struct decide_input in = {.previous = w->plan.generation ? &w->plan : NULL,
                               .intent = &w->intent,
                               .files = &w->files,
@@ -133,13 +144,13 @@ static double measure(const char *label, uint32_t others, bool flapping)
     for (unsigned i = 0; i < 10 * BEATS; i++)
         beat(n, i);
     double begun = cpu_ms();
-    for (unsigned s = 0; s < SECONDS; s++) {
-        for (unsigned i = 0; i < BEATS; i++)
-            beat(n, i);
-        table_make(n, 1, s + 1); /* our own */
+    for (unsigned s = 0; s < SECONDS * BEATS; s++) {
+        beat(n, s);
+        slice_fill(n);
+        slice_make(n, 1, s + 1); /* our own */
         for (uint32_t i = 0; i < others; i++) {
             double made = cpu_ms();
-            table_make(n, i + 2, s + 1);
+            slice_make(n, i + 2, s + 1);
             begun += cpu_ms() - made; /* theirs cost us nothing to make */
             int err = vantages_take(&n->vantages, i + 2, n->message, n->size, n->world->now, 0);
             invariant(!err);
@@ -147,7 +158,7 @@ static double measure(const char *label, uint32_t others, bool flapping)
     }
     double share = (cpu_ms() - begun) / SECONDS / 10;
     printf("%-28s %.2f %% of a core, %zu bytes a second to each peer\n", label, share,
-           others ? n->size : 0);
+           others ? n->size * BEATS : 0);
     node_free(n);
     return share;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONFIG_TEXT_MAX = 1 << 20 };
+enum { CONFIG_TEXT_MAX = 1 << 20, SCHEDULE_SEED = 1 };
 
 struct config *crowd_config(const struct crowd_place *place, const char *rest)
 {
@@ -35,15 +35,20 @@ void crowd_node_init(struct crowd_node *n, struct config *config, struct random 
     n->target_count = count;
     invariant(count <= CROWD_TARGETS_MAX);
     n->identities = arena_new(&n->arena, count + 1u, sizeof *n->identities);
-    n->entries = arena_new(&n->arena, count + 1u, sizeof *n->entries);
+    n->turns = sample_turns_init(n->targets, count);
+    n->entries = arena_new(&n->arena, n->turns.slice + 1u, sizeof *n->entries);
+    n->schedule = schedule_init(SCHEDULE_SEED);
     n->probes = arena_new(&n->arena, count + 1u, sizeof *n->probes);
     n->vantages = vantages_init();
     for (uint32_t t = 0; t < count; t++) {
         n->identities[t] = target_identity(config, &n->targets[t]);
         n->ways[t].slow = 100;
         if (n->targets[t].check)
-            n->probes[t].due = random_below(random, (uint32_t)n->targets[t].check->interval);
+            schedule_add(&n->schedule, t, n->identities[t], n->targets[t].check->interval,
+                         n->clock);
     }
+    crowd_node_move(n, (struct schedule_place){random_below(random, (uint32_t)USEC_PER_MIN), 0, 1},
+                    0);
     vantages_targets(&n->vantages, n->identities, count);
     n->slow = slow_new();
     slow_targets(n->slow, n->targets, n->identities, count);
@@ -54,8 +59,15 @@ void crowd_node_done(struct crowd_node *n)
     decider_free(n->decider);
     vantages_done(&n->vantages);
     slow_free(n->slow);
+    sample_turns_done(&n->turns);
+    schedule_done(&n->schedule);
     arena_done(&n->arena);
     free(n->samples);
+}
+
+void crowd_node_move(struct crowd_node *n, struct schedule_place place, usec_t time)
+{
+    schedule_move(&n->schedule, place, time + n->clock);
 }
 
 /* ---- probes ---- */
@@ -66,7 +78,8 @@ static bool takes_long(enum reason reason)
            reason == REASON_FIRST_BYTE_TIMEOUT || reason == REASON_BODY_TIMEOUT;
 }
 
-static void probe_start(struct crowd_node *n, uint32_t i, usec_t base_us, struct random *random)
+static void probe_start(struct crowd_node *n, uint32_t i, usec_t now, usec_t base_us,
+                        struct random *random)
 {
     const struct config_check *check = n->targets[i].check;
     const struct crowd_way *way = &n->ways[i];
@@ -77,34 +90,39 @@ static void probe_start(struct crowd_node *n, uint32_t i, usec_t base_us, struct
     took = took * way->slow / 100;
     if (takes_long(reason) || took > check->timeout)
         took = check->timeout;
-    p->running = true;
-    p->sample = (struct sample){.target = i,
-                                .epoch = 1,
-                                .started = p->due + n->clock,
-                                .ended = p->due + n->clock + took,
-                                .reason = (uint8_t)reason,
-                                .late = n->late};
+    *p = (struct crowd_probe){.running = true,
+                              .sample = {.target = i,
+                                         .epoch = 1,
+                                         .started = now,
+                                         .ended = now + took,
+                                         .reason = (uint8_t)reason,
+                                         .late = n->late}};
     p->sample.phase_us[PHASE_CONNECT] = (uint32_t)took;
-    p->due += check->interval;
 }
 
+static void probe_end(struct crowd_node *n, uint32_t i, usec_t base_us, struct random *random)
+{
+    struct crowd_probe *p = &n->probes[i];
+    n->samples = mem_grow(n->samples, n->sample_count, &n->sample_capacity, sizeof *n->samples);
+    n->samples[n->sample_count++] = p->sample;
+    p->running = false;
+    if (p->pending)
+        probe_start(n, i, p->sample.ended, base_us, random);
+}
+
+/* As the observer does it: what ended, then what is due; what is due while it runs waits. */
 void crowd_node_probe(struct crowd_node *n, usec_t time, usec_t base_us, struct random *random)
 {
-    usec_t now = time + n->clock;
-    for (uint32_t i = 0; i < n->target_count; i++) {
-        struct crowd_probe *p = &n->probes[i];
-        if (!n->targets[i].check)
-            continue;
-        while (p->running ? p->sample.ended <= now : p->due <= time) {
-            if (!p->running) {
-                probe_start(n, i, base_us, random);
-                continue;
-            }
-            n->samples =
-                mem_grow(n->samples, n->sample_count, &n->sample_capacity, sizeof *n->samples);
-            n->samples[n->sample_count++] = p->sample;
-            p->running = false;
-        }
+    usec_t now = time + n->clock, due;
+    uint32_t i;
+    for (i = 0; i < n->target_count; i++)
+        while (n->probes[i].running && n->probes[i].sample.ended <= now)
+            probe_end(n, i, base_us, random);
+    while ((due = schedule_next(&n->schedule)) <= now && schedule_take(&n->schedule, now, &i)) {
+        if (n->probes[i].running)
+            n->probes[i].pending = true;
+        else
+            probe_start(n, i, due, base_us, random);
     }
 }
 
@@ -114,8 +132,10 @@ void crowd_node_step(struct crowd_node *n, const struct intent *intent,
                      const struct decide_files *files, usec_t time, int64_t wall,
                      struct decide_output *ret)
 {
-    for (size_t k = 0; k < n->sample_count; k++)
+    for (size_t k = 0; k < n->sample_count; k++) {
         slow_sample(n->slow, &n->samples[k]);
+        sample_turns_note(&n->turns, n->samples[k].target);
+    }
     n->facts = slow_step(n->slow, n->config->network, n->vantages.list, n->vantages.count,
                          time + n->clock, wall);
     struct decide_input in = {.previous = n->plan.generation ? &n->plan : NULL,
@@ -145,11 +165,13 @@ struct sample_head crowd_node_head(struct crowd_node *n, usec_t time, int64_t wa
                                .config = n->config->fingerprint,
                                .made = now,
                                .wall = wall,
-                               .slots = n->target_count,
                                .health = n->plan.vantage_count ? n->plan.vantages[0].health : 0};
     snprintf(head.node, sizeof head.node, "%s", n->config->node_name);
     snprintf(head.site, sizeof head.site, "%s", n->config->site);
     snprintf(head.network, sizeof head.network, "%s", n->config->network);
-    sample_own(&n->plan, n->identities, n->facts, now, n->entries);
+    for (uint32_t i = 0; i < n->turns.slice; i++) {
+        uint32_t t = sample_turns_take(&n->turns);
+        n->entries[i] = sample_own(&n->plan, t, n->identities[t], &n->facts[t], now);
+    }
     return head;
 }

@@ -15,29 +15,27 @@ static void judgement_put(const struct plan *p, uint32_t i, usec_t now, struct s
     e->since_ms = age_ms(v ? v->own_since : t->since, now);
 }
 
-void sample_own(const struct plan *plan, const uint64_t *identities, const struct slow_fact *slow,
-                usec_t now, struct sample_entry *ret_entries)
+struct sample_entry sample_own(const struct plan *plan, uint32_t target, uint64_t identity,
+                               const struct slow_fact *slow, usec_t now)
 {
-    for (uint32_t i = 0; i < plan->target_count; i++) {
-        const struct plan_target *t = &plan->targets[i];
-        bool paused = plan->endpoints[t->endpoint].admin == ADMIN_DISABLED;
-        struct sample_entry *e = &ret_entries[i];
-        *e = (struct sample_entry){
-            .identity = identities[i],
-            .reason = t->reason,
-            .flags = paused ? SAMPLE_PAUSED : 0,
-            .run = t->successes ? t->successes : t->failures,
-            .status = t->status,
-            .sampled_ms = t->sampled ? age_ms(t->sampled, now) : SAMPLE_AGE_NONE,
-            .connect_us = t->connect_us,
-        };
-        judgement_put(plan, i, now, e);
-        if (!slow)
-            continue;
-        e->tries = slow[i].tries;
-        e->failures = slow[i].failures;
-        e->p50_us = slow[i].p50_us;
-        e->p99_us = slow[i].p99_us;
-        e->usual_us = slow[i].usual_us;
-    }
+    const struct plan_target *t = &plan->targets[target];
+    bool paused = plan->endpoints[t->endpoint].admin == ADMIN_DISABLED;
+    struct sample_entry e = {
+        .identity = identity,
+        .reason = t->reason,
+        .flags = paused ? SAMPLE_PAUSED : 0,
+        .run = t->successes ? t->successes : t->failures,
+        .status = t->status,
+        .sampled_ms = t->sampled ? age_ms(t->sampled, now) : SAMPLE_AGE_NONE,
+        .connect_us = t->connect_us,
+    };
+    judgement_put(plan, target, now, &e);
+    if (!slow)
+        return e;
+    e.tries = slow->tries;
+    e.failures = slow->failures;
+    e.p50_us = slow->p50_us;
+    e.p99_us = slow->p99_us;
+    e.usual_us = slow->usual_us;
+    return e;
 }

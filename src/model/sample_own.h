@@ -5,7 +5,7 @@
 #include "model/sample_table.h"
 #include "model/slow.h"
 
-/* One entry for each target of the plan, in its order. identities: of the targets; slow: of each,
- * or NULL. now: on the plan's clock. */
-void sample_own(const struct plan *plan, const uint64_t *identities, const struct slow_fact *slow,
-                usec_t now, struct sample_entry *ret_entries);
+/* What is told of one target of the plan. identity: the target's; slow: of it, or NULL. now: on the
+ * plan's clock. */
+struct sample_entry sample_own(const struct plan *plan, uint32_t target, uint64_t identity,
+                               const struct slow_fact *slow, usec_t now);

@@ -25,15 +25,9 @@ uint64_t target_identity(const struct config *config, const struct target *targe
     return hash ? hash : 1;
 }
 
-uint32_t sample_parts(uint32_t slots)
+uint32_t sample_parts(uint32_t entries)
 {
-    return slots ? (slots + SAMPLE_PART_ENTRIES - 1) / SAMPLE_PART_ENTRIES : 1;
-}
-
-static uint32_t part_count(uint32_t slots, uint32_t first)
-{
-    uint32_t left = slots - first;
-    return left < SAMPLE_PART_ENTRIES ? left : SAMPLE_PART_ENTRIES;
+    return entries ? (entries + SAMPLE_PART_ENTRIES - 1) / SAMPLE_PART_ENTRIES : 1;
 }
 
 static size_t part_size(uint32_t count)
@@ -51,14 +45,12 @@ static void put_name(struct writer *w, const char *name)
     writer_bytes(w, field, sizeof field);
 }
 
-static void put_head(struct writer *w, const struct sample_head *h, uint32_t first, uint32_t count)
+static void put_head(struct writer *w, const struct sample_head *h, uint32_t count)
 {
     writer_u32(w, MAGIC);
     writer_u8(w, SAMPLE_TABLE_VERSION);
     writer_u8(w, h->health);
     writer_u16(w, (uint16_t)count);
-    writer_u32(w, h->slots);
-    writer_u32(w, first);
     writer_u64(w, h->vantage);
     writer_u64(w, h->boot);
     writer_u64(w, h->sequence);
@@ -89,19 +81,30 @@ static void put_entry(struct writer *w, const struct sample_entry *e)
     writer_u32(w, e->connect_us);
 }
 
-size_t sample_part_encode(const struct sample_head *head, const struct sample_entry *entries,
-                          uint32_t part, uint8_t buffer[static SAMPLE_PART_SIZE_MAX])
+static size_t part_encode(const struct sample_head *head, const struct sample_entry *entries,
+                          uint32_t count, uint8_t buffer[static SAMPLE_PART_SIZE_MAX])
 {
-    invariant(head->slots <= SAMPLE_SLOTS_MAX && part < sample_parts(head->slots));
-    uint32_t first = part * SAMPLE_PART_ENTRIES, count = part_count(head->slots, first);
+    invariant(count <= SAMPLE_PART_ENTRIES);
     struct writer w = writer_init(buffer, SAMPLE_PART_SIZE_MAX);
-    put_head(&w, head, first, count);
+    put_head(&w, head, count);
     invariant(w.position == SAMPLE_HEAD_SIZE);
     for (uint32_t i = 0; i < count; i++)
-        put_entry(&w, &entries[first + i]);
+        put_entry(&w, &entries[i]);
     writer_u64(&w, hash64(buffer, w.position));
     invariant(!w.failed && w.position == part_size(count));
     return w.position;
+}
+
+size_t sample_slice_encode(const struct sample_head *head, const struct sample_entry *entries,
+                           uint32_t count, uint8_t *buffer)
+{
+    size_t size = 0;
+    for (uint32_t part = 0; part < sample_parts(count); part++) {
+        uint32_t first = part * SAMPLE_PART_ENTRIES, left = count - first;
+        size += part_encode(head, entries + first,
+                            left < SAMPLE_PART_ENTRIES ? left : SAMPLE_PART_ENTRIES, buffer + size);
+    }
+    return size;
 }
 
 /* ---- reading ---- */
@@ -131,17 +134,13 @@ static int get_head(struct reader *r, struct sample_part *p)
     struct sample_head *h = &p->head;
     h->health = reader_u8(r);
     p->count = reader_u16(r);
-    h->slots = reader_u32(r);
-    p->first = reader_u32(r);
     h->vantage = reader_u64(r);
     h->boot = reader_u64(r);
     h->sequence = reader_u64(r);
     h->config = reader_u64(r);
     h->made = (usec_t)reader_u64(r);
     h->wall = (int64_t)reader_u64(r);
-    if (h->slots > SAMPLE_SLOTS_MAX || p->first % SAMPLE_PART_ENTRIES ||
-        p->first / SAMPLE_PART_ENTRIES >= sample_parts(h->slots) ||
-        p->count != part_count(h->slots, p->first))
+    if (p->count > SAMPLE_PART_ENTRIES)
         return ERR_BOUNDS;
     bool named = get_name(r, h->node) && get_name(r, h->site) && get_name(r, h->network);
     if (!named || (h->health & ~VANTAGE_HEALTHS) || !h->vantage || h->made < 0 || h->wall < 0)

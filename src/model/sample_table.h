@@ -1,12 +1,13 @@
-/* What one vantage tells the others, once a second: all that it sees, whole (L6).
+/* What one vantage tells the others: all that it sees, whole, once a second (L6).
  *
- * A table has one slot for each target that the vantage's own configuration has, so its size is
- * settled by the configuration and never by what happens: calm and crisis cost the same. It goes
- * out in parts, each a message of its own that says everything needed to use it, so that a lost one
- * costs one second of what it carried and nothing else.
+ * A table goes out in slices that are spread over the second (model/sample_turns.h), so that what
+ * was seen does not wait for a beat. How many entries a slice has is settled by the configuration
+ * and never by what happens: calm and crisis cost the same. A slice is one message or, where it is
+ * long, several, each of which says everything needed to use it, so that a lost one costs one
+ * second of what it carried and nothing else.
  *
- *   "HFST" | version u8 | health u8 | entries u16 | slots u32 | first u32 | vantage u64 | boot u64
- *   | sequence u64 | config u64 | made i64 | wall i64 | node, site, network 64 bytes each
+ *   "HFST" | version u8 | health u8 | entries u16 | vantage u64 | boot u64 | sequence u64
+ *   | config u64 | made i64 | wall i64 | node, site, network 64 bytes each
  *   | entries, 48 bytes each | XXH3 of all before u64
  *
  * All big-endian. Entries are named by what is probed (target_identity), not by their place: nodes
@@ -22,14 +23,12 @@
 #include <stdint.h>
 
 enum {
-    SAMPLE_TABLE_VERSION = 1,
-    SAMPLE_PART_ENTRIES = 128, /* of every part but the last */
-    SAMPLE_HEAD_SIZE = 256,
+    SAMPLE_TABLE_VERSION = 2,
+    SAMPLE_PART_ENTRIES = 128, /* at most */
+    SAMPLE_HEAD_SIZE = 248,
     SAMPLE_ENTRY_SIZE = 48,
     SAMPLE_PART_SIZE_MAX = SAMPLE_HEAD_SIZE + SAMPLE_PART_ENTRIES * SAMPLE_ENTRY_SIZE + 8,
-    SAMPLE_SLOTS_MAX = 1 << 16,
     SAMPLE_NAME_SIZE = 64, /* a label of 63 and its end */
-    SAMPLE_EVERY_MS = 1000,
 };
 
 /* What a vantage says of itself. */
@@ -48,7 +47,7 @@ enum { SAMPLE_ENTRY_FLAGS = 1 };
 #define SAMPLE_AGE_NONE UINT32_MAX /* never */
 
 struct sample_entry {
-    uint64_t identity;       /* target_identity(); 0 = an empty slot */
+    uint64_t identity;       /* target_identity() */
     uint8_t state;           /* enum verdict_state: its own judgement */
     uint8_t reason;          /* enum reason of the newest sample; its phase is reason_phase() */
     uint8_t down_reason;     /* enum reason that brought it down; REASON_OK while up */
@@ -67,19 +66,17 @@ struct sample_entry {
 struct sample_head {
     uint64_t vantage;  /* number of the node; 0 is nobody's */
     uint64_t boot;     /* of the sender's process: other numbers, other clocks and counters */
-    uint64_t sequence; /* of the table; rises */
+    uint64_t sequence; /* of the slice; rises */
     uint64_t config;   /* fingerprint of its configuration */
     usec_t made;       /* the sender's monotonic clock */
     int64_t wall;      /* the sender's wall clock, microseconds since 1970: shown, never reckoned
                           with */
-    uint32_t slots;    /* of the whole table */
     uint8_t health;    /* enum vantage_health */
     char node[SAMPLE_NAME_SIZE], site[SAMPLE_NAME_SIZE], network[SAMPLE_NAME_SIZE];
 };
 
 struct sample_part {
     struct sample_head head;
-    uint32_t first; /* slot of the first entry */
     uint32_t count;
     struct sample_entry entries[SAMPLE_PART_ENTRIES];
 };
@@ -88,15 +85,15 @@ struct sample_part {
  * its check; never 0. */
 uint64_t target_identity(const struct config *config, const struct target *target);
 
-/* Messages that a table of so many slots (at most SAMPLE_SLOTS_MAX) makes; at least one. */
-const_function uint32_t sample_parts(uint32_t slots);
-/* Writes message `part` of the table; `entries` holds the whole table, head->slots of them. The
- * size, which depends on slots and part alone. */
-size_t sample_part_encode(const struct sample_head *head, const struct sample_entry *entries,
-                          uint32_t part, uint8_t buffer[static SAMPLE_PART_SIZE_MAX]);
+/* Messages that a slice of so many entries makes; at least one. */
+const_function uint32_t sample_parts(uint32_t entries);
+/* Writes all messages of a slice behind one another; buffer: room for sample_parts(count) of them,
+ * of SAMPLE_PART_SIZE_MAX each. The size of all, which depends on count alone. */
+size_t sample_slice_encode(const struct sample_head *head, const struct sample_entry *entries,
+                           uint32_t count, uint8_t *buffer);
 /* The size of the message that begins here, as its head has it: several may lie behind one another.
  * 0: there is not even a head. */
 pure_function size_t sample_part_size(const uint8_t *data, size_t size);
-/* ERR_TRUNCATED, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_BOUNDS (counts and places that do not
- * fit), ERR_INVALID (values that no vantage says). */
+/* ERR_TRUNCATED, ERR_MAGIC, ERR_VERSION, ERR_CHECKSUM, ERR_BOUNDS (a count that does not fit),
+ * ERR_INVALID (values that no vantage says). */
 must_check int sample_part_decode(const uint8_t *data, size_t size, struct sample_part *ret);

@@ -180,17 +180,17 @@
     X(CONTROL_LINK_BYTES_OUT, "holdfast_link_bytes_total", "direction=\"out\"", counter,        \
       "Bytes exchanged with other nodes, before encryption.")                                   \
     X(CONTROL_LINK_DROPPED, "holdfast_link_samples_dropped_total", "", counter,                 \
-      "Tables of samples that made room for newer ones, since a link was slow.")                \
+      "Slices of tables of samples that made room for newer ones: a link was slow.")            \
     X(CONTROL_MESH_CERTIFICATE_END, "holdfast_mesh_certificate_end_timestamp_seconds", "",      \
       gauge_us, "When the certificate that other nodes are shown ends; 0: there is none.")      \
     X(CONTROL_TABLES_SENT, "holdfast_sample_tables_total", "result=\"sent\"", counter,          \
-      "Tables of samples exchanged with other nodes.")                                          \
+      "Slices of tables of samples exchanged with other nodes, ten a second with each.")        \
     X(CONTROL_TABLES_UNSENT, "holdfast_sample_tables_total", "result=\"unsent\"", counter,      \
-      "Tables of samples exchanged with other nodes.")                                          \
+      "Slices of tables of samples exchanged with other nodes, ten a second with each.")        \
     X(CONTROL_TABLES_TAKEN, "holdfast_sample_tables_total", "result=\"taken\"", counter,        \
-      "Tables of samples exchanged with other nodes.")                                          \
+      "Slices of tables of samples exchanged with other nodes, ten a second with each.")        \
     X(CONTROL_TABLES_REFUSED, "holdfast_sample_tables_total", "result=\"refused\"", counter,    \
-      "Tables of samples exchanged with other nodes.")                                          \
+      "Slices of tables of samples exchanged with other nodes, ten a second with each.")        \
     X(CONTROL_VANTAGES, "holdfast_vantages", "", gauge,                                         \
       "Nodes that look at the targets, this one included; 0: it is alone.")                     \
     X(CONTROL_VANTAGES_VOTING, "holdfast_vantages_voting", "", gauge,                           \

@@ -29,7 +29,6 @@ static int send_from(struct vantages *v, uint64_t id, uint64_t boot, uint64_t se
                                .sequence = sequence,
                                .made = made,
                                .wall = 5000,
-                               .slots = 2,
                                .node = "new",
                                .site = "paris",
                                .network = "AS9"};
@@ -41,7 +40,7 @@ static int send_from(struct vantages *v, uint64_t id, uint64_t boot, uint64_t se
                                        .since_ms = 3000,
                                        .sampled_ms = 200},
                                       {.identity = 77, .sampled_ms = SAMPLE_AGE_NONE}};
-    size_t size = sample_part_encode(&head, entries, 0, data);
+    size_t size = sample_slice_encode(&head, entries, 2, data);
     /* twice behind one another, as tables of several parts are */
     memcpy(data + size, data, size);
     return vantages_take(v, 9, data, 2 * size, now, 1000);

@@ -33,3 +33,8 @@ static inline usec_t heap_when(const struct heap *h)
 {
     return h->count ? h->nodes[0].when : USEC_NEVER;
 }
+/* When this member is due; USEC_NEVER where it is not in the heap. */
+static inline usec_t heap_when_of(const struct heap *h, uint32_t id)
+{
+    return id < h->place_count && h->places[id] ? h->nodes[h->places[id] - 1].when : USEC_NEVER;
+}

@@ -408,6 +408,12 @@ void observer_targets(struct observer *o, const struct target *targets, uint32_t
     timer_arm(o);
 }
 
+void observer_move(struct observer *o, struct schedule_place place)
+{
+    schedule_move(&o->schedule, place, clock_now());
+    timer_arm(o);
+}
+
 /* ---- life ---- */
 
 /* A probe needs a descriptor, and a thousand targets that hang need a thousand. */

@@ -5,13 +5,15 @@
 #include "base/attr.h"
 #include "model/sample.h"
 #include "model/target.h"
+#include "observe/schedule.h"
 #include <uv.h>
 
 /* Called from the loop for each finished probe; it may call observer_targets(). */
 typedef void observe_sink(void *context, const struct sample *sample);
 
 struct observer;
-/* ret_: an observer that hands its samples to `sink`. Raises the soft limit of open files to the
+/* ret_: an observer that hands its samples to `sink`. seed: the same on all
+ * nodes that share the work (observe/schedule.h). Raises the soft limit of open files to the
  * hard one and ignores SIGPIPE where nobody else handles it. Negative errno. */
 must_check int observer_new(uv_loop_t *loop, observe_sink *sink, void *context, uint64_t seed,
                             struct observer **ret);
@@ -22,5 +24,7 @@ must_check int observer_new(uv_loop_t *loop, observe_sink *sink, void *context, 
  * read here, and again at each call. */
 void observer_targets(struct observer *o, const struct target *targets, uint32_t count,
                       const bool *paused, uint32_t epoch);
+/* Where this node stands among those that probe the same. */
+void observer_move(struct observer *o, struct schedule_place place);
 /* Ends all probes; call uv_run afterwards so that handles can close. */
 void observer_free(struct observer *o);

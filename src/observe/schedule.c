@@ -8,7 +8,7 @@
 
 struct schedule schedule_init(uint64_t seed)
 {
-    return (struct schedule){.seed = seed};
+    return (struct schedule){.seed = seed, .place = {.of = 1}};
 }
 
 void schedule_done(struct schedule *s)
@@ -39,6 +39,14 @@ static int64_t entry_moment(const struct schedule_entry *e, usec_t when)
     return moment;
 }
 
+static usec_t entry_phase(const struct schedule *s, const struct schedule_entry *e)
+{
+    const struct schedule_place *p = &s->place;
+    usec_t phase = p->origin % e->interval + share(e->identity, e->interval) +
+                   e->interval * (usec_t)p->rank / (usec_t)p->of;
+    return (phase + e->interval) % e->interval;
+}
+
 void schedule_add(struct schedule *s, uint32_t id, uint64_t identity, usec_t interval, usec_t now)
 {
     invariant(interval > 0);
@@ -52,11 +60,28 @@ void schedule_add(struct schedule *s, uint32_t id, uint64_t identity, usec_t int
     }
     struct schedule_entry *e = &s->entries[id];
     *e = (struct schedule_entry){.interval = interval, .identity = hash_mix(identity ^ s->seed)};
-    e->phase = share(e->identity, interval);
+    e->phase = entry_phase(s, e);
     usec_t first =
         now + share(e->identity + 1, interval < SCHEDULE_START ? interval : SCHEDULE_START);
     e->moment = entry_moment(e, first + interval / 2);
     heap_put(&s->heap, id, first);
+}
+
+void schedule_move(struct schedule *s, struct schedule_place place, usec_t now)
+{
+    invariant(place.rank < place.of);
+    s->place = place;
+    for (uint32_t id = 0; id < s->entry_count; id++) {
+        struct schedule_entry *e = &s->entries[id];
+        usec_t due = heap_when_of(&s->heap, id);
+        if (due == USEC_NEVER)
+            continue;
+        e->phase = entry_phase(s, e);
+        due -= e->interval / 2;
+        e->moment = entry_moment(e, due > now ? due : now);
+        heap_put(&s->heap, id, entry_when(e, e->moment));
+        e->moment++;
+    }
 }
 
 void schedule_remove(struct schedule *s, uint32_t id)

@@ -165,6 +165,68 @@ START_TEST(test_place_in_time_is_the_identitys)
 }
 END_TEST
 
+/* Five nodes that start when they like, on clocks of their own: a target is probed by another one
+ * every fifth of its interval. */
+START_TEST(test_nodes_share_the_work)
+{
+    enum { NODES = 5, SLACK = USEC_PER_SEC / SCHEDULE_JITTER };
+    struct schedule nodes[NODES];
+    usec_t clocks[NODES], last = 0, least = USEC_NEVER, most = 0;
+    uint32_t id;
+    for (uint32_t i = 0; i < NODES; i++) {
+        nodes[i] = schedule_init(7);
+        clocks[i] = (i + 1) * USEC_PER_HOUR + i * 123457;
+        schedule_add(&nodes[i], 0, 99, USEC_PER_SEC, clocks[i]);
+        schedule_move(&nodes[i],
+                      (struct schedule_place){clocks[i] - 1700000000 * USEC_PER_SEC, i, NODES},
+                      clocks[i]);
+    }
+    for (usec_t t = 0; t < USEC_PER_MIN; t += USEC_PER_MSEC)
+        for (uint32_t i = 0; i < NODES; i++) {
+            if (!schedule_take(&nodes[i], clocks[i] + t, &id))
+                continue;
+            if (last && t > 3 * USEC_PER_SEC) {
+                least = t - last < least ? t - last : least;
+                most = t - last > most ? t - last : most;
+            }
+            last = t;
+        }
+    ck_assert_int_ge(least, USEC_PER_SEC / NODES - SLACK);
+    ck_assert_int_le(most, USEC_PER_SEC / NODES + SLACK);
+    for (uint32_t i = 0; i < NODES; i++)
+        schedule_done(&nodes[i]);
+}
+END_TEST
+
+/* A new place is no reason to probe twice at once, or not for long; what is not due stays so. */
+START_TEST(test_moved)
+{
+    struct schedule s = schedule_init(7);
+    usec_t now = USEC_PER_HOUR, last[MANY] = {0};
+    for (uint32_t i = 0; i < MANY; i++)
+        schedule_add(&s, i, i * 77, USEC_PER_SEC, now);
+    schedule_remove(&s, 5);
+    run(&s, &now, now + 3 * USEC_PER_SEC, last, NULL);
+    for (uint32_t rank = 1; rank < 5; rank++) {
+        usec_t before[MANY];
+        memcpy(before, last, sizeof last);
+        schedule_move(&s, (struct schedule_place){-12345, rank, 5}, now);
+        for (unsigned i = 0; i < 20; i++) {
+            run(&s, &now, now + 80 * USEC_PER_MSEC, last, NULL);
+            for (uint32_t k = 0; k < MANY; k++) {
+                if (k == 5)
+                    continue;
+                ck_assert(last[k] == before[k] || (last[k] - before[k] >= 350 * USEC_PER_MSEC &&
+                                                   last[k] - before[k] <= 1650 * USEC_PER_MSEC));
+                before[k] = last[k];
+            }
+        }
+    }
+    ck_assert_int_eq(last[5], 0);
+    schedule_done(&s);
+}
+END_TEST
+
 START_TEST(test_a_rare_check_begins_soon)
 {
     struct schedule s = schedule_init(1);
@@ -204,5 +266,5 @@ END_TEST
 CHECK_MAIN("schedule", test_heap_gives_the_earliest, test_empty_is_never_due,
            test_every_target_keeps_its_interval_without_drift, test_targets_are_spread_over_time,
            test_after_a_stall_nothing_is_caught_up, test_a_short_delay_costs_nobody_a_probe,
-           test_place_in_time_is_the_identitys, test_a_rare_check_begins_soon,
-           test_removed_is_never_due)
+           test_place_in_time_is_the_identitys, test_nodes_share_the_work, test_moved,
+           test_a_rare_check_begins_soon, test_removed_is_never_due)

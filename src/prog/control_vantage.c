@@ -103,19 +103,17 @@ void control_vantage_targets(struct control *c)
     free(v->identities);
     free(v->entries);
     free(v->message);
-    v->slots = count < SAMPLE_SLOTS_MAX ? count : SAMPLE_SLOTS_MAX;
+    sample_turns_done(&v->turns);
+    v->turns = sample_turns_init(c->loaded->targets, count);
     v->identities = mem_new(count + (size_t)1, sizeof *v->identities);
-    v->entries = mem_new(count + (size_t)1, sizeof *v->entries);
-    v->message = mem_new(sample_parts(v->slots), SAMPLE_PART_SIZE_MAX);
+    v->entries = mem_new(v->turns.slice + (size_t)1, sizeof *v->entries);
+    v->message = mem_new(sample_parts(v->turns.slice), SAMPLE_PART_SIZE_MAX);
     for (uint32_t i = 0; i < count; i++)
         v->identities[i] = target_identity(c->loaded->config, &c->loaded->targets[i]);
     vantages_targets(&v->vantages, v->identities, count);
     slow_targets(v->slow, c->loaded->targets, v->identities, count);
     if (first)
         usual_read(c);
-    if (count > v->slots)
-        log_event(LOG_WARN, "vantage.limit", {"targets", LOG_U(count)}, {"told", LOG_U(v->slots)},
-                  {"consequence", LOG_S("the other nodes do not hear of the rest")});
 }
 
 /* ---- members ---- */
@@ -141,6 +139,22 @@ static void members_follow(struct control *c)
     vantages_keep(&v->vantages, ids, count);
 }
 
+/* Nodes probe one after the other, by their numbers. */
+static void place_follow(struct control *c, usec_t now, int64_t wall)
+{
+    enum { APART_MS = 20 }; /* clocks that are kept right are nearer than this */
+    struct control_vantage *v = c->vantage;
+    struct schedule_place place = {.origin = now - wall, .of = v->vantages.count + 1};
+    for (uint32_t i = 0; i < v->vantages.count; i++)
+        place.rank += v->vantages.list[i].id < v->self;
+    usec_t apart = place.origin - v->place.origin;
+    if (place.rank == v->place.rank && place.of == v->place.of &&
+        (apart < 0 ? -apart : apart) < APART_MS * USEC_PER_MSEC)
+        return;
+    v->place = place;
+    observer_move(c->observer, place);
+}
+
 /* ---- the beat ---- */
 
 void control_vantage_see(struct control *c, struct decide_input *input)
@@ -149,9 +163,13 @@ void control_vantage_see(struct control *c, struct decide_input *input)
     const struct intent_object *own = control_mesh_own(c);
     if (v->version != c->intent.version || v->self != (own ? own->node->id : 0))
         members_follow(c);
-    for (size_t i = 0; i < c->sample_count; i++)
-        if (c->samples[i].epoch == c->epoch)
-            slow_sample(v->slow, &c->samples[i]);
+    place_follow(c, input->now, input->wall);
+    for (size_t i = 0; i < c->sample_count; i++) {
+        if (c->samples[i].epoch != c->epoch)
+            continue;
+        slow_sample(v->slow, &c->samples[i]);
+        sample_turns_note(&v->turns, c->samples[i].target);
+    }
     input->slow = slow_step(v->slow, c->loaded->config->network, v->vantages.list,
                             v->vantages.count, input->now, input->wall);
     input->vantage = v->self;
@@ -170,7 +188,6 @@ static struct sample_head head_of(const struct control *c, usec_t now)
                                .config = config->fingerprint,
                                .made = now,
                                .wall = clock_wall(),
-                               .slots = v->slots,
                                .health = c->plan.vantage_count ? c->plan.vantages[0].health : 0};
     snprintf(head.node, sizeof head.node, "%s", config->node_name);
     snprintf(head.site, sizeof head.site, "%s", config->site);
@@ -187,21 +204,30 @@ static void vantages_gauge(const struct control *c)
     stats_set(c->stats.threads, CONTROL_VANTAGES_VOTING, voting);
 }
 
-/* L6: on a beat, whole, of a size that the configuration settles. */
-void control_vantage_tell(struct control *c, usec_t now)
+/* The slice that is due: of a size that the configuration settles (L6). */
+static size_t slice_make(struct control *c, usec_t now)
 {
     struct control_vantage *v = c->vantage;
-    size_t size = 0;
-    vantages_gauge(c);
-    if (now < v->table_due || !v->vantages.count)
-        return;
-    v->table_due = now + SAMPLE_EVERY_MS * USEC_PER_MSEC;
+    const struct slow_fact *facts = slow_facts(v->slow);
     v->sequence++;
     struct sample_head head = head_of(c, now);
     invariant(c->plan.target_count == c->loaded->target_count);
-    sample_own(&c->plan, v->identities, slow_facts(v->slow), now, v->entries);
-    for (uint32_t part = 0; part < sample_parts(v->slots); part++)
-        size += sample_part_encode(&head, v->entries, part, v->message + size);
+    for (uint32_t i = 0; i < v->turns.slice; i++) {
+        uint32_t target = sample_turns_take(&v->turns);
+        v->entries[i] = sample_own(&c->plan, target, v->identities[target], &facts[target], now);
+    }
+    return sample_slice_encode(&head, v->entries, v->turns.slice, v->message);
+}
+
+/* Beats that come a little early or late make neither more slices nor fewer: the grid is fixed. */
+void control_vantage_tell(struct control *c, usec_t now)
+{
+    struct control_vantage *v = c->vantage;
+    vantages_gauge(c);
+    if (now < v->slice_due || !v->vantages.count)
+        return;
+    v->slice_due = now - now % SAMPLE_SLICE_EVERY + SAMPLE_SLICE_EVERY;
+    size_t size = slice_make(c, now);
     for (uint32_t i = 0; i < v->vantages.count; i++) {
         int err = mesh_send(c->mesh->mesh, v->vantages.list[i].id, MESH_SAMPLES, v->message, size);
         stats_add(c->stats.threads, err ? CONTROL_TABLES_UNSENT : CONTROL_TABLES_SENT, 1);

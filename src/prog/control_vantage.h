@@ -1,10 +1,12 @@
-/* What the nodes see, put together: this node's table goes to the others once a second, theirs come
- * in, and every step decides by all of them. And what slow failures are measured by, which a node
- * that is alone does as well. */
+/* What the nodes see, put together: this node's table goes to the others once a second in slices,
+ * theirs come in, and every step decides by all of them. And what slow failures are measured by,
+ * which a node that is alone does as well. */
 #pragma once
 
 #include "decide/slow.h"
+#include "model/sample_turns.h"
 #include "model/vantage.h"
+#include "observe/schedule.h"
 #include "prog/control.h"
 
 enum { USUAL_SAVE_S = 900 };
@@ -13,12 +15,13 @@ struct control_vantage {
     struct vantages vantages;
     struct slow *slow;
     uint64_t *identities; /* of our targets */
-    struct sample_entry *entries;
-    uint8_t *message; /* our table, all parts behind one another */
-    uint32_t slots;
+    struct sample_turns turns;
+    struct sample_entry *entries; /* of one slice */
+    uint8_t *message;             /* that slice, all parts behind one another */
     uint64_t boot, sequence;
-    usec_t table_due, save_due;
-    uint64_t version, self; /* of the intent that the members are of; our number there */
+    usec_t slice_due, save_due;
+    struct schedule_place place; /* in time, where our probes are */
+    uint64_t version, self;      /* of the intent that the members are of; our number there */
     uint64_t saved_hours;
     struct usual_save {
         uv_work_t work;

@@ -22,6 +22,7 @@ struct message {
 struct queue {
     struct message *first, **end;
     size_t waiting; /* bytes of all */
+    unsigned count;
 };
 
 struct partial {
@@ -89,6 +90,7 @@ static void queue_pop(struct queue *q)
     if (!q->first)
         q->end = &q->first;
     q->waiting -= m->size;
+    q->count--;
     free(m);
 }
 
@@ -100,18 +102,19 @@ static void queue_push(struct queue *q, const void *data, size_t size)
     *q->end = m;
     q->end = &m->next;
     q->waiting += size;
+    q->count++;
 }
 
-/* Tables of samples: what is on its way goes on, what has not begun makes room (L6). */
+/* Slices of tables of samples: what is on its way goes on, and of what has not begun so many wait
+ * as a table has; the oldest makes room (L6). */
 static void newest_push(struct link *l, struct queue *q, const void *data, size_t size)
 {
     struct message *begun = q->first && q->first->sent ? q->first : NULL;
-    struct message *stale = begun ? begun->next : q->first;
-    invariant(!stale || !stale->next);
-    if (stale) {
+    if (q->count - (begun != NULL) == LINK_SAMPLES) {
+        struct message **place = begun ? &begun->next : &q->first, *stale = *place;
+        *place = stale->next;
         q->waiting -= stale->size;
-        q->end = begun ? &begun->next : &q->first;
-        *q->end = NULL;
+        q->count--;
         free(stale);
         l->view.dropped++;
     }

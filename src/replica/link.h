@@ -22,7 +22,7 @@ enum mesh_channel {
     MESH_RAFT,
     MESH_REQUESTS,
     MESH_IDENTITY,
-    MESH_SAMPLES, /* the newest only: one that waits makes room for the next */
+    MESH_SAMPLES, /* the newest few only: the oldest that waits makes room for the next */
     MESH_JOIN,    /* between a node and somebody who is invited, alone */
 };
 enum {
@@ -34,7 +34,8 @@ enum {
     LINK_REQUEST_MAX = 16 << 10, /* of somebody who is invited, with his proof */
     LINK_SOFTWARE_MAX = 32,      /* bytes of the program's version, with the NUL */
     LINK_SEEN_MAX = 64,          /* nodes that one tells to be linked with */
-    LINK_OFFSETS = 8, /* measurements of the clock; the one with the shortest way counts */
+    LINK_SAMPLES = 10, /* messages of MESH_SAMPLES that may wait: a whole table in its slices */
+    LINK_OFFSETS = 8,  /* measurements of the clock; the one with the shortest way counts */
 };
 #define LINK_BEAT   (1 * USEC_PER_SEC)
 #define LINK_SILENT (5 * USEC_PER_SEC)
