@@ -12,12 +12,16 @@ name in eight was asked, which touches nearly every page.
     first      from master files; Holdfast compiles them, and keeps what it made
     restart    the same again; Holdfast starts from what it compiled
     cold       the same, with what it compiled dropped from the page cache
+    boot       the same, after a boot (played): no file is taken for the one it was, its content is compared with what was found right (as root only)
     unchecked  the same, of files that no name server has looked through yet: every byte is, on all cores, before the first answer
+    touch      no server: every page of the compiled file is read once, by one thread (the floor of what "boot" adds to "restart")
 
---strict: exit 1 where a restart of Holdfast takes 50 ms or more, or 150 MB. It takes the best round: others share the machine.
+--strict: exit 1 where a restart of Holdfast, or a start after a boot, takes 50 ms or more, or 150 MB. It takes the best round: others share the
+machine.
 """
 
 import argparse
+import ctypes
 import os
 import shutil
 import socket
@@ -26,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import peers  # noqa: E402
@@ -37,6 +42,17 @@ RESTART_MAX_S, MEMORY_MAX_MB = 0.05, 150
 def query(name):
     labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split("."))
     return b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
+
+
+def other_boot():
+    """This process finds that the machine was started anew: in a mount namespace of its own, where that is allowed."""
+    libc, where = ctypes.CDLL(None, use_errno=True), b"/proc/sys/kernel/random/boot_id"
+    with tempfile.NamedTemporaryFile("w", prefix="boot-id-") as f:
+        print(uuid.uuid4(), file=f, flush=True)
+        os.chmod(f.name, 0o644)
+        private = libc.mount(b"none", b"/", None, 0x44000, None) if libc.unshare(0x20000) == 0 else -1
+        if private or libc.mount(f.name.encode(), where, None, 0x1000, None):
+            raise OSError(ctypes.get_errno(), "a boot cannot be played")
 
 
 def cpu_seconds(pid):
@@ -63,13 +79,14 @@ class Contestant:
             for n in names:
                 os.utime(os.path.join(folder, n), (old, old))
 
-    def start(self):
-        """Seconds until the first right answer."""
+    def start(self, before=None):
+        """Seconds until the first right answer; `before` is called in the new process."""
         with open(os.path.join(self.folder, "log"), "ab") as log, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(0.001)
             s.connect((ADDRESS, self.port))
             wanted, begin = query(self.asked), time.monotonic()
-            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=before)
             while True:
                 took = time.monotonic() - begin
                 try:
@@ -110,16 +127,27 @@ class Contestant:
 
     def cool(self):
         """What was compiled leaves the page cache, as far as the kernel lets it go."""
-        store = os.path.join(self.folder, "data/store")
-        for n in os.listdir(store):
-            fd = os.open(os.path.join(store, n), os.O_RDONLY)
+        for path in self.store():
+            fd = os.open(path, os.O_RDONLY)
             os.fsync(fd)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
+    def store(self):
+        store = os.path.join(self.folder, "data/store")
+        return [os.path.join(store, n) for n in os.listdir(store)]
+
+    def touch(self):
+        begin, part = time.monotonic(), bytearray(1 << 20)
+        for path in self.store():
+            with open(path, "rb", buffering=0) as f:
+                while f.readinto(part):
+                    pass
+        self.results.setdefault("touch", []).append(time.monotonic() - begin)
+
     def forget(self):
         """Which files were found right, so that all are looked through before the first answer."""
-        found = os.path.join(self.folder, "data/run/dns.verified")
+        found = os.path.join(self.folder, "data/zones.verified")
         if os.path.exists(found):
             os.unlink(found)
 
@@ -128,7 +156,7 @@ class Contestant:
         run = os.path.join(self.folder, "data")
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
-            if os.path.exists(f"{run}/zones.ledger") and (os.path.exists(f"{run}/run/dns.verified") or not self.large()):
+            if os.path.exists(f"{run}/zones.ledger") and (os.path.exists(f"{run}/zones.verified") or not self.large()):
                 return time.sleep(1)
             time.sleep(0.1)
         sys.exit("holdfast did not settle")
@@ -147,12 +175,16 @@ def rounds(contestants, options, queries):
             if ours:
                 c.settle()
             c.stop()
-            for kind in ("restart", "cold", "unchecked") if ours else ():
+            for kind in [k for k in ("restart", "cold", "boot", "unchecked") if ours and (k != "boot" or os.geteuid() == 0)]:
                 if kind == "cold":
                     c.cool()
+                if kind == "boot":
+                    c.touch()
                 if kind == "unchecked":
                     c.forget()
-                c.note(kind, c.start(), queries)
+                c.note(kind, c.start(other_boot if kind == "boot" else None), queries)
+                if kind == "boot":
+                    c.settle()
                 c.stop()
 
 
@@ -161,6 +193,9 @@ def table(title, contestants):
     print(f"{'':10} {'start':8} {'ready s':>9} {'best':>8} {'CPU s':>7} {'ready MB':>9} {'asked MB':>9} {'all MB':>7}")
     for c in contestants:
         for kind, rows in c.results.items():
+            if kind == "touch":
+                print(f"{c.name:10} {kind:8} {statistics.median(rows):9.3f} {min(rows):8.3f}", flush=True)
+                continue
             middle = {k: statistics.median(r[k] for r in rows) for k in rows[0]}
             asked = f"{middle['asked']:9.0f}" if "asked" in middle else " " * 9
             print(f"{c.name:10} {kind:8} {middle['time']:9.3f} {min(r['time'] for r in rows):8.3f} {middle['cpu']:7.2f} "
@@ -220,10 +255,11 @@ def main():
     wrong = []
     try:
         if "record" in options.only:
-            rows = one_zone(options, folder)["restart"]
+            results = one_zone(options, folder)
+            rows = max((results[k] for k in ("restart", "boot") if k in results), key=lambda kind: min(r["time"] for r in kind))
             best, most = min(r["time"] for r in rows), max(r["asked"] for r in rows)
             if best >= RESTART_MAX_S or most >= MEMORY_MAX_MB:
-                wrong.append(f"a restart took {best * 1000:.0f} ms at best and {most:.0f} MB")
+                wrong.append(f"a start took {best * 1000:.0f} ms at best and {most:.0f} MB")
         if "zone" in options.only:
             many_zones(options, folder)
     finally:

@@ -17,6 +17,12 @@ static int run_path(const char *data, const char *name, const char *suffix, char
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+static int kept_path(const char *data, const char *name, char path[PATH_MAX])
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s", data, name);
+    return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
 /* Only called where the folder lacks: a role's system call filter may forbid mkdir. */
 static int folder_make(const char *data)
 {
@@ -87,15 +93,11 @@ int run_file_publish(const char *data, const char *name, struct run_file *f)
     return err;
 }
 
-int run_file_grow(const char *data, const char *name, size_t size, struct run_file *ret)
+static int path_grow(const char *data, const char *path, size_t size, struct run_file *ret)
 {
     invariant(size > 0 && size <= RUN_FILE_MAX);
-    char path[PATH_MAX];
     struct stat st;
-    int err = run_path(data, name, "", path);
-    if (err)
-        return err;
-    int fd = file_open_new(data, path, 0);
+    int err, fd = file_open_new(data, path, 0);
     if (fd < 0)
         return fd;
     if (fstat(fd, &st))
@@ -111,14 +113,24 @@ int run_file_grow(const char *data, const char *name, size_t size, struct run_fi
     return err;
 }
 
-int run_file_open(const char *data, const char *name, bool write, struct run_file *ret)
+int run_file_grow(const char *data, const char *name, size_t size, struct run_file *ret)
 {
     char path[PATH_MAX];
-    struct stat st;
     int err = run_path(data, name, "", path);
-    if (err)
-        return err;
-    int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
+    return err ? err : path_grow(data, path, size, ret);
+}
+
+int run_file_grow_kept(const char *data, const char *name, size_t size, struct run_file *ret)
+{
+    char path[PATH_MAX];
+    int err = kept_path(data, name, path);
+    return err ? err : path_grow(data, path, size, ret);
+}
+
+static int path_open(const char *path, bool write, struct run_file *ret)
+{
+    struct stat st;
+    int err, fd = open(path, (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? ERR_MISSING : -errno;
     if (fstat(fd, &st))
@@ -132,6 +144,20 @@ int run_file_open(const char *data, const char *name, bool write, struct run_fil
     if (err)
         close(fd);
     return err;
+}
+
+int run_file_open(const char *data, const char *name, bool write, struct run_file *ret)
+{
+    char path[PATH_MAX];
+    int err = run_path(data, name, "", path);
+    return err ? err : path_open(path, write, ret);
+}
+
+int run_file_open_kept(const char *data, const char *name, struct run_file *ret)
+{
+    char path[PATH_MAX];
+    int err = kept_path(data, name, path);
+    return err ? err : path_open(path, false, ret);
 }
 
 void run_file_close(struct run_file *f)

@@ -22,6 +22,10 @@ must_check int run_file_publish(const char *data, const char *name, struct run_f
 /* The file itself, made or grown to at least `size` bytes (never shortened: others may have it
  * mapped), mapped whole for writing. For roles whose system call filter forbids renaming. */
 must_check int run_file_grow(const char *data, const char *name, size_t size, struct run_file *ret);
+/* The same of a file of DATA itself: which outlives boots, and a DATA/run that is made anew. */
+must_check int run_file_grow_kept(const char *data, const char *name, size_t size,
+                                  struct run_file *ret);
+must_check int run_file_open_kept(const char *data, const char *name, struct run_file *ret);
 /* An existing file: for writing or read-only. ERR_MISSING, or a negated errno. */
 must_check int run_file_open(const char *data, const char *name, bool write, struct run_file *ret);
 void run_file_close(struct run_file *f);

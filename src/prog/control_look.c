@@ -17,9 +17,9 @@ static void damage_look(struct look *l, const char *data)
     struct run_file f;
     struct verified v;
     size_t position = 0;
-    if (run_file_open(data, VERIFIED_NAME, false, &f))
+    if (run_file_open_kept(data, VERIFIED_NAME, &f))
         return;
-    int err = verified_decode(f.map, f.size, 0, &v);
+    int err = verified_decode(f.map, f.size, 0, 0, &v);
     run_file_close(&f);
     if (err) /* being written: the next look finds it whole */
         return;

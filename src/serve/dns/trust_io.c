@@ -8,6 +8,7 @@
 #include "model/zone.h"
 #include "seam/clock.h"
 #include "seam/thread.h"
+#include "serve/dns/fingerprint_io.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,31 +27,41 @@ static int64_t wall_ns(void)
 
 /* ---- the list ---- */
 
-/* Another program may check less or more; and a machine that went down may have lost what was
- * written, or its disk may have been in other hands. 0 where it cannot be known. */
-static uint64_t origin_of(void)
+/* Another program may check less or more. 0 where it cannot be known. */
+static uint64_t program_of(void)
 {
-    struct disk_identity program;
-    char *boot;
-    size_t length;
-    if (disk_identify("/proc/self/exe", &program) ||
-        disk_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &boot, &length))
+    const uint8_t *bytes;
+    size_t size;
+    if (disk_map("/proc/self/exe", &bytes, &size))
         return 0;
-    uint64_t origin = hash64_seeded(boot, length, hash64(&program, sizeof program));
-    free(boot);
-    return origin;
+    uint64_t program = hash64(bytes, size);
+    disk_unmap(bytes, size);
+    return program;
+}
+
+/* A machine that went down may have lost what was written, or its disk may have been in other
+ * hands. 0 where it cannot be known. */
+static uint64_t boot_of(void)
+{
+    char *id;
+    size_t length;
+    if (disk_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &id, &length))
+        return 0;
+    uint64_t boot = hash64(id, length);
+    free(id);
+    return boot;
 }
 
 static void list_read(struct trust *t)
 {
     struct run_file f;
-    int err = t->origin ? run_file_open(t->data, VERIFIED_NAME, false, &f) : ERR_MISSING;
+    int err = t->program ? run_file_open_kept(t->data, VERIFIED_NAME, &f) : ERR_MISSING;
     if (err)
         return;
     /* A copy: another name server may write in it while an upgrade lasts. */
     void *copy = mem_new(f.size, 1);
     memcpy(copy, f.map, f.size);
-    err = verified_decode(copy, f.size, t->origin, &t->list);
+    err = verified_decode(copy, f.size, t->program, t->boot, &t->list);
     if (err && err != ERR_OLDER)
         log_event(LOG_WARN, "verified.read", {"reason", LOG_S(err_text(err))},
                   {"consequence", LOG_S("large zones are checked before they are served")});
@@ -67,8 +78,8 @@ static void list_write(struct trust *t)
         verified_use(&t->list, file->hash);
     for (const struct trusted_file *file = t->due; file; file = file->next)
         verified_use(&t->list, file->hash);
-    auto_free void *bytes = verified_encode(&t->list, t->origin, &size);
-    int err = t->origin ? run_file_grow(t->data, VERIFIED_NAME, size, &f) : ERR_MISSING;
+    auto_free void *bytes = verified_encode(&t->list, t->program, t->boot, &size);
+    int err = t->program ? run_file_grow_kept(t->data, VERIFIED_NAME, size, &f) : ERR_MISSING;
     if (err) {
         if (!t->told)
             log_event(LOG_WARN, "verified.write", {"reason", LOG_S(err_text(err))},
@@ -127,6 +138,8 @@ static void *look_through(void *context)
     uint64_t one = 1;
     thread_yields();
     int err = file_check(t, t->in_hand);
+    if (!err)
+        t->content = fingerprint_take(m, false);
     (void)madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
     atomic_store(&t->result, err);
     ssize_t written = write(t->done_fd, &one, sizeof one);
@@ -166,7 +179,8 @@ int trust_open(struct trust *t, const char *data)
     t->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (t->done_fd < 0)
         return -errno;
-    t->origin = origin_of();
+    t->program = program_of();
+    t->boot = boot_of();
     list_read(t);
     return 0;
 }
@@ -198,6 +212,12 @@ enum verdict trust_verdict(const struct trust *t, uint64_t hash,
     return verified_find(&t->list, hash, identity);
 }
 
+bool trust_recognises(const struct trust *t, uint64_t hash, const struct mapped *file)
+{
+    const struct hash128 *known = verified_content(&t->list, hash);
+    return known && hash128_equal(*known, fingerprint_take(file, true));
+}
+
 struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk_identity *identity,
                                struct mapped file)
 {
@@ -208,18 +228,26 @@ struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk
     return f;
 }
 
-void trust_checked(struct trust *t, struct trusted_file *f, int err)
+/* content: NULL where the fingerprint was not taken. */
+static void result_note(struct trust *t, struct trusted_file *f, int err,
+                        const struct hash128 *content)
 {
     enum verdict verdict = err ? VERDICT_WRONG : VERDICT_RIGHT;
-    bool noted = verified_put(&t->list, f->hash, &f->identity, f->began_ns, verdict);
-    bool again = !noted && !err && !verified_settled(&f->identity, f->began_ns);
+    (void)verified_put(&t->list, f->hash, &f->identity, f->began_ns, verdict, content);
+    bool known = content || verified_content(&t->list, f->hash);
+    bool again = !err && (!known || !verified_settled(&f->identity, f->began_ns));
     file_move(again ? &t->due : &t->resting, f);
+}
+
+void trust_checked(struct trust *t, struct trusted_file *f, int err)
+{
+    result_note(t, f, err, NULL);
 }
 
 void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity *identity,
                       int64_t began_ns)
 {
-    (void)verified_put(&t->list, hash, identity, began_ns, VERDICT_WRONG);
+    (void)verified_put(&t->list, hash, identity, began_ns, VERDICT_WRONG, NULL);
 }
 
 void trust_remove(struct trust *t, struct trusted_file *f)
@@ -242,7 +270,7 @@ static int result_take(struct trust *t)
 {
     struct trusted_file *f = t->in_hand;
     int err = thread_join(t);
-    trust_checked(t, f, err);
+    result_note(t, f, err, err ? NULL : &t->content);
     if (f->removed) {
         file_free(f);
         return 0;

@@ -1,6 +1,6 @@
 /* Large zones are answered from at once where this host's name server has looked through the very
- * same file before (serve/dns/verified.h), and looked through again while they serve, one after the
- * other, by a thread that yields to answers.
+ * same file, or the same content, before (serve/dns/verified.h), and looked through again while
+ * they serve, one after the other, by a thread that yields to answers.
  *
  * Used by the main thread of the name server alone. */
 #pragma once
@@ -23,15 +23,17 @@ struct trusted_file {
 
 struct trust {
     const char *data;
-    uint64_t origin; /* this program and this boot; 0 = not known, so nothing is kept */
+    uint64_t program; /* 0 = not known, so nothing is kept */
+    uint64_t boot;    /* 0 = not known */
     struct verified list;
     struct trusted_file *due, *resting; /* to be looked through, and not */
     struct trusted_file *in_hand;       /* resting: the thread has it */
     pthread_t thread;
-    _Atomic int result; /* of the thread; > 0 = not done yet */
-    _Atomic bool stop;  /* the thread shall end, whatever it found */
-    int done_fd;        /* readable: the thread is done */
-    bool told;          /* that the list cannot be written */
+    struct hash128 content; /* of the file in hand, from the thread, where its result is 0 */
+    _Atomic int result;     /* of the thread; > 0 = not done yet */
+    _Atomic bool stop;      /* the thread shall end, whatever it found */
+    int done_fd;            /* readable: the thread is done */
+    bool told;              /* that the list cannot be written */
 };
 
 /* Reads what was found before. `t` stays where it is. 0, or a negated errno. */
@@ -42,11 +44,14 @@ void trust_close(struct trust *t);
 /* What is known of a file that was just mapped. */
 enum verdict trust_verdict(const struct trust *t, uint64_t hash,
                            const struct disk_identity *identity);
+/* Is its content what was found right under this name? Reads all of it, with all cores. */
+bool trust_recognises(const struct trust *t, uint64_t hash, const struct mapped *file);
 /* A file comes into use, and is to be looked through. Gives a handle for trust_remove(), which
  * closes the file. */
 struct trusted_file *trust_add(struct trust *t, uint64_t hash, const struct disk_identity *identity,
                                struct mapped file);
-/* It was, since then: 0, or what is wrong with it. */
+/* It was, since then: 0, or what is wrong with it. What is not known of it for the next start (it
+ * is young, or its fingerprint was not taken) is found out later. */
 void trust_checked(struct trust *t, struct trusted_file *f, int err);
 /* A file that was copied, and checked since then, is damaged. */
 void trust_copy_wrong(struct trust *t, uint64_t hash, const struct disk_identity *identity,

@@ -69,7 +69,7 @@ static void site_open(struct site *s)
     snprintf(s->data, sizeof s->data, "/tmp/dns-trust-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(s->data));
     ck_assert_int_eq(snapshot_folders_create(s->data), 0);
-    snprintf(s->list, sizeof s->list, "%s/run/dns.verified", s->data);
+    snprintf(s->list, sizeof s->list, "%s/zones.verified", s->data);
     s->r = rig_new();
     publish(s, 1);
     free(s->r->files[NET].data);
@@ -134,6 +134,7 @@ static void site_close(struct site *s)
             rmdir(path);
     }
     rig_free(s->r);
+    ck_assert_int_eq(disk_remove(s->list), 0);
     ck_assert_int_eq(rmdir(s->data), 0);
 }
 
@@ -147,7 +148,7 @@ static enum verdict verdict_of(const struct site *s)
     if (disk_read(s->list, 1 << 20, &bytes, &size))
         return found;
     ck_assert_int_eq(disk_identify(s->zone, &now), 0);
-    if (!verified_decode(bytes, size, 0, &v)) {
+    if (!verified_decode(bytes, size, 0, 0, &v)) {
         found = verified_find(&v, s->r->maker.files[NET].hash, &now);
         verified_done(&v);
     }
@@ -208,21 +209,97 @@ static void list_lie(const struct site *s)
 {
     char *bytes;
     size_t size;
-    uint64_t origin;
+    uint64_t origin[2]; /* program and boot */
     struct verified v;
     struct disk_identity now;
     file_read(s->list, &bytes, &size);
-    memcpy(&origin, bytes + 16, sizeof origin);
-    ck_assert_int_eq(verified_decode(bytes, size, origin, &v), 0);
+    memcpy(origin, bytes + 16, sizeof origin);
+    ck_assert_int_eq(verified_decode(bytes, size, origin[0], origin[1], &v), 0);
     ck_assert_int_eq(disk_identify(s->zone, &now), 0);
-    ck_assert(verified_put(&v, s->r->maker.files[NET].hash, &now, INT64_MAX, VERDICT_RIGHT));
+    ck_assert(verified_put(&v, s->r->maker.files[NET].hash, &now, INT64_MAX, VERDICT_RIGHT, NULL));
     verified_use(&v, s->r->maker.files[NET].hash);
     free(bytes);
-    bytes = verified_encode(&v, origin, &size);
+    bytes = verified_encode(&v, origin[0], origin[1], &size);
     file_write_over(s->list, bytes, size, 0);
     free(bytes);
     verified_done(&v);
 }
+
+/* The list as another program, or this one before another boot, would have left it. */
+static void list_origin(const struct site *s, uint64_t program, uint64_t boot)
+{
+    char *bytes;
+    size_t size;
+    uint64_t origin[2];
+    struct verified v;
+    file_read(s->list, &bytes, &size);
+    memcpy(origin, bytes + 16, sizeof origin);
+    ck_assert_int_eq(verified_decode(bytes, size, origin[0], origin[1], &v), 0);
+    verified_use(&v, s->r->maker.files[NET].hash);
+    free(bytes);
+    bytes = verified_encode(&v, origin[0] ^ program, origin[1] ^ boot, &size);
+    file_write_over(s->list, bytes, size, 0);
+    free(bytes);
+    verified_done(&v);
+}
+
+/* Would a name server that starts now answer from the file without looking through it first? */
+static bool recognised(const struct site *s)
+{
+    struct trust t;
+    struct mapped file;
+    struct disk_identity now;
+    uint64_t hash = s->r->maker.files[NET].hash;
+    ck_assert_int_eq(trust_open(&t, s->data), 0);
+    ck_assert_int_eq(store_map_identified(s->data, PLAN_FILE_ZONE, hash, &file, &now), 0);
+    ck_assert_int_eq(trust_verdict(&t, hash, &now), VERDICT_NONE);
+    bool found = trust_recognises(&t, hash, &file);
+    mapped_close(&file);
+    trust_close(&t);
+    return found;
+}
+
+/* After another boot, and in another file, the same content is recognised; with one bit changed it
+ * is not, and neither is it by another program. */
+START_TEST(test_same_content_is_recognised)
+{
+    struct site s;
+    char *bytes;
+    size_t size;
+    site_open(&s);
+    site_start(&s);
+    verdict_wait(&s, VERDICT_RIGHT);
+    site_stop(&s);
+    list_origin(&s, 0, 1);
+    ck_assert(recognised(&s));
+
+    file_read(s.zone, &bytes, &size);
+    ck_assert_int_eq(disk_write_atomic(s.zone, bytes, size, 0644), 0);
+    ck_assert(recognised(&s));
+    site_start(&s);
+    stat_wait(&s, PLAN_GENERATION, 2);
+    site_stop(&s);
+
+    for (size_t at = 0; at < size; at += size / 5) {
+        bytes[at] ^= 1;
+        ck_assert_int_eq(disk_write_atomic(s.zone, bytes, size, 0644), 0);
+        ck_assert(!recognised(&s));
+        bytes[at] ^= 1;
+    }
+    ck_assert_int_eq(disk_write_atomic(s.zone, bytes, size - 1, 0644), 0);
+    ck_assert(!recognised(&s));
+    site_start(&s); /* refused */
+    stat_wait(&s, PLAN_GENERATION, 1);
+    ck_assert_uint_eq(stat_of(&s, PLAN_REFUSED), 1);
+    site_stop(&s);
+
+    ck_assert_int_eq(disk_write_atomic(s.zone, bytes, size, 0644), 0);
+    list_origin(&s, 1, 0);
+    ck_assert(!recognised(&s));
+    free(bytes);
+    site_close(&s);
+}
+END_TEST
 
 /* It is found out while it serves; the plan before takes its place, and the file is not tried
  * again until it is another. */
@@ -276,5 +353,5 @@ START_TEST(test_damage_with_nothing_to_return_to)
 }
 END_TEST
 
-CHECK_MAIN("trust", test_changed_file_is_not_trusted, test_damage_found_while_serving,
-           test_damage_with_nothing_to_return_to)
+CHECK_MAIN("trust", test_changed_file_is_not_trusted, test_same_content_is_recognised,
+           test_damage_found_while_serving, test_damage_with_nothing_to_return_to)

@@ -8,15 +8,18 @@
 
 static const char magic[8] = {'H', 'F', 'V', 'E', 'R', 'I', '\r', '\n'};
 
+static const struct hash128 no_content;
+static const struct disk_identity no_identity;
+
 struct head {
     char magic[8];
     uint32_t version;
     uint32_t count;
-    uint64_t origin;
+    uint64_t program, boot;
     uint64_t checksum; /* of the entries, seeded with what precedes */
 };
 
-_Static_assert(sizeof(struct verified_entry) == 56, "no padding in what is written");
+_Static_assert(sizeof(struct verified_entry) == 72, "no padding in what is written");
 
 struct verified verified_init(void)
 {
@@ -42,6 +45,13 @@ enum verdict verified_find(const struct verified *v, uint64_t hash,
                                                                   : VERDICT_NONE;
 }
 
+const struct hash128 *verified_content(const struct verified *v, uint64_t hash)
+{
+    const struct verified_entry *e = map_get(&v->entries, &hash, sizeof hash);
+    bool known = e && e->verdict == VERDICT_RIGHT && !hash128_equal(e->content, no_content);
+    return known ? &e->content : NULL;
+}
+
 bool verified_settled(const struct disk_identity *identity, int64_t now_ns)
 {
     int64_t newest =
@@ -60,21 +70,32 @@ static struct verified_entry *entry_get(struct verified *v, uint64_t hash)
     return e;
 }
 
-bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity *identity,
-                  int64_t began_ns, enum verdict verdict)
+static bool entry_same(const struct verified_entry *a, const struct verified_entry *b)
 {
+    return a->verdict == b->verdict && !memcmp(&a->identity, &b->identity, sizeof a->identity) &&
+           hash128_equal(a->content, b->content);
+}
+
+bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity *identity,
+                  int64_t began_ns, enum verdict verdict, const struct hash128 *content)
+{
+    bool settled = verified_settled(identity, began_ns);
     invariant(verdict != VERDICT_NONE);
-    if (!verified_settled(identity, began_ns))
+    if (!settled && (verdict == VERDICT_WRONG || !content))
         return false;
     struct verified_entry *e = entry_get(v, hash);
     if (!e)
         return false;
-    if (e->verdict == verdict && !memcmp(&e->identity, identity, sizeof *identity))
-        return true;
-    e->identity = *identity;
-    e->verdict = verdict;
-    v->changed = true;
-    return true;
+    struct verified_entry now = {.hash = hash, .verdict = verdict, .used = e->used};
+    if (settled)
+        now.identity = *identity;
+    if (verdict == VERDICT_RIGHT)
+        now.content = content ? *content : e->content;
+    if (!entry_same(e, &now)) {
+        *e = now;
+        v->changed = true;
+    }
+    return settled;
 }
 
 const struct verified_entry *verified_wrong_next(const struct verified *v, size_t *position)
@@ -103,7 +124,7 @@ static uint64_t checksum(const struct head *h, const void *entries)
     return hash64_seeded(entries, h->count * sizeof(struct verified_entry), seed);
 }
 
-void *verified_encode(struct verified *v, uint64_t origin, size_t *ret_size)
+void *verified_encode(struct verified *v, uint64_t program, uint64_t boot, size_t *ret_size)
 {
     size_t room = sizeof(struct head) + v->entries.count * sizeof(struct verified_entry);
     struct head *h = mem_new(room, 1);
@@ -113,7 +134,8 @@ void *verified_encode(struct verified *v, uint64_t origin, size_t *ret_size)
     void *value;
     memcpy(h->magic, magic, sizeof magic);
     h->version = VERIFIED_VERSION;
-    h->origin = origin;
+    h->program = program;
+    h->boot = boot;
     while (map_next(&v->entries, &position, &key, &length, &value)) {
         struct verified_entry *e = value;
         bool wanted = e->used || e->verdict == VERDICT_WRONG;
@@ -127,7 +149,26 @@ void *verified_encode(struct verified *v, uint64_t origin, size_t *ret_size)
     return h;
 }
 
-int verified_decode(const void *data, size_t size, uint64_t origin, struct verified *ret)
+/* What the file says of one more; false: it cannot be so. After another boot the names of devices
+ * and the disks may have changed hands: then what files were is forgotten, and what their content
+ * was is not. */
+static bool entry_take(struct verified *v, const struct verified_entry *from, bool same_boot)
+{
+    if (from->verdict <= VERDICT_NONE || from->verdict > VERDICT_WRONG || from->used)
+        return false;
+    if (!same_boot && from->verdict == VERDICT_WRONG)
+        return true;
+    struct verified_entry *e = entry_get(v, from->hash);
+    if (!e || e->verdict)
+        return false;
+    *e = *from;
+    if (!same_boot)
+        e->identity = no_identity;
+    return true;
+}
+
+int verified_decode(const void *data, size_t size, uint64_t program, uint64_t boot,
+                    struct verified *ret)
 {
     struct head h;
     const struct verified_entry *from =
@@ -143,20 +184,15 @@ int verified_decode(const void *data, size_t size, uint64_t origin, struct verif
         return ERR_TRUNCATED;
     if (checksum(&h, from) != h.checksum)
         return ERR_CHECKSUM;
-    if (origin && h.origin != origin)
+    if (program && h.program != program)
         return ERR_OLDER;
     struct verified v = verified_init();
-    for (uint32_t i = 0; i < h.count; i++) {
-        struct verified_entry *e = entry_get(&v, from[i].hash);
-        bool right = e && !e->verdict && from[i].verdict > VERDICT_NONE &&
-                     from[i].verdict <= VERDICT_WRONG && !from[i].used;
-        if (!right) {
+    bool same_boot = !program || (boot && h.boot == boot);
+    for (uint32_t i = 0; i < h.count; i++)
+        if (!entry_take(&v, &from[i], same_boot)) {
             verified_done(&v);
             return ERR_BOUNDS;
         }
-        e->identity = from[i].identity;
-        e->verdict = from[i].verdict;
-    }
     *ret = v;
     return 0;
 }
