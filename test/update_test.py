@@ -62,9 +62,9 @@ def start(nodes, config=CONFIG, zone=ZONE, **more):  # noqa: F811
     return node.start(**more)
 
 
-def nsupdate(node, text, key="all", *options, secret=SECRET):
+def nsupdate(node, text, key="all", *options, secret=SECRET, zone="example.com"):
     """rcode by name, as nsupdate says it."""
-    script = f"server {node.address} {DNS_PORT}\nzone example.com\n{text}\nsend\n"
+    script = f"server {node.address} {DNS_PORT}\nzone {zone}\n{text}\nsend\n"
     p = subprocess.run(["nsupdate", "-t", "20", *options, *(["-y", f"hmac-sha256:{key}:{secret}"] if key else [])],
                        input=script, capture_output=True, text=True, timeout=60)
     said = p.stderr + p.stdout

@@ -14,8 +14,9 @@
  *   {"op": "ping"}
  *   {"op": "intent", "agreed": false}
  *   {"op": "change", "edits": [{"kind": "control", "name": "checkout/use1", "value": {...},
- * "create": false, "from": "old name"}], "overrides": ["checkout/keep-one"], "reason": "...",
- * "token": "...", "force": false}
+ * "create": false, "from": "old name"}], "overrides": ["checkout/keep-one"],
+ * "expects": [{"kind": "zone", "name": "example.com", "change": 17}], "reason": "...", "token":
+ * "...", "force": false}
  *   {"op": "switch", "states": {"checkout/use1": "Off"}, "overrides": [], "force": false}
  *   {"op": "user", "user": "ana", "do": "key-add", "key": {"id": "HFAK...", "secret": "..."}}
  *   {"op": "incident", "incident": "use1-errors", "do": "update", "status": "identified",

@@ -101,12 +101,32 @@ static bool overrides_read(const json_t *list, const char **names, unsigned *ret
     return true;
 }
 
+/* The names are the request's. */
+static bool expects_read(const json_t *list, struct intent_expected *ret, unsigned *ret_count)
+{
+    size_t count = json_array_size(list);
+    if ((list && !json_is_array(list)) || count > INTENT_EXPECTS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *e = json_array_get(list, i), *change = json_object_get(e, "change");
+        ret[i].name = json_string_value(json_object_get(e, "name"));
+        if (!ret[i].name || !json_is_integer(change) || json_integer_value(change) < 0 ||
+            intent_kind_parse(json_string_value(json_object_get(e, "kind")), &ret[i].kind) < 0)
+            return false;
+        ret[i].change = (uint64_t)json_integer_value(change);
+    }
+    *ret_count = (unsigned)count;
+    return true;
+}
+
 bool command_change_is_good(const json_t *request)
 {
     struct intent_edit *edits;
+    struct intent_expected expects[INTENT_EXPECTS_MAX];
     const char *overrides[INTENT_OVERRIDES_MAX];
     unsigned count;
-    if (!overrides_read(json_object_get(request, "overrides"), overrides, &count) ||
+    if (!expects_read(json_object_get(request, "expects"), expects, &count) ||
+        !overrides_read(json_object_get(request, "overrides"), overrides, &count) ||
         !edits_read(json_object_get(request, "edits"), &edits, &count))
         return false;
     intent_edits_free(edits, count);
@@ -136,9 +156,11 @@ static int change_apply(const struct intent *old, const json_t *p, struct intent
                         struct intent *ret, struct text *why)
 {
     struct intent_edit *edits;
+    struct intent_expected expects[INTENT_EXPECTS_MAX];
     const char *overrides[INTENT_OVERRIDES_MAX];
     unsigned count;
-    if (!overrides_read(json_object_get(p, "overrides"), overrides, &words->override_count) ||
+    if (!expects_read(json_object_get(p, "expects"), expects, &words->expect_count) ||
+        !overrides_read(json_object_get(p, "overrides"), overrides, &words->override_count) ||
         !edits_read(json_object_get(p, "edits"), &edits, &count)) {
         text_appendf(why, COMMAND_CHANGE_WANTS, INTENT_EDITS_MAX);
         return ERR_INVALID;
@@ -146,6 +168,7 @@ static int change_apply(const struct intent *old, const json_t *p, struct intent
     words->edits = edits;
     words->edit_count = count;
     words->overrides = overrides;
+    words->expects = expects;
     int err = incident_among(edits, count, why) ? ERR_INVALID : intent_apply(old, words, ret, why);
     if (!err && ret->version == old->version)
         text_append(why, "nothing was to be changed");

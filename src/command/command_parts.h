@@ -27,7 +27,8 @@ void command_intent(const struct command_input *input, const json_t *request,
 /* What is said of a change or an undo that does not make sense; the first with INTENT_EDITS_MAX. */
 #define COMMAND_CHANGE_WANTS                                                                \
     "a change wants \"edits\", 1 to %d of {\"kind\", \"name\", \"value\"}, and may have a " \
-    "\"reason\", a \"token\" and \"overrides\", names of rules"
+    "\"reason\", a \"token\", \"overrides\", names of rules, and \"expects\", the newest "  \
+    "changes of objects"
 #define COMMAND_UNDO_WANTS "undo wants \"change\", the number of one"
 /* Are edits and overrides there, and of the right form? (command_apply.c) */
 bool command_change_is_good(const json_t *request);

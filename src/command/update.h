@@ -9,7 +9,7 @@
 #include "wire/dns.h"
 
 /* Extended errors (RFC 8914 5.2) that an update is refused with. */
-enum { UPDATE_EDE_NONE = 0, UPDATE_EDE_PROHIBITED = 18 };
+enum { UPDATE_EDE_NONE = 0, UPDATE_EDE_NOT_READY = 14, UPDATE_EDE_PROHIBITED = 18 };
 
 struct update_request {
     const uint8_t *wire; /* the whole message but its TSIG record */

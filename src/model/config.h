@@ -189,7 +189,9 @@ struct config_update_name {
 
 /* What updates signed with a key may change. */
 struct config_update_rule {
-    int key;                          /* index into keys */
+    const char *key_name;
+    int key; /* index into keys; CONFIG_NONE: this node has none of that name, and the zone is
+                shared */
     struct config_update_name *names; /* none: every name */
     uint32_t name_count;
     uint16_t *types; /* none: all but those that make the zone what it is */

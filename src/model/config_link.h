@@ -30,7 +30,9 @@ void link_api(struct linking *l);
 void link_keys(struct linking *l);
 void link_transfer(struct linking *l, const struct draft_transfer *draft,
                    struct config_transfer *ret);
-/* A key's index by its name; a problem where there is none. */
+/* A key's index by its name; CONFIG_NONE. */
+int key_find(const struct config *c, const char *name);
+/* The same; a problem where there is none. */
 int key_refer(struct linking *l, const char *name, struct config_place place);
 /* Where the zone comes from. */
 void link_primaries(struct linking *l, const struct draft_zone *draft, struct config_zone *ret);

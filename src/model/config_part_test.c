@@ -124,6 +124,22 @@ START_TEST(test_twice)
 }
 END_TEST
 
+/* TSIG keys are each node's own: a shared zone names some that this node may lack. */
+START_TEST(test_update_keys)
+{
+    const struct config_part zone = {
+        PART_ZONE, "example.org",
+        "{\"update\": {\"rules\": [{\"key\": \"b\"}, {\"key\": \"c\"}]}}"};
+    struct config *c =
+        with(NODE ZONE "tsig: {a: {secret: c2VjcmV0}, b: {secret: c2VjcmV0}}\n", &zone, 1);
+    ck_assert_uint_eq(c->zones[1].update.rule_count, 2);
+    ck_assert_int_eq(c->zones[1].update.rules[0].key, 1);
+    ck_assert_int_eq(c->zones[1].update.rules[1].key, CONFIG_NONE);
+    ck_assert_str_eq(c->zones[1].update.rules[1].key_name, "c");
+    config_free(c);
+}
+END_TEST
+
 START_TEST(test_fingerprint)
 {
     const struct config_part a = {PART_ZONE, "example.org", "{}"};
@@ -137,4 +153,4 @@ START_TEST(test_fingerprint)
 END_TEST
 
 CHECK_MAIN("config_part", test_all_kinds, test_mixed, test_only_shared, test_problems, test_twice,
-           test_fingerprint)
+           test_update_keys, test_fingerprint)

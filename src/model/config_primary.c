@@ -132,10 +132,9 @@ const struct list_of primaries = {
 /* A zone whose records are shared: what would come out otherwise on every node has no place. */
 static void link_shared(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
 {
-    static const char *const alone[] = {"dnssec", "update", "serial"};
+    static const char *const alone[] = {"dnssec", "serial"};
     static const char *const why[] = {
         "a zone whose records are shared cannot be signed: every node would make keys of its own",
-        "a zone whose records are shared takes no DNS UPDATE; change it with holdfast record",
         "the serial of a zone whose records are shared follows from its changes",
     };
     if (!config_zone_is_shared(ret))

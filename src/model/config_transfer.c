@@ -144,7 +144,7 @@ const struct shape shape_transfer = {
 
 /* ---- linking ---- */
 
-static int key_find(const struct config *c, const char *name)
+int key_find(const struct config *c, const char *name)
 {
     for (uint32_t i = 0; i < c->key_count; i++)
         if (!strcmp(c->keys[i].name, name))

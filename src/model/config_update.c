@@ -147,13 +147,26 @@ static struct config_update_name name_link(struct linking *l, const struct draft
     return n;
 }
 
+/* Keys are each node's own. One that lacks a key of a zone that is shared has the zone all the
+ * same.
+ */
+static int rule_key(struct linking *l, const struct draft_rule *d)
+{
+    if (!d->key)
+        return CONFIG_NONE;
+    if (d->head.node->place.part)
+        return key_find(l->config, d->key);
+    return key_refer(l, d->key, place_under(&d->head, "key"));
+}
+
 static void rule_link(struct linking *l, const struct draft_rule *d, const char *zone,
                       struct config_update_rule *ret)
 {
     struct arena *keep = l->reading->keep;
     const struct draft_pattern *names = d->names.items;
     *ret = (struct config_update_rule){
-        .key = d->key ? key_refer(l, d->key, place_under(&d->head, "key")) : CONFIG_NONE,
+        .key_name = d->key,
+        .key = rule_key(l, d),
         .types = arena_new(keep, d->types.count + (size_t)1, sizeof *ret->types),
         .type_count = d->types.count,
         .names = arena_new(keep, d->names.count + (size_t)1, sizeof *ret->names),

@@ -279,7 +279,8 @@ static int request_check(const struct intent_request *r, struct text *why)
                      INTENT_TEXT_MAX);
         return ERR_INVALID;
     }
-    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_OVERRIDES_MAX) {
+    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_OVERRIDES_MAX ||
+        r->expect_count > INTENT_EXPECTS_MAX) {
         text_appendf(why, "one change is of at most %d objects, and sets at most %d rules aside",
                      INTENT_EDITS_MAX, INTENT_OVERRIDES_MAX);
         return ERR_LIMIT;
@@ -291,6 +292,30 @@ int64_t intent_wall(const struct intent *i, int64_t wall_ms)
 {
     const struct intent_change *newest = i->history_count ? i->history[i->history_count - 1] : NULL;
     return newest && newest->wall_ms > wall_ms ? newest->wall_ms : wall_ms;
+}
+
+uint64_t intent_change_newest(const struct intent *intent, enum intent_kind kind, const char *name)
+{
+    const struct intent_object *o = intent_find(intent, kind, name);
+    return !o ? 0 : o->touched > o->version ? o->touched : o->version;
+}
+
+/* Is everything still what whoever asks has seen? */
+static int expects_check(const struct intent *old, const struct intent_request *r, struct text *why)
+{
+    for (unsigned i = 0; i < r->expect_count; i++) {
+        const struct intent_expected *e = &r->expects[i];
+        uint64_t newest = intent_change_newest(old, e->kind, e->name);
+        if (newest == e->change)
+            continue;
+        text_appendf(why, "the %s %s ", intent_kind_name(e->kind), e->name);
+        if (newest)
+            text_appendf(why, "was changed by change %llu meanwhile", (unsigned long long)newest);
+        else
+            text_append(why, "is gone");
+        return ERR_CONFLICT;
+    }
+    return 0;
 }
 
 static struct intent_change *change_new(const struct intent *old, const struct intent_request *r)
@@ -362,7 +387,8 @@ int intent_apply(const struct intent *old, const struct intent_request *request,
         return 0;
     }
     struct intent_change *c = change_new(old, request);
-    err = edits_apply(old, request, c, &next, why);
+    err = expects_check(old, request, why);
+    err = err ? err : edits_apply(old, request, c, &next, why);
     if (err) {
         change_unref(c);
         intent_done(&next);

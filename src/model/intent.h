@@ -32,6 +32,7 @@ enum {
     INTENT_SENTENCE_MAX = 300,  /* bytes of such an outcome */
     INTENT_EDITS_MAX = 2000,    /* objects of one transaction */
     INTENT_OVERRIDES_MAX = 100, /* rules that one transaction sets aside */
+    INTENT_EXPECTS_MAX = 16,    /* objects that one transaction wants unchanged */
     INTENT_TEXT_MAX = 500,      /* bytes of an author or a reason */
     INTENT_NAME_MAX = 1280,     /* bytes of an object's name */
     INTENT_PART_MAX = 64,       /* of the name of a panel, a control or a rule (ARC's limit) */
@@ -190,6 +191,9 @@ void intent_done(struct intent *intent);
 /* NULL: there is none. */
 pure_function const struct intent_object *intent_find(const struct intent *intent,
                                                       enum intent_kind kind, const char *name);
+/* Its newest change, of a zone also that of its records; 0: there is no such object. */
+pure_function uint64_t intent_change_newest(const struct intent *intent, enum intent_kind kind,
+                                            const char *name);
 /* Is there a first object of this kind? The others follow it: *ret_count in all. */
 struct intent_object *const *intent_list(const struct intent *intent, enum intent_kind kind,
                                          uint32_t *ret_count);
@@ -215,6 +219,14 @@ struct intent_edit {
     const char *from;  /* the object's name until now; NULL: the same */
 };
 
+/* Whoever worked a request out from what is wanted says what that was: the object's newest change.
+ */
+struct intent_expected {
+    enum intent_kind kind;
+    const char *name;
+    uint64_t change; /* of a zone: the newest of it or of its records; 0: there is no such object */
+};
+
 struct intent_request {
     const char *author;
     const char *reason; /* or NULL */
@@ -224,6 +236,8 @@ struct intent_request {
     unsigned edit_count;
     const char *const *overrides; /* full names of rules */
     unsigned override_count;
+    const struct intent_expected *expects; /* of another state of these nothing is done */
+    unsigned expect_count;
 };
 
 /* The time that a change asked for at `wall_ms` gets: none lies before the newest. */
@@ -231,7 +245,8 @@ pure_function int64_t intent_wall(const struct intent *intent, int64_t wall_ms);
 /* All of the request or nothing of it. 0 and *ret, a new intent with the config of the old one (the
  * version is the old one's where nothing was to be changed). Else a sentence is added to `why`:
  * ERR_INVALID (a value, a name), ERR_MISSING (what is referred to or removed), ERR_CONFLICT (a
- * safety rule, or something still refers to what is removed), ERR_LIMIT. */
+ * safety rule, or something still refers to what is removed, or not what the request expects),
+ * ERR_LIMIT. */
 must_check int intent_apply(const struct intent *old, const struct intent_request *request,
                             struct intent *ret, struct text *why);
 
@@ -298,6 +313,8 @@ bool intent_shares_shrink(const struct intent *old, const struct intent *next, s
 /* Appends the zone as a master file. Its serial is the one that its SOA record says plus the number
  * of the newest change of it, so that every node comes to the same. False: it has no SOA record. */
 bool intent_zone_text(const struct intent *intent, const char *zone, struct text *out);
+/* That serial; 0 where there is no such zone, or no SOA record. */
+uint32_t intent_zone_serial(const struct intent *intent, const char *zone);
 
 /* ---- as a file ---- */
 

@@ -253,8 +253,10 @@ bool intent_shares_alike(const struct intent *a, const struct intent *b)
     return true;
 }
 
-/* "ns1.example.com. hostmaster.example.com. 17 7200 900 1209600 300" with another serial. */
-static void soa_append(const char *value, const uint8_t *origin, uint64_t more, struct text *out)
+/* "ns1.example.com. hostmaster.example.com. 17 7200 900 1209600 300" with the serial that is
+ * served; it is returned. */
+static uint32_t soa_append(const char *value, const uint8_t *origin, uint64_t more,
+                           struct text *out)
 {
     uint8_t *data = mem_new(RDATA_MAX, 1);
     uint16_t length;
@@ -263,9 +265,11 @@ static void soa_append(const char *value, const uint8_t *origin, uint64_t more, 
     uint8_t *at = data + length - SERIAL_BEHIND;
     struct reader serial = reader_init(at, 4);
     struct writer changed = writer_init(at, 4);
-    writer_u32(&changed, reader_u32(&serial) + (uint32_t)more);
+    uint32_t served = reader_u32(&serial) + (uint32_t)more;
+    writer_u32(&changed, served);
     rdata_format(DNS_SOA, data, length, out);
     free(data);
+    return served;
 }
 
 static void records_append(const struct intent_object *o, const struct intent_object *zone,
@@ -285,12 +289,32 @@ static void records_append(const struct intent_object *o, const struct intent_ob
                      n.owner_length == 1 && *n.owner == '.' ? "" : ".",
                      (long long)json_integer_value(json_object_get(root, "ttl")), n.type);
         if (!strcmp(n.type, "SOA"))
-            soa_append(json_string_value(value), origin, zone->touched, out);
+            (void)soa_append(json_string_value(value), origin, zone->touched, out);
         else
             text_append(out, json_string_value(value));
         text_append(out, "\n");
     }
     json_decref(root);
+}
+
+uint32_t intent_zone_serial(const struct intent *intent, const char *zone)
+{
+    char name[INTENT_NAME_MAX + 8];
+    uint8_t origin[DNAME_MAX];
+    static const uint8_t top[] = {0};
+    snprintf(name, sizeof name, "%s %s SOA", zone, zone);
+    const struct intent_object *z = intent_find(intent, INTENT_ZONE, zone);
+    const struct intent_object *soa = intent_find(intent, INTENT_RECORDS, name);
+    if (!z || !soa || dname_parse(zone, strlen(zone), top, origin) <= 0)
+        return 0;
+    struct text text = text_init(RDATA_MAX);
+    json_t *root = json_loads(soa->value, 0, NULL);
+    uint32_t serial =
+        soa_append(json_string_value(json_array_get(json_object_get(root, "values"), 0)), origin,
+                   z->touched, &text);
+    json_decref(root);
+    text_done(&text);
+    return serial;
 }
 
 bool intent_zone_text(const struct intent *intent, const char *zone, struct text *out)

@@ -6,6 +6,7 @@
 #include "prog/control.h"
 #include "prog/control_forward.h"
 #include "prog/control_secondary.h"
+#include "prog/control_update.h"
 #include "seam/clock.h"
 #include "seam/net.h"
 #include "wire/dnsmsg.h"
@@ -45,7 +46,7 @@ static struct {
 
 bool control_relay_works(void)
 {
-    return relay.working;
+    return relay.working || control_update_works();
 }
 
 /* ---- answers ---- */
@@ -98,16 +99,30 @@ static void update_tell(struct control *c, const struct relayed *r)
               1);
 }
 
+void control_relay_end(struct control *c, struct relayed *r)
+{
+    update_tell(c, r);
+    control_relay_answer(r);
+}
+
+/* Takes it over. */
 static void relayed_end(struct control *c, struct relayed *r)
 {
-    if (relayed_opcode(r) == DNS_UPDATE)
-        update_tell(c, r);
-    else if (!r->rcode)
-        r->rcode = (enum dns_rcode)control_secondary_notified(c, r->zone, &r->client, r->key,
-                                                              r->wire, r->length);
+    if (relayed_is_shared(r, c->loaded->config)) {
+        control_update(c, r);
+        return;
+    }
     if (r->applied)
         control_zone_changed(c, r->zone);
-    control_relay_answer(r);
+    if (relayed_opcode(r) == DNS_UPDATE) {
+        control_relay_end(c, r);
+    } else {
+        if (!r->rcode)
+            r->rcode = (enum dns_rcode)control_secondary_notified(c, r->zone, &r->client, r->key,
+                                                                  r->wire, r->length);
+        control_relay_answer(r);
+    }
+    relayed_free(r);
 }
 
 static void import_end(struct control *c, struct import_work *w)
@@ -138,7 +153,6 @@ static void batch_done(uv_work_t *work, int status)
     for (struct relayed *r = relay.batch.first, *next; r; r = next) {
         next = r->next;
         relayed_end(c, r);
-        relayed_free(r);
     }
     for (struct import_work *w = relay.batch.imports, *next; w; w = next) {
         next = w->next;

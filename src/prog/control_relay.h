@@ -20,6 +20,8 @@ bool control_relay_works(void);
 /* Gives the client of a message its answer: these bytes, or what the message's rcode says. */
 void control_relay_send(const struct relayed *r, const uint8_t *message, size_t length);
 void control_relay_answer(struct relayed *r);
+/* An update is done or refused: told, counted, answered. */
+void control_relay_end(struct control *c, struct relayed *r);
 
 struct command_result;
 /* An operator's import: done by the worker behind the messages that wait; replies then. */

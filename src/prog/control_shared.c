@@ -22,6 +22,14 @@ struct trial {
     void *context;
 };
 
+static bool zone_keys_known(const struct config_zone *z)
+{
+    bool known = true;
+    for (uint32_t i = 0; i < z->update.rule_count; i++)
+        known &= z->update.rules[i].key != CONFIG_NONE;
+    return known;
+}
+
 /* Zones that stay as they are were tried when they came. */
 static int zones_try(struct trial *t, const struct config *config)
 {
@@ -36,6 +44,10 @@ static int zones_try(struct trial *t, const struct config *config)
             continue;
         int err = load_zone(&order, &t->problems, &made);
         zone_made_done(&made);
+        /* Whoever gives a zone its keys asks a node that has them, to see that they are named
+         * right. */
+        if (!err && !load_shared_entry_is(t->shared, t->current, z->name) && !zone_keys_known(z))
+            err = ERR_MISSING;
         if (err && err != -EAGAIN && !result) /* that one's ALIAS records lead to other zones */
             result = err;
     }

@@ -138,7 +138,7 @@ void load_held_watch(const char *data, const struct config_zone *zone,
 
 bool load_held_is(const struct load_request *r, const struct config_zone *z)
 {
-    return r->data && z->update.rule_count && !z->primary_count &&
+    return r->data && z->update.rule_count && !z->primary_count && !config_zone_is_shared(z) &&
            zone_held_exists(r->data, z->name);
 }
 

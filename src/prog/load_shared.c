@@ -57,12 +57,31 @@ static uint32_t zone_place(const struct load_shared *s, const char *name)
     return i;
 }
 
-bool load_shared_zone_is(const struct load_shared *a, const struct load_shared *b, const char *name)
+bool load_shared_entry_is(const struct load_shared *a, const struct load_shared *b,
+                          const char *name)
 {
     uint32_t i = zone_place(a, name), k = zone_place(b, name);
     return i < a->parts.count && k < b->parts.count &&
-           !strcmp(a->parts.list[i].value, b->parts.list[k].value) &&
-           !strcmp(text_string(&a->texts[i]), text_string(&b->texts[k]));
+           !strcmp(a->parts.list[i].value, b->parts.list[k].value);
+}
+
+bool load_shared_zone_is(const struct load_shared *a, const struct load_shared *b, const char *name)
+{
+    return load_shared_entry_is(a, b, name) && !strcmp(text_string(&a->texts[zone_place(a, name)]),
+                                                       text_string(&b->texts[zone_place(b, name)]));
+}
+
+/* TSIG keys are each node's own. */
+static void keys_tell(const struct config_zone *z, struct text *problems)
+{
+    for (uint32_t i = 0; i < z->update.rule_count; i++) {
+        if (z->update.rules[i].key != CONFIG_NONE)
+            continue;
+        text_appendf(problems,
+                     "%s: this node has no key %s: updates signed with it are refused here; name "
+                     "it under tsig in the node's own file\n",
+                     z->file, z->update.rules[i].key_name);
+    }
 }
 
 int load_shared_compile(const struct load_shared *s, const struct config_zone *z,
@@ -72,6 +91,7 @@ int load_shared_compile(const struct load_shared *s, const struct config_zone *z
 {
     uint32_t i = zone_place(s, z->name);
     invariant(i < s->parts.count);
+    keys_tell(z, problems); /* the zone is served all the same */
     if (!s->texts[i].length) {
         text_appendf(problems, "%s: it has no SOA record; holdfast record set %s SOA makes one\n",
                      z->file, z->name);

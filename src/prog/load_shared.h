@@ -14,8 +14,11 @@ const struct config_parts *load_shared_parts(const struct load_shared *s);
 /* Does the zone say the same in both? False also where one of them does not have it. */
 bool load_shared_zone_is(const struct load_shared *a, const struct load_shared *b,
                          const char *name);
-/* Compiles a zone whose records are shared. As zone_compile_sealed; ERR_INVALID too where it has no
- * SOA record yet. */
+/* The same of its entry alone, whatever its records are. */
+bool load_shared_entry_is(const struct load_shared *a, const struct load_shared *b,
+                          const char *name);
+/* Compiles a zone whose records are shared. A TSIG key that this node lacks is told in `problems`,
+ * also on success. As zone_compile_sealed; ERR_INVALID too where it has no SOA record yet. */
 struct zone_seal;
 struct zone_alias_source;
 must_check int load_shared_compile(const struct load_shared *s, const struct config_zone *z,

@@ -49,8 +49,20 @@ void relayed_free(struct relayed *r)
 {
     if (!r)
         return;
+    if (r->own_key)
+        explicit_bzero(r->own_key, sizeof *r->own_key);
+    free(r->own_key);
     free(r->wire);
     free(r);
+}
+
+void relayed_keep(struct relayed *r)
+{
+    if (!r->session.key || r->own_key)
+        return;
+    r->own_key = mem_new(1, sizeof *r->own_key);
+    *r->own_key = *r->session.key;
+    r->session.key = r->own_key;
 }
 
 void relayed_address(struct relayed *r, const struct loaded *l)
@@ -93,10 +105,14 @@ static void relayed_verify(struct relayed *r, const struct access *access, int64
         r->key = (int)index;
 }
 
-static void refuse(struct relayed *r, enum dns_rcode rcode, const char *reason)
+void relayed_refuse(struct relayed *r, enum dns_rcode rcode, const char *reason)
 {
+    bool servfail = rcode == DNS_SERVFAIL && reason;
     r->rcode = rcode;
-    r->ede = rcode == DNS_REFUSED ? UPDATE_EDE_PROHIBITED : UPDATE_EDE_NONE;
+    r->ede = rcode == DNS_REFUSED || (rcode == (enum dns_rcode)DNS_NOTAUTH && reason)
+                 ? UPDATE_EDE_PROHIBITED
+             : servfail ? UPDATE_EDE_NOT_READY
+                        : UPDATE_EDE_NONE;
     snprintf(r->reason, sizeof r->reason, "%s", reason ? reason : "");
 }
 
@@ -108,11 +124,11 @@ static bool update_admit(struct relayed *r, const struct config_zone *z)
     for (uint32_t i = 0; i < u->allow_count && !near; i++)
         near = ip_prefix_contains(&u->allow[i], &r->client);
     if (!u->rule_count || z->primary_count)
-        refuse(r, DNS_REFUSED, "this zone is not changed by updates");
+        relayed_refuse(r, DNS_REFUSED, "this zone is not changed by updates");
     else if (!near)
-        refuse(r, DNS_REFUSED, "updates are not taken from this address");
+        relayed_refuse(r, DNS_REFUSED, "updates are not taken from this address");
     else if (r->key == CONFIG_NONE)
-        refuse(r, DNS_REFUSED, "updates have to be signed with TSIG");
+        relayed_refuse(r, DNS_REFUSED, "updates have to be signed with TSIG");
     return r->rcode == DNS_NOERROR;
 }
 
@@ -144,7 +160,7 @@ static void update_evaluate(const struct zone_work *z, struct relayed *r,
         .wall = z->batch->wall,
     };
     update_run(&q, ret);
-    refuse(r, ret->rcode, ret->reason);
+    relayed_refuse(r, ret->rcode, ret->reason);
     r->removed = ret->removed;
     r->added = ret->added;
     r->from = ret->change.from;
@@ -162,7 +178,7 @@ static void problems_tell(const struct zone_work *z, struct text *problems)
 static void all_fail(struct relayed *const *messages, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        refuse(messages[i], DNS_SERVFAIL, NULL);
+        relayed_refuse(messages[i], DNS_SERVFAIL, NULL);
 }
 
 /* Before the first change the zone's text is its content; it stays so where no message changes
@@ -204,7 +220,7 @@ static void zone_commit(const struct zone_work *z, struct zone_held *h,
     for (unsigned i = 0; i < count; i++) {
         messages[i]->applied = changed[i] && !err;
         if (changed[i] && err)
-            refuse(messages[i], DNS_SERVFAIL, NULL);
+            relayed_refuse(messages[i], DNS_SERVFAIL, NULL);
     }
     if (!err)
         err = zone_held_compact(h);
@@ -236,7 +252,7 @@ static void unservable(struct relayed *r, const struct text *problems)
     char reason[RELAYED_REASON_MAX];
     sentence = sentence ? sentence + 1 : "the zone could not be served";
     snprintf(reason, sizeof reason, "%.*s", (int)strcspn(sentence, "\n"), sentence);
-    refuse(r, DNS_REFUSED, reason);
+    relayed_refuse(r, DNS_REFUSED, reason);
 }
 
 /* Evaluates messages one after the other, each over what the ones before made, and puts all changes
@@ -342,6 +358,20 @@ static void import_do(const struct update_batch *b, struct import_work *w)
     import_run(w, &order, b->wall);
 }
 
+bool relayed_is_shared(const struct relayed *r, const struct config *config)
+{
+    return is_update(r) && !r->rcode && config_zone_is_shared(&config->zones[r->zone]);
+}
+
+/* Who has a key of a zone that is shared may wonder why this node does not know it. */
+static void key_missing_tell(struct relayed *r, const struct config *config)
+{
+    if (r->has_tsig && r->session.error == TSIG_BADKEY && r->zone != RELAYED_NO_ZONE &&
+        config_zone_is_shared(&config->zones[r->zone]))
+        relayed_refuse(r, (enum dns_rcode)DNS_NOTAUTH,
+                       "this node has no TSIG key of that name; each node's own file names them");
+}
+
 void update_batch_run(struct update_batch *b)
 {
     unsigned total = 0, i = 0;
@@ -350,11 +380,13 @@ void update_batch_run(struct update_batch *b)
         relayed_verify(r, b->access, b->wall);
         if (is_update(r) && !r->rcode)
             (void)update_admit(r, &b->config->zones[r->zone]);
+        else if (is_update(r))
+            key_missing_tell(r, b->config);
     }
     auto_free bool *taken = mem_new(total + (size_t)1, sizeof *taken);
     auto_free struct relayed **messages = mem_new(total + (size_t)1, sizeof *messages);
     for (struct relayed *r = b->first; r; r = r->next, i++) {
-        if (taken[i] || !is_update(r) || r->rcode)
+        if (taken[i] || !is_update(r) || r->rcode || relayed_is_shared(r, b->config))
             continue;
         struct arena a = arena_init();
         struct zone_work z = {.batch = b, .zone = &b->config->zones[r->zone], .messages = messages};

@@ -27,7 +27,8 @@ struct relayed {
     /* The worker's. */
     struct tsig tsig;
     bool has_tsig;
-    struct tsig_session session; /* its key lives in the batch's access */
+    struct tsig_session session; /* its key lives in the batch's access, or is: */
+    struct tsig_key *own_key;    /* owned */
     int key;                     /* number of the key that signed it, or CONFIG_NONE */
     enum dns_rcode rcode;
     uint16_t ede;
@@ -40,6 +41,10 @@ struct relayed {
 /* Makes one of a frame; NULL where it is none of ours. */
 struct relayed *relayed_new(const struct relay_request *frame);
 void relayed_free(struct relayed *r);
+/* It outlives its batch. */
+void relayed_keep(struct relayed *r);
+/* Its answer; a reason goes with DNS_REFUSED, DNS_NOTAUTH and DNS_SERVFAIL, or is NULL. */
+void relayed_refuse(struct relayed *r, enum dns_rcode rcode, const char *reason);
 static inline unsigned relayed_opcode(const struct relayed *r)
 {
     return r->wire[2] >> 3 & 15;
@@ -60,8 +65,11 @@ struct update_batch {
     struct access *access;       /* out: until the answers are signed; access_free */
 };
 /* Verifies each message and does the updates, zone by zone in the order in which they came, then
- * the imports. What is marked `applied` is on the disk. */
+ * the imports. What is marked `applied` is on the disk. Updates of zones whose records are shared
+ * are only verified: relayed_is_shared(). */
 void update_batch_run(struct update_batch *b);
+/* Is it an update that nothing speaks against so far, for a zone whose records are shared? */
+bool relayed_is_shared(const struct relayed *r, const struct config *config);
 
 /* Writes the answer into a buffer of DNS_MESSAGE_MAX bytes, signed as the message was: its length,
  * 0 where none can be given. */
