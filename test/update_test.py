@@ -381,24 +381,58 @@ def test_certbot(nodes):  # noqa: F811
         client.add_txt_record("www.example.com", "x", 120)
 
 
+OCTO = """$TTL 3600
+@ SOA ns1.example.net. hostmaster.example.net. 10 3600 600 86400 60
+@ NS ns1.example.net.
+@ MX 10 mail
+@ CAA 0 issue "ca.example.net"
+@ TXT "v=spf1 -all"
+mail A 192.0.2.25
+www CNAME @
+sub NS ns1.sub
+sub DS 12345 13 2 49FD46E6C4B45C55D4AC69CBD3CD34AC1AFE51DE49FD46E6C4B45C55D4AC69CB
+ns1.sub A 192.0.2.53
+_sip._tcp SRV 10 20 5060 mail
+nap NAPTR 100 10 "S" "SIP+D2U" "!^.*$!sip:a@example.com!" _sip._udp
+svc HTTPS 1 . alpn=h2,h3 ipv4hint=192.0.2.7
+*.wild A 192.0.2.77
+"""
+
+
 def test_octodns(nodes):  # noqa: F811
-    """What octoDNS's rfc2136 provider does: the zone whole over AXFR, then one update a change, TSIG on both."""
-    node = start(nodes)
+    """What octoDNS's Rfc2136Provider does: the zone whole over AXFR, then all changes in one message over TCP, TSIG on both. A
+    change is the set's deletion and what it becomes; a deletion names each record. dnspython compresses names in SRV and NAPTR."""
+    config = CONFIG.replace("A, AAAA, TXT, CNAME, MX, NS, SOA, SRV, TYPE65280", '"A", AAAA, CAA, CNAME, DS, HTTPS, MX, NAPTR, NS, SRV, TXT')
+    node = start(nodes, config, OCTO)
     keys = {"keyring": KEYRING, "keyname": dns.name.from_text("all"), "keyalgorithm": dns.tsig.HMAC_SHA256}
 
     def transfer():
         z = dns.zone.from_xfr(dns.query.xfr(node.address, "example.com", port=DNS_PORT, lifetime=10, relativize=False, **keys), relativize=False)
-        return {(n.to_text(), dns.rdatatype.to_text(s.rdtype)): sorted(r.to_text() for r in s) for n, s in z.iterate_rdatasets()}
+        return {(n.to_text(), dns.rdatatype.to_text(s.rdtype)): (s.ttl, sorted(r.to_text() for r in s)) for n, s in z.iterate_rdatasets()}
 
-    assert transfer()[("www.example.com.", "A")] == ["192.0.2.1", "192.0.2.2"]
-    for build in (lambda u: u.add("octo.example.com.", 300, "A", "192.0.2.5", "192.0.2.6"),
-                  lambda u: (u.delete("www.example.com.", "A", "192.0.2.1", "192.0.2.2"), u.add("www.example.com.", 60, "A", "192.0.2.3")),
-                  lambda u: u.delete("mail.example.com.", "MX", "10 www.example.com.")):
-        assert update(node, tcp=True, build=build).rcode() == dns.rcode.NOERROR
-    assert wait_for(lambda: ("mail.example.com.", "MX") not in transfer())
+    long = " ".join(f'"{c * 255}"' for c in "xyz")
+    wanted = transfer()
+    before = dict(wanted)
+    changes = [("_sip._tcp", "SRV", None), ("sub", "DS", None), ("www", "CNAME", None), ("svc", "HTTPS", None),
+               ("www", "A", (3600, ["192.0.2.80"])), ("_xmpp._tcp", "SRV", (3600, ["5 1 5222 mail.example.com.", "5 2 5223 ."])),
+               ("new", "A", (60, ["192.0.2.5", "192.0.2.6"])), ("new", "TXT", (3600, ['"hello world"'])),
+               ("@", "CAA", (3600, ['0 issue "ca.example.net"', '128 iodef "mailto:a@example.com"'])),
+               ("@", "MX", (3600, ["10 mail.example.com.", "20 mx2.example.net."])),
+               ("@", "NS", (3600, ["ns1.example.net.", "ns3.example.net."])), ("@", "TXT", (120, [r'"k;v \"quoted\""', long])),
+               ("nap", "NAPTR", (3600, ['200 10 "S" "SIP+D2U" "!^.*$!sip:a@example.com!" _sip._udp.example.com.'])),
+               ("sub", "NS", (3600, ["mail.example.com.", "ns1.sub.example.com."])), ("*.wild", "A", (3600, ["192.0.2.78"]))]
+    u = dns.update.Update("example.com.", **keys)
+    for name, rtype in ((n + ".example.com.", t) for n, t, s in changes if not s):
+        u.delete(name, rtype, *wanted.pop((name, rtype))[1])
+    for name, rtype, (ttl, data) in ((n, t, s) for n, t, s in changes if s):
+        name = "example.com." if name == "@" else name + ".example.com."
+        (u.replace if (name, rtype) in before else u.add)(name, ttl, rtype, *data)
+        wanted[(name, rtype)] = (ttl, data)
+    assert dns.query.tcp(u, node.address, port=DNS_PORT, timeout=10).rcode() == dns.rcode.NOERROR, node.log()
+    assert wait_for(lambda: transfer() != before)
     now = transfer()
-    assert now[("octo.example.com.", "A")] == ["192.0.2.5", "192.0.2.6"]
-    assert now[("www.example.com.", "A")] == ["192.0.2.3"]
+    assert now.pop(("example.com.", "SOA")) != wanted.pop(("example.com.", "SOA"))
+    assert now == wanted
 
 
 def test_external_dns(nodes):  # noqa: F811

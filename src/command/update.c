@@ -120,17 +120,17 @@ static int message_read(struct work *w)
     struct dnsmsg m;
     struct dnsmsg_entry e;
     if (dnsmsg_open(w->r->wire, w->r->length, &m) || dnsmsg_next(&m, &e) <= 0)
-        return refuse(w, DNS_FORMERR, NULL);
+        return refuse(w, DNS_FORMERR, "it has no zone section that can be read");
     w->prerequisite_count = m.counts[DNSMSG_ANSWER];
     w->update_count = m.counts[DNSMSG_AUTHORITY];
     unsigned count = w->prerequisite_count + w->update_count;
     enum { RECORD_MIN = 11 };
     if (count > w->r->length / RECORD_MIN)
-        return refuse(w, DNS_FORMERR, NULL);
+        return refuse(w, DNS_FORMERR, "it says to have more records than it is long");
     w->wishes = arena_new(&w->arena, count + 1u, sizeof *w->wishes);
     for (unsigned i = 0; i < count; i++)
         if (dnsmsg_next(&m, &e) <= 0 || wish_read(w, &m, &e, &w->wishes[i]))
-            return refuse(w, DNS_FORMERR, NULL);
+            return refuse(w, DNS_FORMERR, "one of its records cannot be read");
     return 0;
 }
 
@@ -156,7 +156,7 @@ static const struct held_name *held_of(const struct work *w, const struct wish *
 static int existence_check(struct work *w, const struct wish *wish, bool wanted)
 {
     if (wish->rdata_length)
-        return refuse(w, DNS_FORMERR, NULL);
+        return refuse(w, DNS_FORMERR, "a prerequisite without data has some");
     const struct held_name *n = held_of(w, wish);
     bool whole_name = wish->type == DNS_ANY;
     bool there = whole_name ? n != NULL : held_set_first(n, wish->type) != NULL;
@@ -214,14 +214,14 @@ static int prerequisites_check(struct work *w)
         const struct wish *p = &w->wishes[i];
         int err = 0;
         if (p->ttl)
-            return refuse(w, DNS_FORMERR, NULL);
+            return refuse(w, DNS_FORMERR, "a prerequisite has a TTL");
         if (!in_zone(w, p))
             return refuse(w, DNS_NOTZONE, NULL);
         if (p->class == DNS_CLASS_ANY || p->class == DNS_CLASS_NONE)
             err = existence_check(w, p, p->class == DNS_CLASS_ANY);
         else if (p->class != DNS_IN || dns_type_is_meta(p->type) ||
                  !rdata_check(p->type, p->rdata, p->rdata_length))
-            return refuse(w, DNS_FORMERR, NULL);
+            return refuse(w, DNS_FORMERR, "a prerequisite has the wrong class, type or data");
         if (err)
             return err;
     }
@@ -252,7 +252,7 @@ static int prescan(struct work *w)
         if (!in_zone(w, u))
             return refuse(w, DNS_NOTZONE, NULL);
         if (!form_good(u))
-            return refuse(w, DNS_FORMERR, NULL);
+            return refuse(w, DNS_FORMERR, "a change has the wrong class, type, TTL or data");
     }
     return 0;
 }

@@ -114,16 +114,20 @@ int dnsmsg_next(struct dnsmsg *m, struct dnsmsg_entry *ret)
 /* ---- names inside of data ---- */
 
 /* Types whose data may hold compressed names: those of RFC 1035, and the later ones that some
- * senders compress all the same (RFC 3597 4). */
+ * senders compress all the same (RFC 3597 4; dnspython does so with SRV, NAPTR and LP). */
 static const struct data_form {
     uint16_t type;
-    uint8_t before, names; /* fixed bytes, then so many names, then the rest as it is */
+    /* Fixed bytes, then so many strings, then so many names, then the rest as it is. */
+    uint8_t before, strings, names;
 } data_forms[] = {
-    {DNS_NS, 0, 1},         {DNS_CNAME, 0, 1},   {DNS_SOA, 0, 2},        {DNS_PTR, 0, 1},
-    {DNS_MX, 2, 1},         {DNS_SRV, 6, 1},     {DNS_DNAME, 0, 1},      {3 /* MD */, 0, 1},
-    {4 /* MF */, 0, 1},     {7 /* MB */, 0, 1},  {8 /* MG */, 0, 1},     {9 /* MR */, 0, 1},
-    {14 /* MINFO */, 0, 2}, {17 /* RP */, 0, 2}, {18 /* AFSDB */, 2, 1}, {21 /* RT */, 2, 1},
-    {26 /* PX */, 2, 2},    {36 /* KX */, 2, 1},
+    {DNS_NS, 0, 0, 1},         {DNS_CNAME, 0, 0, 1},      {DNS_SOA, 0, 0, 2},
+    {DNS_PTR, 0, 0, 1},        {DNS_MX, 2, 0, 1},         {DNS_SRV, 6, 0, 1},
+    {DNS_DNAME, 0, 0, 1},      {3 /* MD */, 0, 0, 1},     {4 /* MF */, 0, 0, 1},
+    {7 /* MB */, 0, 0, 1},     {8 /* MG */, 0, 0, 1},     {9 /* MR */, 0, 0, 1},
+    {14 /* MINFO */, 0, 0, 2}, {17 /* RP */, 0, 0, 2},    {18 /* AFSDB */, 2, 0, 1},
+    {21 /* RT */, 2, 0, 1},    {24 /* SIG */, 18, 0, 1},  {26 /* PX */, 2, 0, 2},
+    {30 /* NXT */, 0, 0, 1},   {35 /* NAPTR */, 4, 3, 1}, {36 /* KX */, 2, 0, 1},
+    {107 /* LP */, 2, 0, 1},
 };
 
 static const struct data_form *form_of(uint16_t type)
@@ -146,6 +150,12 @@ int dnsmsg_rdata(const struct dnsmsg *m, const struct dnsmsg_entry *e,
     if (form) {
         const uint8_t *fixed = reader_take(&r, form->before);
         writer_bytes(&w, fixed, fixed ? form->before : 0);
+        for (unsigned i = 0; i < form->strings; i++) {
+            uint8_t size = reader_u8(&r);
+            const uint8_t *string = reader_take(&r, size);
+            writer_u8(&w, size);
+            writer_bytes(&w, string, string ? size : 0);
+        }
         for (unsigned i = 0; i < form->names && !r.failed; i++) {
             uint8_t name[DNAME_MAX];
             int length = dnsmsg_name(&r, name);

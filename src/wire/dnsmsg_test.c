@@ -91,6 +91,30 @@ START_TEST(test_reply_with_compression)
 }
 END_TEST
 
+/* Types that RFC 1035 did not know, and that some compress all the same (RFC 3597 4). */
+START_TEST(test_compression_of_later_types)
+{
+    static const uint8_t reply[] =
+        "\x00\x07\x84\x00\x00\x01\x00\x03\x00\x00\x00\x00" QUESTION
+        "\xc0\x0c\x00\x23\x00\x01\x00\x00\x00\x05\x00\x12\0\1\0\2\1S\3SIP\0\4_sip\xc0\x0e"
+        "\xc0\x0c\x00\x6b\x00\x01\x00\x00\x00\x05\x00\x04\0\1\xc0\x0e"
+        "\xc0\x0c\x00\x23\x00\x01\x00\x00\x00\x05\x00\x07\0\1\0\2\1S\3";
+    static uint8_t data[DNSMSG_RDATA_MAX];
+    struct dnsmsg m;
+    struct dnsmsg_entry e;
+    ck_assert_int_eq(dnsmsg_open(reply, sizeof reply - 1, &m), 0);
+    ck_assert_int_eq(dnsmsg_next(&m, &e), 1);
+    ck_assert_int_eq(dnsmsg_next(&m, &e), 1);
+    ck_assert_int_eq(dnsmsg_rdata(&m, &e, data), 11 + 18);
+    ck_assert_mem_eq(data, "\0\1\0\2\1S\3SIP\0\4_sip\7Example\3com", 29);
+    ck_assert_int_eq(dnsmsg_next(&m, &e), 1);
+    ck_assert_int_eq(dnsmsg_rdata(&m, &e, data), 2 + 13);
+    ck_assert_mem_eq(data, "\0\1\7Example\3com", 15);
+    ck_assert_int_eq(dnsmsg_next(&m, &e), 1);
+    ck_assert_int_lt(dnsmsg_rdata(&m, &e, data), 0); /* a string goes on after its end */
+}
+END_TEST
+
 START_TEST(test_every_cut_is_noticed)
 {
     static const uint8_t reply[] =
@@ -197,5 +221,5 @@ START_TEST(test_edns_options)
 }
 END_TEST
 
-CHECK_MAIN("dnsmsg", test_query_bytes, test_reply_with_compression, test_every_cut_is_noticed,
-           test_bad_names, test_edns_options)
+CHECK_MAIN("dnsmsg", test_query_bytes, test_reply_with_compression, test_compression_of_later_types,
+           test_every_cut_is_noticed, test_bad_names, test_edns_options)
