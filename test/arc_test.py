@@ -16,7 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from mesh_test import Cluster, sees
 from node import API_PORT, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
@@ -504,6 +504,19 @@ def test_https(nodes, origins):  # noqa: F811
     assert check.returncode == 1 and "api.pem:1:1: it cannot be shown over TLS" in check.stderr
 
 
+def endpoints_of(client, arn):
+    return client.describe_cluster(ClusterArn=arn)["Cluster"]["ClusterEndpoints"]
+
+
+def switched(client, control, state):
+    """False: this endpoint cannot decide now."""
+    try:
+        client.update_routing_control_state(RoutingControlArn=control, RoutingControlState=state)
+    except (client.exceptions.EndpointTemporarilyUnavailableException, client.exceptions.ThrottlingException):
+        return False
+    return True
+
+
 def test_every_node_of_a_cluster(nodes):
     """One intent behind every endpoint; an endpoint that cannot decide says so, and reads on."""
     cluster, api = Cluster(nodes), '}\napi: {listen: ["%API%"]'
@@ -534,6 +547,27 @@ def test_every_node_of_a_cluster(nodes):
         assert wait_for(lambda i=i: "x" in [c["RoutingControlName"] for c in data[i].list_routing_controls()["RoutingControls"]], 5)
         data[i].update_routing_control_state(RoutingControlArn=control, RoutingControlState=state)
         assert data[i].get_routing_control_state(RoutingControlArn=control)["RoutingControlState"] == state
+    # Whoever is asked names all of them: a client tries one after the other until one decides, with one of them dead.
+    urls = sorted(s.url for s in sites)
+    for c in config:
+        assert wait_for(lambda c=c: sorted(e["Endpoint"] for e in endpoints_of(c, arn)) == urls, 5), endpoints_of(c, arn)
+    told = endpoints_of(config[1], arn)
+    assert {e["Region"] for e in told} == {f"site-{n.name}" for n in among}
+    among[0].stop()
+    tried = []
+    for e in sorted(told, key=lambda e: e["Endpoint"] != sites[0].url):  # the dead one first
+        client = boto3.client(DATA, endpoint_url=e["Endpoint"], region_name=e["Region"], aws_access_key_id=admin[0],
+                              aws_secret_access_key=admin[1], config=ONCE)
+        tried.append(e["Endpoint"])
+        try:
+            assert wait_for(lambda c=client: switched(c, control, "Off"), 5)
+            break
+        except EndpointConnectionError:
+            continue
+    assert tried == [sites[0].url, tried[1]] and len(tried) == 2
+    assert wait_for(lambda: data[2].get_routing_control_state(RoutingControlArn=control)["RoutingControlState"] == "Off", 5)
+    among[0].start()
+    assert wait_for(lambda: a.metric("holdfast_replica_quorum") == 1 and switched(data[0], control, "On"), 10), a.log()
     for n in among[1:]:
         n.stop()
     assert wait_for(lambda: a.metric("holdfast_replica_quorum") == 0, 15), a.log()

@@ -189,11 +189,30 @@ void arc_missing(struct arc_call *c, const char *type, const char *arn)
 
 /* ---- changes ---- */
 
+/* A second has ARC_MUTATIONS_PER_S changes: one costs a third of it. Each API has its own: however
+ * busily somebody configures, controls can be switched. */
+static bool meter_takes(struct arc_call *c)
+{
+    static const int bursts[] = {[ARC_DATA] = ARC_MUTATIONS_PER_S, [ARC_CONFIG] = ARC_CONFIG_BURST};
+    struct arc_meter *m = &c->in->meters[c->service];
+    const usec_t cost = USEC_PER_SEC / ARC_MUTATIONS_PER_S, most = bursts[c->service] * cost;
+    usec_t passed = m->seen ? c->in->now - m->seen : most;
+    m->seen = c->in->now;
+    m->credit = passed >= most - m->credit ? most : m->credit + passed;
+    if (m->credit >= cost) {
+        m->credit -= cost;
+        return true;
+    }
+    arc_fail(c, "Throttling", "Rate exceeded: at most %d changes a second on one endpoint.",
+             ARC_MUTATIONS_PER_S);
+    return false;
+}
+
 void arc_submit(struct arc_call *c, json_t *change, const char *name)
 {
     struct arc_result *r = c->out;
     char reason[INTENT_TEXT_MAX];
-    if (c->answered) {
+    if (c->answered || !meter_takes(c)) {
         json_decref(change);
         return;
     }

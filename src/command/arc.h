@@ -19,9 +19,11 @@
 enum {
     ARC_BODY_MAX = 64 << 10, /* bytes of a request's body */
     ARC_BATCH_MAX = 10,      /* controls of one update (ARC's quota) */
-    ARC_MUTATIONS_PER_S = 3, /* updates of states on one node (ARC's quota) */
-    ARC_PANELS_MAX = 50,     /* of the cluster (ARC's quotas, too, down to here) */
-    ARC_CONTROLS_MAX = 300,  /* of the cluster */
+    ARC_MUTATIONS_PER_S = 3, /* changes on one node, of each API (ARC's quota of the data plane) */
+    ARC_CONFIG_BURST =
+        30,              /* changes at once, of the configuration API: a panel is made in one go */
+    ARC_PANELS_MAX = 50, /* of the cluster (ARC's quotas, too, down to here) */
+    ARC_CONTROLS_MAX = 300, /* of the cluster */
     ARC_PANEL_CONTROLS_MAX = 100,
     ARC_PANEL_RULES_MAX = 20,
     ARC_PAGE_MAX = 1000, /* objects of one page */
@@ -30,9 +32,12 @@ enum {
     ARC_AUTHOR_MAX = 128,
 };
 
-/* How many updates there were lately: of one node, zero to begin with. */
+enum arc_service { ARC_DATA, ARC_CONFIG };
+enum { ARC_SERVICES = 2 };
+
+/* How many changes there were lately: of one node, zero to begin with. */
 struct arc_meter {
-    usec_t credit, seen; /* credit: a second's worth of updates is ARC_MUTATIONS_PER_S */
+    usec_t credit, seen; /* credit: a second's worth of changes is ARC_MUTATIONS_PER_S */
 };
 
 struct arc_input {
@@ -41,9 +46,9 @@ struct arc_input {
     const struct intent *intent; /* with its config */
     int64_t wall_ms;             /* since 1970 */
     usec_t now;
-    const char *request_id; /* ARC_REQUEST_ID_SIZE characters, unique */
-    bool secure;            /* came over TLS */
-    struct arc_meter *meter;
+    const char *request_id;   /* ARC_REQUEST_ID_SIZE characters, unique */
+    bool secure;              /* came over TLS */
+    struct arc_meter *meters; /* ARC_SERVICES */
 };
 
 struct arc_operation;

@@ -1,5 +1,6 @@
 /* The configuration API: the cluster, its panels and their controls. */
 #include "command/arc_parts.h"
+#include "model/intent_node.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,21 +20,28 @@ static const char *cluster_name(const struct intent *intent,
     return buffer;
 }
 
-/* What clients are told to call: as the configuration says, or else this node. */
-static json_t *endpoints_json(const struct config *config)
+static void endpoint_add(json_t *list, const char *url, const char *region)
 {
+    json_array_append_new(list, json_pack("{s:s,s:s}", "Endpoint", url, "Region", region));
+}
+
+/* What clients are told to call: as the configuration says, or the nodes that say where they are
+ * called, or else this node. */
+static json_t *endpoints_json(const struct intent *intent)
+{
+    const struct config *config = intent->config;
     json_t *list = json_array();
-    char url[CONFIG_API_URL_MAX], address[IP_PORT_TEXT_MAX];
+    char url[CONFIG_API_URL_MAX + 1];
+    uint32_t count;
+    struct intent_object *const *nodes = intent_list(intent, INTENT_NODE, &count);
     for (uint32_t i = 0; i < config->api_endpoint_count; i++)
-        json_array_append_new(list, json_pack("{s:s,s:s}", "Endpoint", config->api_endpoints[i].url,
-                                              "Region", config->api_endpoints[i].region));
-    for (uint32_t i = 0; i < config->api_listen_count && !config->api_endpoint_count; i++) {
-        const struct config_listen *l = &config->api_listen[i];
-        snprintf(url, sizeof url, "%s://%s", config->api_certificate ? "https" : "http",
-                 ip_port_format(&l->ip, l->port, address));
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s}", "Endpoint", url, "Region", config->site));
-    }
+        endpoint_add(list, config->api_endpoints[i].url, config->api_endpoints[i].region);
+    for (uint32_t i = 0; i < count && !config->api_endpoint_count; i++)
+        if (nodes[i]->node->role != NODE_EXPELLED && *nodes[i]->node->api)
+            endpoint_add(list, nodes[i]->node->api, nodes[i]->node->site);
+    const char *own = json_array_size(list) ? NULL : config_api_address(config, url);
+    if (own)
+        endpoint_add(list, own, config->site);
     return list;
 }
 
@@ -42,7 +50,7 @@ static json_t *cluster_json(const struct intent *intent)
     char arn[ARC_ARN_MAX], name[INTENT_PART_MAX + 1];
     return json_pack("{s:s,s:s,s:s,s:o}", "ClusterArn", arc_arn(intent, NULL, arn), "Name",
                      cluster_name(intent, name), "Status", "DEPLOYED", "ClusterEndpoints",
-                     endpoints_json(intent->config));
+                     endpoints_json(intent));
 }
 
 /* How many controls, or rules, a panel has; NULL: all of them. */

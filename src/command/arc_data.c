@@ -63,23 +63,6 @@ static void controls_list(struct arc_call *c)
 
 /* ---- updating ---- */
 
-/* A second has ARC_MUTATIONS_PER_S updates: one costs a third of it. */
-static bool meter_takes(struct arc_call *c)
-{
-    struct arc_meter *m = c->in->meter;
-    const usec_t cost = USEC_PER_SEC / ARC_MUTATIONS_PER_S;
-    usec_t passed = m->seen ? c->in->now - m->seen : USEC_PER_SEC;
-    m->seen = c->in->now;
-    m->credit = passed >= USEC_PER_SEC - m->credit ? USEC_PER_SEC : m->credit + passed;
-    if (m->credit >= cost) {
-        m->credit -= cost;
-        return true;
-    }
-    arc_fail(c, "Throttling", "Rate exceeded: at most %d updates a second on one endpoint.",
-             ARC_MUTATIONS_PER_S);
-    return false;
-}
-
 /* One entry into {"checkout/us-east-1": "On"}; false, and a reply was made. */
 static bool entry_take(struct arc_call *c, const json_t *entry, json_t *states)
 {
@@ -133,7 +116,7 @@ static json_t *overrides_take(struct arc_call *c)
 static void states_submit(struct arc_call *c, json_t *states, const char *arn)
 {
     json_t *overrides = c->answered ? NULL : overrides_take(c);
-    if (overrides && meter_takes(c))
+    if (overrides)
         arc_submit(
             c, json_pack("{s:s,s:O,s:O}", "op", "switch", "states", states, "overrides", overrides),
             arn);

@@ -5,8 +5,6 @@
 #include "model/user.h"
 #include <jansson.h>
 
-enum arc_service { ARC_DATA, ARC_CONFIG };
-
 enum { ARC_ARN_MAX = 256, ARC_SEGMENTS_MAX = 4 };
 
 /* One call and all that is known of it. */

@@ -20,7 +20,7 @@ enum { RIG_WALL = 1795320306 /* 2026-11-22T04:05:06Z */ };
 struct arc_rig {
     struct config *config;
     struct intent intent;
-    struct arc_meter meter;
+    struct arc_meter meters[ARC_SERVICES];
     struct arc_result result;
     usec_t now;
     char head[16384];
@@ -150,7 +150,7 @@ static inline bool rig_run(struct arc_rig *rig, const char *key, const char *met
                                 .wall_ms = RIG_WALL * INT64_C(1000),
                                 .now = rig->now,
                                 .request_id = "00000000-0000-4000-8000-000000000000",
-                                .meter = &rig->meter},
+                                .meters = rig->meters},
             &rig->result);
     return true;
 }

@@ -160,4 +160,111 @@ START_TEST(test_creating)
 }
 END_TEST
 
-CHECK_MAIN("arc", test_switching, test_meter, test_members, test_creating)
+#define CLUSTER \
+    "arn:aws:route53-recovery-control::000000000000:cluster/00000000-0000-0000-0000-000000000001"
+
+static void control_new(int number)
+{
+    char body[512];
+    snprintf(body, sizeof body, "{\"ClusterArn\":\"" CLUSTER "\",\"RoutingControlName\":\"c%d\"}",
+             number);
+    call(RIG_KEY, "POST", "/routingcontrol", NULL, body);
+}
+
+/* Configuring has a measure of its own: it throttles itself, and never the switching. */
+START_TEST(test_config_meter)
+{
+    char us[256], body[1024];
+    unsigned taken = 0;
+    rig_open(&rig);
+    arn_of("us", us);
+    for (int i = 0; i < 60; i++) {
+        control_new(i);
+        taken += rig.result.status == 200;
+        if (rig.result.status == 200)
+            continue;
+        says(429, "Rate exceeded");
+        ck_assert_ptr_nonnull(strstr(rig.result.extra, "x-amzn-ErrorType: ThrottlingException"));
+    }
+    ck_assert_uint_eq(taken, ARC_CONFIG_BURST);
+    call(RIG_KEY, "GET", "/cluster", NULL, "");
+    says(200, "DEPLOYED"); /* reads go on */
+    snprintf(body, sizeof body, "{\"RoutingControlArn\":\"%s\",\"RoutingControlState\":\"Off\"}",
+             us);
+    call(RIG_KEY, "POST", "/", "ToggleCustomerAPI.UpdateRoutingControlState", body);
+    says(200, "{}");
+    rig.now += USEC_PER_SEC;
+    control_new(1000);
+    says(200, "DEPLOYED");
+    rig_close(&rig);
+}
+END_TEST
+
+/* ARC's quotas: of a panel, of the cluster, of one update. */
+START_TEST(test_quotas)
+{
+    char name[64], body[4096];
+    struct text text = text_init(sizeof body);
+    rig_open(&rig);
+    for (int i = 0; i < ARC_PANEL_CONTROLS_MAX; i++, rig.now += USEC_PER_SEC) {
+        control_new(i);
+        says(200, "DEPLOYED");
+    }
+    control_new(1000);
+    says(402, "A control panel has at most 100 routing controls.");
+    ck_assert_ptr_nonnull(
+        strstr(rig.result.extra, "x-amzn-ErrorType: ServiceQuotaExceededException"));
+    for (int i = 0; i < ARC_CONTROLS_MAX - ARC_PANEL_CONTROLS_MAX - 2; i++) {
+        snprintf(name, sizeof name, "web/more-%d", i);
+        snprintf(body, sizeof body,
+                 RIG_PROPOSAL("{\"kind\":\"control\",\"name\":\"%s\",\"value\":{\"state\":"
+                              "\"On\"}}"),
+                 name);
+        rig_change(&rig, body);
+    }
+    control_new(1000);
+    says(402, "A cluster has at most 300 routing controls.");
+    text_append(&text, "{\"UpdateRoutingControlStateEntries\":[{}");
+    for (int i = 0; i < ARC_BATCH_MAX; i++)
+        text_append(&text, ",{}");
+    text_append(&text, "]}");
+    data("UpdateRoutingControlStates", text_string(&text));
+    says(400, "#ServiceLimitExceededException");
+    text_done(&text);
+    rig_close(&rig);
+}
+END_TEST
+
+#define NODE_EDIT(name, id, role, more)                                                          \
+    "{\"kind\":\"node\",\"name\":\"" name "\",\"value\":{\"id\":" #id                            \
+    ",\"address\":\"192.0.2." #id ":7443\",\"key\":\"000000000000000000000000000000000000000000" \
+    "000000000000000000000" #id "\",\"role\":\"" role "\",\"site\":\"s" #id                      \
+    "\",\"network\":\"AS64500\"" more "}}"
+
+/* Every node tells of all of them: what is written in the file comes first, and where nobody says
+ * anything, it is this node. */
+START_TEST(test_endpoints)
+{
+    rig_open(&rig);
+    call(RIG_KEY, "GET", "/cluster", NULL, "");
+    says(200, "\"ClusterEndpoints\":[{\"Endpoint\":\"http://127.0.0.1:8090\",\"Region\":\"s\"}]");
+    rig_change(&rig, RIG_PROPOSAL(NODE_EDIT("b", 1, "voter", ",\"api\":\"https://one\"")));
+    rig_change(&rig, RIG_PROPOSAL(NODE_EDIT("a", 2, "learner", ",\"api\":\"https://two\"")));
+    rig_change(&rig, RIG_PROPOSAL(NODE_EDIT("c", 3, "voter", "")));
+    rig_change(&rig, RIG_PROPOSAL(NODE_EDIT("d", 4, "expelled", ",\"api\":\"https://four\"")));
+    call(RIG_KEY, "GET", "/cluster", NULL, "");
+    says(200,
+         "\"ClusterEndpoints\":[{\"Endpoint\":\"https://two\",\"Region\":\"s2\"},{\"Endpoint\":"
+         "\"https://one\",\"Region\":\"s1\"}]");
+    struct config_api_endpoint said = {"https://said", "r"};
+    rig.config->api_endpoints = &said;
+    rig.config->api_endpoint_count = 1;
+    call(RIG_KEY, "GET", "/cluster", NULL, "");
+    says(200, "\"ClusterEndpoints\":[{\"Endpoint\":\"https://said\",\"Region\":\"r\"}]");
+    rig.config->api_endpoint_count = 0;
+    rig_close(&rig);
+}
+END_TEST
+
+CHECK_MAIN("arc", test_switching, test_meter, test_members, test_creating, test_config_meter,
+           test_quotas, test_endpoints)

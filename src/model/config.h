@@ -366,6 +366,7 @@ struct config {
     struct config_listen *dns_listen, *tell_listen, *api_listen;
     uint32_t dns_listen_count, tell_listen_count, api_listen_count;
     const char *api_certificate, *api_key; /* files, PEM; NULL: plain HTTP */
+    const char *api_url; /* where clients reach this node's API; NULL: see config_api_address() */
     struct config_api_endpoint *api_endpoints;
     uint32_t api_endpoint_count;
     const char *const *dns_xdp; /* interfaces whose queries come as raw packets (AF_XDP) */
@@ -430,6 +431,11 @@ static inline bool config_zone_is_shared(const struct config_zone *z)
 {
     return z->shared && !z->primary_count && z->catalog != CATALOG_GENERATE;
 }
+/* Where clients that are not on this host reach the node's API: as the file says, or by where it
+ * listens (on any address: at the address that other nodes connect to). NULL: nowhere that is
+ * known. A loopback address is one where the other nodes are on loopback as well. */
+const char *config_api_address(const struct config *config,
+                               char buffer[static CONFIG_API_URL_MAX + 1]);
 
 /* Index of the zone of this name (as struct config_zone has it), or CONFIG_NONE. */
 pure_function int config_zone_find(const struct config *config, const char *name);

@@ -209,7 +209,7 @@ struct draft_root {
     struct {
         struct list listen;    /* struct draft_listen */
         struct list endpoints; /* struct draft_api_endpoint */
-        const char *certificate, *key;
+        const char *certificate, *key, *url;
     } api;
     struct {
         int format, level;

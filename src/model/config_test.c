@@ -598,6 +598,36 @@ START_TEST(test_transfer)
 }
 END_TEST
 
+static void reached_at(const char *more, const char *expected)
+{
+    char file[512], buffer[CONFIG_API_URL_MAX + 1];
+    snprintf(file, sizeof file, NODE "zones: [{name: a.example, file: a}]\n%s", more);
+    struct config *c = parse_text(file);
+    const char *url = config_api_address(c, buffer);
+    ck_assert_msg(expected && url ? !strcmp(url, expected) : url == expected, "%s: %s", more,
+                  url ? url : "nowhere");
+    config_free(c);
+}
+
+START_TEST(test_api_address)
+{
+#define MESH "mesh: {listen: \"0.0.0.0:7443\", address: \"192.0.2.1:7443\"}\n"
+    reached_at("", NULL);
+    reached_at("api: {listen: \"127.0.0.1:8090\"}\n", "http://127.0.0.1:8090");
+    reached_at("api: {listen: \"0.0.0.0:8090\"}\n", NULL);
+    reached_at(MESH "api: {listen: \"0.0.0.0:8090\"}\n", "http://192.0.2.1:8090");
+    reached_at(MESH "api: {listen: \"[::]:8443\", tls: {certificate: c, key: k}}\n",
+               "https://192.0.2.1:8443");
+    reached_at(MESH "api: {listen: \"127.0.0.1:8090\"}\n", NULL);
+    reached_at(MESH "api: {listen: [\"[::1]:8090\", \"[2001:db8::1]:8090\"]}\n",
+               "http://[2001:db8::1]:8090");
+    reached_at("mesh: {listen: \"127.0.0.2:7443\"}\napi: {listen: \"127.0.0.2:8090\"}\n",
+               "http://127.0.0.2:8090");
+    reached_at(MESH "api: {listen: \"0.0.0.0:1\", url: \"https://arc.example\"}\n",
+               "https://arc.example");
+}
+END_TEST
+
 START_TEST(test_primaries)
 {
     struct config *c = parse_text(
@@ -668,7 +698,8 @@ START_TEST(test_fingerprint)
 }
 END_TEST
 
-CHECK_MAIN("config", test_bad_files, test_examples, test_schema_is_committed, test_defaults,
-           test_values, test_check_values, test_service_values, test_networks, test_merge,
-           test_targets, test_names, test_bytes, test_damage, test_problem_limit, test_speed,
-           test_primaries, test_catalog_groups, test_fingerprint, test_dnssec, test_transfer)
+CHECK_MAIN("config", test_api_address, test_bad_files, test_examples, test_schema_is_committed,
+           test_defaults, test_values, test_check_values, test_service_values, test_networks,
+           test_merge, test_targets, test_names, test_bytes, test_damage, test_problem_limit,
+           test_speed, test_primaries, test_catalog_groups, test_fingerprint, test_dnssec,
+           test_transfer)

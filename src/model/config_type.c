@@ -128,6 +128,36 @@ static void path_schema(const struct key *key, struct text *out)
 
 const struct type type_path = {"a path", path_read, path_schema};
 
+static bool is_printable(const char *text)
+{
+    while (*text > ' ' && *text < 0x7f)
+        text++;
+    return !*text;
+}
+
+static bool api_url_read(struct reading *r, const struct tree *node, const struct key *key,
+                         void *slot)
+{
+    const char *text = reading_text(r, node, key, type_api_url.wanted, CONFIG_API_URL_MAX);
+    if (!text)
+        return false;
+    size_t scheme = !strncmp(text, "https://", 8) ? 8 : !strncmp(text, "http://", 7) ? 7 : 0;
+    if (!scheme || !text[scheme] || !is_printable(text))
+        return reading_refuse(r, node, key, type_api_url.wanted);
+    *(const char **)slot = arena_string(r->keep, text, node->count);
+    return true;
+}
+
+static void api_url_schema(const struct key *key, struct text *out)
+{
+    (void)key;
+    text_appendf(out, "\"maxLength\":%d,", CONFIG_API_URL_MAX);
+    schema_pattern(out, "^https?://[!-~]+$");
+}
+
+const struct type type_api_url = {"an address such as http://HOST:PORT or https://HOST",
+                                  api_url_read, api_url_schema};
+
 static bool name_read(struct reading *r, const struct tree *node, const struct key *key, void *slot)
 {
     uint8_t wire[DNAME_MAX];

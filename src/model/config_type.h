@@ -90,6 +90,7 @@ struct choice {
 extern const struct type type_text, type_label, type_path, type_name, type_integer, type_bool,
     type_true, type_duration, type_choice, type_percent, type_capacity, type_list, type_names,
     type_mapping;
+extern const struct type type_api_url;
 extern const struct type type_ip, type_addresses, type_prefix, type_listen, type_status,
     type_location, type_url, type_token, type_field_value, type_ttl, type_velocity, type_all_down,
     type_dnssec, type_secret, type_peer, type_primary, type_pin, type_pattern, type_rrtype,

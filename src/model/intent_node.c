@@ -84,8 +84,8 @@ static bool text_read(const json_t *value, const char *key, char ret[static NODE
 
 const char *node_read(const json_t *value, struct intent_object *o)
 {
-    static const char *const known[] = {"id",   "address", "key",     "next_key",
-                                        "role", "site",    "network", "authority"};
+    static const char *const known[] = {"id",   "address", "key",       "next_key", "role",
+                                        "site", "network", "authority", "api"};
     const json_t *id = json_object_get(value, "id"), *next = json_object_get(value, "next_key"),
                  *authority = json_object_get(value, "authority");
     const char *address = json_string_value(json_object_get(value, "address"));
@@ -106,6 +106,8 @@ const char *node_read(const json_t *value, struct intent_object *o)
         return "wants as \"role\" voter, learner or expelled";
     if (!text_read(value, "site", n->site) || !text_read(value, "network", n->network))
         return "wants a \"site\" and a \"network\"";
+    if (json_object_get(value, "api") && !text_read(value, "api", n->api))
+        return "wants as \"api\" where clients reach its API";
     return NULL;
 }
 

@@ -1,10 +1,11 @@
 /* Nodes of the cluster, invitations to it and its authorities, as objects of the intent:
  *
  *   node      "tokyo-1"  {"id": 1, "address": "192.0.2.1:7443", "key": "9f86...", "role": "voter",
- *                         "site": "tokyo", "network": "AS64500"}; "next_key" while it takes another
- *                         into use, and "authority": who signed the certificate of the newest
- *   invite    "7h2kq0"   {"key": "...", "expires_ms": 1767225600000, "role": "learner"}
- *   authority "ab12..."  {"certificate": "-----BEGIN CERTIFICATE-----..."}
+ *                         "site": "tokyo", "network": "AS64500"}; "api", where clients reach
+ *                         its API ("https://arc1.example.com"), if it has one; "next_key" while it
+ * takes another into use, and "authority": who signed the certificate of the newest invite "7h2kq0"
+ * {"key": "...", "expires_ms": 1767225600000, "role": "learner"} authority "ab12..."
+ * {"certificate": "-----BEGIN CERTIFICATE-----..."}
  *
  * A key is the SHA-256 of a SubjectPublicKeyInfo in hexadecimal digits; that of an invitation is
  * the Ed25519 public key itself whose private key is the token's secret.
@@ -37,6 +38,7 @@ struct node {
     enum node_role role;
     uint8_t key[NODE_KEY_SIZE], next_key[NODE_KEY_SIZE], authority[NODE_KEY_SIZE];
     char site[NODE_TEXT_SIZE], network[NODE_TEXT_SIZE];
+    char api[NODE_TEXT_SIZE]; /* "": none */
 };
 
 /* From and to hexadecimal digits: 0 or ERR_INVALID. */

@@ -23,7 +23,7 @@ static struct api {
     struct http_server *server;
     uv_poll_t poll;
     uv_timer_t timer;
-    struct arc_meter meter;
+    struct arc_meter meters[ARC_SERVICES];
     char extra[ARC_EXTRA_MAX]; /* of the answer that is being made */
     char *certificate, *key;   /* files; NULL: plain HTTP */
     struct disk_identity taken[2], seen[2];
@@ -105,7 +105,7 @@ static bool request_take(void *context, const struct http1_request *request, str
                                 .now = clock_now(),
                                 .request_id = id,
                                 .secure = api.certificate != NULL,
-                                .meter = &api.meter},
+                                .meters = api.meters},
             &w->result);
     if (w->result.change)
         control_intent_submit(c, w->result.change, strlen(w->result.change), w->result.author,

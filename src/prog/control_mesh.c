@@ -182,15 +182,29 @@ void control_mesh_change(struct control *c, json_t *edits, const char *reason)
     free(line);
 }
 
-static json_t *own_node(const struct control *c)
+void control_mesh_describe(const struct control *c, json_t *value)
 {
     const struct config *config = c->loaded->config;
+    char address[IP_PORT_TEXT_MAX], url[CONFIG_API_URL_MAX + 1];
+    const char *api = config_api_address(config, url);
+    ip_port_format(&config->mesh.address.ip, config->mesh.address.port, address);
+    json_object_set_new(value, "address", json_string(address));
+    json_object_set_new(value, "site", json_string(config->site));
+    json_object_set_new(value, "network", json_string(config->network));
+    if (api)
+        json_object_set_new(value, "api", json_string(api));
+    else
+        json_object_del(value, "api");
+}
+
+static json_t *own_node(const struct control *c)
+{
     const struct control_mesh *m = c->mesh;
-    char address[IP_PORT_TEXT_MAX], key[NODE_KEY_TEXT];
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "id", (json_int_t)m->identity.id, "address",
-                     ip_port_format(&config->mesh.address.ip, config->mesh.address.port, address),
-                     "key", node_key_format(m->credentials.key, key), "role", "voter", "site",
-                     config->site, "network", config->network);
+    char key[NODE_KEY_TEXT];
+    json_t *value = json_pack("{s:I,s:s,s:s}", "id", (json_int_t)m->identity.id, "key",
+                              node_key_format(m->credentials.key, key), "role", "voter");
+    control_mesh_describe(c, value);
+    return value;
 }
 
 static json_t *authority_edit(const char *certificate, char name[static NODE_KEY_TEXT])

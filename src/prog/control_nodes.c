@@ -88,6 +88,8 @@ static json_t *node_tell(const struct control *c, const struct intent_object *o,
                   node_role_name(n->role), "address", ip_port_format(&n->ip, n->port, address),
                   "site", n->site, "network", n->network);
     invariant(out != NULL);
+    if (*n->api)
+        json_object_set_new(out, "api", json_string(n->api));
     if (n->id == c->mesh->identity.id) {
         self_add(c, out);
         return out;

@@ -41,12 +41,8 @@ static void node_submit(struct control *c, const struct intent_object *own, cons
     const struct control_mesh *m = c->mesh;
     const struct config *config = c->loaded->config;
     char key[NODE_KEY_TEXT], next_text[NODE_KEY_TEXT], authority[NODE_KEY_TEXT];
-    char address[IP_PORT_TEXT_MAX];
     json_t *value = json_loads(own->value, 0, NULL), *edits = json_array();
-    ip_port_format(&config->mesh.address.ip, config->mesh.address.port, address);
-    json_object_set_new(value, "address", json_string(address));
-    json_object_set_new(value, "site", json_string(config->site));
-    json_object_set_new(value, "network", json_string(config->network));
+    control_mesh_describe(c, value);
     json_object_set_new(value, "key", json_string(node_key_format(m->credentials.key, key)));
     if (next)
         json_object_set_new(value, "next_key", json_string(node_key_format(next, next_text)));
@@ -70,9 +66,11 @@ static void node_settle(struct control *c, const struct intent_object *own, usec
               (n->has_authority && key_is(n->authority, m->credentials.authority));
     bool known = key_is(n->key, m->credentials.key) ||
                  (n->has_next_key && key_is(n->next_key, m->credentials.key));
+    char url[CONFIG_API_URL_MAX + 1];
+    const char *api = config_api_address(config, url);
     bool fits = ip_equal(&n->ip, &config->mesh.address.ip) &&
                 n->port == config->mesh.address.port && !strcmp(n->site, config->site) &&
-                !strcmp(n->network, config->network);
+                !strcmp(n->network, config->network) && !strcmp(n->api, api ? api : "");
     if (!known || (key_is(n->key, m->credentials.key) && !n->has_next_key && by && fits))
         return;
     /* A link that was not made anew yet would be cut with its key. */
