@@ -39,7 +39,7 @@ def test_what_the_page_shows_works(nodes, origins):  # noqa: F811
     board.node.kill("control")
     assert line in board.said("status")
     board.node.wait_restart("control", pid)
-    assert wait_for(lambda: "use1-errors" in board.said("incident", "list"))
+    assert wait_for(lambda: "use1-errors" in board.node.cli("incident", "list", "--data", str(board.node.data)).stdout)
     for words in story[3:]:
         last = board.said(*words)
     assert re.findall(r"GMT  (\w+)\n", last) == ["resolved", "monitoring", "identified", "investigating"], last
