@@ -206,6 +206,14 @@ void crowd_slow(struct crowd *c, uint32_t node, uint32_t target, unsigned percen
                 c->nodes[i].ways[t].slow = percent;
 }
 
+void crowd_drop(struct crowd *c, uint32_t node, uint32_t target, unsigned permille)
+{
+    for (uint32_t i = 0; i < c->node_count; i++)
+        for (uint32_t t = 0; t < c->target_count; t++)
+            if ((node == UINT32_MAX || node == i) && (target == UINT32_MAX || target == t))
+                c->nodes[i].ways[t].drop = permille;
+}
+
 static bool all_have(const struct crowd *c, uint32_t target, int state, int finding)
 {
     for (uint32_t i = 0; i < c->node_count; i++) {

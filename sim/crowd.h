@@ -56,6 +56,7 @@ void crowd_run(struct crowd *c, usec_t span);
 void crowd_ways(struct crowd *c, uint32_t node, uint32_t target, enum reason reason,
                 unsigned permille);
 void crowd_slow(struct crowd *c, uint32_t node, uint32_t target, unsigned percent);
+void crowd_drop(struct crowd *c, uint32_t node, uint32_t target, unsigned permille);
 /* Runs until every node that is not stopped has this verdict; the time it took, or -1 after `most`.
  */
 usec_t crowd_until(struct crowd *c, uint32_t target, enum verdict_state state, usec_t most);

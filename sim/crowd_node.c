@@ -78,6 +78,27 @@ static bool takes_long(enum reason reason)
            reason == REASON_FIRST_BYTE_TIMEOUT || reason == REASON_BODY_TIMEOUT;
 }
 
+/* A SYN, and a request once that came through, as Linux sends them again. How long that took. */
+static usec_t segments_send(const struct crowd_way *way, struct sample *sample,
+                            struct random *random)
+{
+    enum { SYN_AGAIN_MS = 1000, DATA_AGAIN_MS = 220 };
+    unsigned waited_ms = 0, again_ms = DATA_AGAIN_MS;
+    sample->segments = 1;
+    if (way->drop && random_below(random, 1000) < way->drop) {
+        sample->segments_lost = 1;
+        return SYN_AGAIN_MS * USEC_PER_MSEC;
+    }
+    sample->segments = 2;
+    for (; way->drop && waited_ms < SYN_AGAIN_MS && random_below(random, 1000) < way->drop;
+         again_ms *= 2) {
+        waited_ms += again_ms;
+        sample->segments_lost++;
+        sample->segments++;
+    }
+    return waited_ms * USEC_PER_MSEC;
+}
+
 static void probe_start(struct crowd_node *n, uint32_t i, usec_t now, usec_t base_us,
                         struct random *random)
 {
@@ -88,15 +109,15 @@ static void probe_start(struct crowd_node *n, uint32_t i, usec_t now, usec_t bas
     enum reason reason = failed ? (enum reason)way->reason : REASON_OK;
     usec_t took = base_us + (usec_t)random_below(random, (uint32_t)base_us);
     took = took * way->slow / 100;
-    if (takes_long(reason) || took > check->timeout)
-        took = check->timeout;
     *p = (struct crowd_probe){.running = true,
-                              .sample = {.target = i,
-                                         .epoch = 1,
-                                         .started = now,
-                                         .ended = now + took,
-                                         .reason = (uint8_t)reason,
-                                         .late = n->late}};
+                              .sample = {.target = i, .epoch = 1, .started = now, .late = n->late}};
+    took += segments_send(way, &p->sample, random);
+    if (!failed && took > check->timeout)
+        reason = p->sample.segments == 1 ? REASON_CONNECT_TIMEOUT : REASON_FIRST_BYTE_TIMEOUT;
+    if (takes_long(reason))
+        took = check->timeout;
+    p->sample.reason = (uint8_t)reason;
+    p->sample.ended = now + took;
     p->sample.phase_us[PHASE_CONNECT] = (uint32_t)took;
 }
 

@@ -20,6 +20,7 @@ struct crowd_way {
     uint8_t reason;    /* what a failing probe sees */
     unsigned permille; /* of probes that fail */
     unsigned slow;     /* percent: how long an answer takes, of what it takes in calm */
+    unsigned drop;     /* permille of TCP segments that are lost, or their acknowledgement */
 };
 
 struct crowd_probe {

@@ -59,7 +59,9 @@ static void slow_take(const struct step *step, uint32_t target)
     v->loss_ppm = fact && fact->lossy ? fact->loss_ppm : 0;
     v->lossy = fact && fact->lossy ? fact->lossy_from : 0;
     bool brown = brown_out(step, target);
-    v->slow = (uint8_t)((fact && fact->lossy ? SLOW_LOSS : 0) | (brown ? SLOW_BROWN_OUT : 0));
+    bool segments = fact && fact->lossy && fact->loss_of == LOSS_OF_SEGMENTS;
+    v->slow = (uint8_t)((fact && fact->lossy ? SLOW_LOSS : 0) | (segments ? SLOW_SEGMENTS : 0) |
+                        (brown ? SLOW_BROWN_OUT : 0));
 }
 
 /* ---- findings ---- */

@@ -32,8 +32,8 @@ struct sum {
 
 /* Counters of a vantage on a target, as last seen. */
 struct counters {
-    uint32_t tries, failures;
-    struct sum sum;
+    struct loss_count counts[LOSS_KINDS];
+    struct sum sums[LOSS_KINDS];
 };
 
 struct timing {
@@ -42,11 +42,11 @@ struct timing {
 };
 
 struct watched {
-    uint32_t tries, failures; /* our own */
-    unsigned run;             /* failures in a row */
-    struct timing *ring;      /* of the last minute's successes */
+    struct loss_count counts[LOSS_KINDS];  /* our own */
+    struct loss_count pending[LOSS_KINDS]; /* of failures in a row */
+    struct timing *ring;                   /* of the last minute's successes */
     uint32_t ring_size, first, count;
-    struct sum sum; /* over all vantages */
+    struct sum sums[LOSS_KINDS]; /* over all vantages */
     uint16_t minutes[SLOW_MINUTES];
     uint32_t minute_count;
     int64_t hour;   /* of the wall clock, since 1970, that the minutes are of */
@@ -150,22 +150,27 @@ static void ring_add(struct watched *w, const struct sample *sample)
                         .bucket = sketch_bucket(us < UINT32_MAX ? (uint32_t)us : UINT32_MAX)};
 }
 
+static void count_add(struct loss_count *c, uint32_t tries, uint32_t lost)
+{
+    c->tries += tries;
+    c->lost += lost;
+}
+
 void slow_sample(struct slow *s, const struct sample *sample)
 {
     if (sample->target >= s->count || sample->late || sample->reason == REASON_INTERNAL ||
         sample->reason == REASON_NOT_YET)
         return;
     struct watched *w = &s->watched[sample->target];
-    if (sample->reason != REASON_OK) {
-        w->run++;
+    bool failed = sample->reason != REASON_OK;
+    count_add(&w->pending[LOSS_OF_PROBES], 1, failed);
+    count_add(&w->pending[LOSS_OF_SEGMENTS], sample->segments, sample->segments_lost);
+    if (failed)
         return;
-    }
-    if (w->run <= RUN_MOST) {
-        w->tries += w->run;
-        w->failures += w->run;
-    }
-    w->run = 0;
-    w->tries++;
+    bool outage = w->pending[LOSS_OF_PROBES].lost > RUN_MOST;
+    for (unsigned k = 0; k < LOSS_KINDS && !outage; k++)
+        count_add(&w->counts[k], w->pending[k].tries, w->pending[k].lost);
+    memset(w->pending, 0, sizeof w->pending);
     ring_add(w, sample);
 }
 
@@ -194,19 +199,21 @@ static void sum_add(struct sum *sum, uint32_t tries, uint32_t failures, uint64_t
 }
 
 /* What a vantage's counters rose by since they were last seen. */
-static void counters_take(struct slow *s, uint32_t vantage, uint32_t target, uint32_t tries,
-                          uint32_t failures, usec_t now)
+static void counters_take(struct slow *s, uint32_t vantage, uint32_t target,
+                          const struct loss_count *counts, usec_t now)
 {
-    enum { STEP_MOST = 10000 };
+    enum { STEP_MOST = 10000 * SAMPLE_SEGMENTS_MAX };
     struct counters *c = &s->counters[vantage][target];
-    uint32_t more = tries - c->tries, lost = failures - c->failures;
-    bool first = c->tries == 0;
-    c->tries = tries;
-    c->failures = failures;
-    if (first || more == 0 || more > STEP_MOST || lost > more)
-        return;
-    sum_add(&c->sum, more, lost, 0, now);
-    sum_add(&s->watched[target].sum, more, lost, s->networks[vantage], now);
+    bool first = c->counts[LOSS_OF_PROBES].tries == 0;
+    for (unsigned k = 0; k < LOSS_KINDS; k++) {
+        uint32_t more = counts[k].tries - c->counts[k].tries;
+        uint32_t lost = counts[k].lost - c->counts[k].lost;
+        c->counts[k] = counts[k];
+        if (first || more == 0 || more > STEP_MOST || lost > more)
+            continue;
+        sum_add(&c->sums[k], more, lost, 0, now);
+        sum_add(&s->watched[target].sums[k], more, lost, s->networks[vantage], now);
+    }
 }
 
 static void vantage_begin(struct slow *s, uint32_t at, uint64_t id, uint64_t boot)
@@ -248,15 +255,15 @@ static void vantages_place(struct slow *s, const struct vantage *vantages, uint3
 static void counts_take(struct slow *s, const struct vantage *vantages, uint32_t count, usec_t now)
 {
     for (uint32_t i = 0; i < s->count; i++)
-        counters_take(s, 0, i, s->watched[i].tries, s->watched[i].failures, now);
+        counters_take(s, 0, i, s->watched[i].counts, now);
     for (uint32_t v = 0; v < count; v++) {
         bool fresh = vantage_fresh(&vantages[v], now);
         for (uint32_t i = 0; i < s->count; i++) {
             const struct sight *sight = &vantages[v].sights[i];
             if (fresh)
-                counters_take(s, v + 1, i, sight->tries, sight->failures, now);
+                counters_take(s, v + 1, i, sight->counts, now);
             else /* what it saw last is no alarm of now */
-                s->counters[v + 1][i].sum = (struct sum){0};
+                memset(s->counters[v + 1][i].sums, 0, sizeof s->counters[v + 1][i].sums);
         }
     }
 }
@@ -266,31 +273,51 @@ static uint32_t ppm(uint32_t failures, uint32_t tries)
     return tries ? (uint32_t)((uint64_t)failures * 1000000 / tries) : 0;
 }
 
-static void loss_conclude(const struct slow *s, uint32_t target, struct slow_fact *fact)
+/* Is it the target, for most of the networks? */
+static bool loss_of_all(const struct slow *s, uint32_t target, enum loss_of of,
+                        struct slow_fact *fact)
 {
-    const struct sum *all = &s->watched[target].sum;
+    const struct sum *all = &s->watched[target].sums[of];
     unsigned networks = (unsigned)__builtin_popcountll(all->networks);
+    if (!all->alarm || networks * 2 <= s->network_count ||
+        ppm(all->failures, all->tries) < LOSS_LEAST_PPM)
+        return false;
+    fact->lossy = true;
+    fact->loss_of = of;
+    fact->loss_ppm = ppm(all->failures, all->tries);
+    fact->lossy_since = all->since;
+    return true;
+}
+
+/* Is it the ways of some? */
+static bool loss_of_ways(const struct slow *s, uint32_t target, enum loss_of of,
+                         struct slow_fact *fact)
+{
     uint32_t tries = 0, failures = 0;
-    fact->lossy = false;
-    fact->lossy_from = 0;
-    if (all->alarm && networks * 2 > s->network_count) {
-        fact->loss_ppm = ppm(all->failures, all->tries);
-        fact->lossy = fact->loss_ppm >= LOSS_LEAST_PPM;
-        fact->lossy_since = all->since;
-        return;
-    }
     for (uint32_t v = 0; v < s->vantage_count; v++) {
-        const struct sum *one = &s->counters[v][target].sum;
+        const struct sum *one = &s->counters[v][target].sums[of];
         if (!one->alarm || ppm(one->failures, one->tries) < LOSS_LEAST_PPM)
             continue;
         if (!fact->lossy || one->since < fact->lossy_since)
             fact->lossy_since = one->since;
         fact->lossy = true;
+        fact->loss_of = of;
         fact->lossy_from |= UINT64_C(1) << v;
         tries += one->tries;
         failures += one->failures;
     }
     fact->loss_ppm = ppm(failures, tries);
+    return fact->lossy;
+}
+
+static void loss_conclude(const struct slow *s, uint32_t target, struct slow_fact *fact)
+{
+    fact->lossy = false;
+    fact->lossy_from = 0;
+    (void)(loss_of_all(s, target, LOSS_OF_PROBES, fact) ||
+           loss_of_all(s, target, LOSS_OF_SEGMENTS, fact) ||
+           loss_of_ways(s, target, LOSS_OF_PROBES, fact) ||
+           loss_of_ways(s, target, LOSS_OF_SEGMENTS, fact));
 }
 
 /* ---- latency ---- */
@@ -376,8 +403,7 @@ const struct slow_fact *slow_step(struct slow *s, const char *network,
     s->beats++;
     for (uint32_t i = 0; i < s->count; i++) {
         struct slow_fact *fact = &s->facts[i];
-        fact->tries = s->watched[i].tries;
-        fact->failures = s->watched[i].failures;
+        memcpy(fact->counts, s->watched[i].counts, sizeof fact->counts);
         fact->usual_us = sketch_value(s->watched[i].usual);
         loss_conclude(s, i, fact);
     }

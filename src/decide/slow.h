@@ -1,13 +1,15 @@
 /* Slow failures: what no single probe shows. It is measured beside the verdicts, and handed to each
  * step of decide as facts (model/slow.h).
  *
- * Loss: a Bernoulli CUSUM (Page 1954). S rises by ln(p1/p0) with each lost probe and falls by
+ * Loss: a Bernoulli CUSUM (Page 1954). S rises by ln(p1/p0) with each that is lost and falls by
  * ln((1-p0)/(1-p1)) with each other one, never below 0; above h it alarms. One sum over all
  * vantages' probes finds 5 % within some 85 of them; one for each vantage finds what only some of
- * the ways lose.
+ * the ways lose. The same once more for the TCP segments that probes sent, as the kernel counts
+ * what it sent again: there are two to four of them to a probe, and one that is lost seldom fails
+ * it. Two measures, since a target that fails one request in twenty loses no segment.
  *
- *  1. A probe is lost for this only once a later one came back: a failure that lasts is a verdict's
- *     matter, and more than RUN_MOST in a row are no loss.
+ *  1. A probe is lost for this, and its segments, only once a later one came back: a failure that
+ * lasts is a verdict's matter, and more than RUN_MOST in a row are no loss.
  *  2. The sum over all speaks of the target only where the most of the networks lost something
  *     since it began to rise: else it is the way of those that did.
  *  3. An alarm ends when the sum has fallen to half of h. It is told while at least 2 % were lost

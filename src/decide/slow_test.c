@@ -89,8 +89,8 @@ START_TEST(test_one_way)
     begin(&b);
     for (unsigned i = 0; i < 120; i++) {
         for (unsigned v = 0; v < 2; v++) {
-            b.sights[v][0].tries++;
-            b.sights[v][0].failures += v == 1 && i % 5 == 0;
+            b.sights[v][0].counts[LOSS_OF_PROBES].tries++;
+            b.sights[v][0].counts[LOSS_OF_PROBES].lost += v == 1 && i % 5 == 0;
         }
         second(&b, 20000, REASON_OK, 2);
     }
@@ -103,6 +103,58 @@ START_TEST(test_one_way)
     memset(b.sights, 0, sizeof b.sights);
     second(&b, 20000, REASON_OK, 2);
     ck_assert(!b.facts[0].lossy);
+    slow_free(b.slow);
+}
+END_TEST
+
+static void probe(struct bench *b, enum reason reason, uint8_t segments, uint8_t lost)
+{
+    struct sample s = {
+        .ended = b->now, .reason = (uint8_t)reason, .segments = segments, .segments_lost = lost};
+    slow_sample(b->slow, &s);
+    b->facts = slow_step(b->slow, "AS9", b->vantages, 0, b->now, b->wall);
+    b->now += SEC;
+}
+
+/* A probe that sends four segments and loses one now and then fails seldom or never, and finds it
+ * in a third of the time. */
+START_TEST(test_segments)
+{
+    struct random r = random_init(5);
+    double probes = 0;
+    for (unsigned round = 0; round < 100; round++) {
+        struct bench b;
+        begin(&b);
+        for (unsigned i = 0; i < 1000 && !(b.facts && b.facts[0].lossy); i++, probes++) {
+            uint8_t lost = 0;
+            for (unsigned k = 0; k < 4; k++)
+                if (random_below(&r, 20) == 0)
+                    lost++;
+            probe(&b, REASON_OK, 4, lost);
+        }
+        ck_assert(b.facts[0].lossy && b.facts[0].loss_of == LOSS_OF_SEGMENTS);
+        ck_assert_uint_gt(b.facts[0].loss_ppm, 20000);
+        slow_free(b.slow);
+    }
+    ck_assert_msg(probes / 100 > 15 && probes / 100 < 30, "%.1f probes", probes / 100);
+}
+END_TEST
+
+/* Errors of an answer lose no segment, and an outage is a loss of neither. */
+START_TEST(test_what_is_no_loss_of_segments)
+{
+    struct bench b;
+    begin(&b);
+    for (unsigned i = 0; i < 200; i++)
+        probe(&b, i % 10 ? REASON_OK : REASON_STATUS, 2, 0);
+    ck_assert(b.facts[0].lossy && b.facts[0].loss_of == LOSS_OF_PROBES);
+    slow_free(b.slow);
+    begin(&b);
+    for (unsigned i = 0; i < 2000; i++) {
+        bool out = i % 200 > 150;
+        probe(&b, out ? REASON_CONNECT_TIMEOUT : REASON_OK, out ? 1 : 2, out);
+        ck_assert(!b.facts[0].lossy);
+    }
     slow_free(b.slow);
 }
 END_TEST
@@ -165,4 +217,5 @@ START_TEST(test_kept)
 }
 END_TEST
 
-CHECK_MAIN("slow", test_cusum, test_outage_is_no_loss, test_one_way, test_usual, test_kept)
+CHECK_MAIN("slow", test_cusum, test_outage_is_no_loss, test_one_way, test_segments,
+           test_what_is_no_loss_of_segments, test_usual, test_kept)

@@ -125,8 +125,8 @@ static void slow_write(const struct plan_view *v, struct text *out)
 static void loss_write(const struct plan *p, const struct plan_view *v, const char *subject,
                        int64_t clock, struct text *out)
 {
-    text_appendf(out, "%s answers, but loses about %u.%u %% of probes ", subject,
-                 v->loss_ppm / 10000, v->loss_ppm / 1000 % 10);
+    text_appendf(out, "%s answers, but loses about %u.%u %% of %s ", subject, v->loss_ppm / 10000,
+                 v->loss_ppm / 1000 % 10, v->slow & SLOW_SEGMENTS ? "TCP segments" : "probes");
     if (v->lossy) {
         places_write(p, v->lossy, v->inside, out);
         text_append(out, " ");

@@ -116,16 +116,20 @@ struct plan_view {
     uint8_t networks;                   /* that are known */
     uint8_t slow;                       /* enum plan_slow */
     uint64_t up, down;                  /* vantages by their vote */
-    uint64_t lossy;  /* SLOW_LOSS: the vantages that lose probes; 0: all of them do */
+    uint64_t lossy;  /* SLOW_LOSS: the vantages that lose them; 0: all of them do */
     uint64_t inside; /* vantages in the target's region, voting or not */
     usec_t own_since, finding_since;
     usec_t
         changed; /* when finding became what it is, which may be later than what it found began */
     usec_t undecided;                  /* since when too few vote; 0: enough do */
     uint32_t p50_us, p99_us, usual_us; /* this node's own; 0 = not known */
-    uint32_t loss_ppm;                 /* of all vantages' probes; while SLOW_LOSS */
+    uint32_t loss_ppm;                 /* of all vantages; while SLOW_LOSS */
 };
-enum plan_slow { SLOW_LOSS = 1, SLOW_BROWN_OUT = 2 };
+enum plan_slow {
+    SLOW_LOSS = 1,
+    SLOW_BROWN_OUT = 2,
+    SLOW_SEGMENTS = 4, /* with SLOW_LOSS: of TCP segments; else of probes */
+};
 
 /* What targets that fail together share (doc/verdicts.md). */
 enum cause_kind { CAUSE_REGION, CAUSE_PROVIDER, CAUSE_NETWORK };

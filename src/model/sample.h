@@ -52,6 +52,16 @@ const_function const char *reason_sentence(enum reason reason);
 const_function enum phase reason_phase(enum reason reason);
 const_function const char *phase_name(enum phase phase);
 
+/* What losses are counted of. */
+enum loss_of {
+    LOSS_OF_PROBES,
+    LOSS_OF_SEGMENTS, /* of TCP, that ask to be acknowledged: SYN and data */
+};
+enum { LOSS_KINDS = 2, SAMPLE_SEGMENTS_MAX = 16 };
+struct loss_count {
+    uint32_t tries, lost; /* lost <= tries */
+};
+
 struct sample {
     uint32_t target;           /* index of the target in the observer's list (model/target.h) */
     uint32_t epoch;            /* of that list: a sample of an older list is dropped */
@@ -60,6 +70,9 @@ struct sample {
     uint8_t reason;            /* enum reason; REASON_OK = success */
     bool late;                 /* the prober was overloaded or late: freezes the verdict (L4, L8) */
     uint16_t status;           /* http status, DNS rcode; 0 where none */
+    uint8_t segments;          /* sent, for LOSS_OF_SEGMENTS, at most SAMPLE_SEGMENTS_MAX; 0 where
+                                  there are none */
+    uint8_t segments_lost;     /* of them */
     uint32_t phase_us[PHASES]; /* 0 where the phase was not reached or does not exist */
     int64_t certificate_end;   /* seconds since 1970; 0 where no certificate was seen */
 };

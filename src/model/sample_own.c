@@ -1,5 +1,7 @@
 #include "model/sample_own.h"
 
+#include <string.h>
+
 static uint32_t age_ms(usec_t since, usec_t now)
 {
     usec_t age = since < now ? (now - since) / USEC_PER_MSEC : 0;
@@ -32,8 +34,7 @@ struct sample_entry sample_own(const struct plan *plan, uint32_t target, uint64_
     judgement_put(plan, target, now, &e);
     if (!slow)
         return e;
-    e.tries = slow->tries;
-    e.failures = slow->failures;
+    memcpy(e.counts, slow->counts, sizeof e.counts);
     e.p50_us = slow->p50_us;
     e.p99_us = slow->p99_us;
     e.usual_us = slow->usual_us;

@@ -73,8 +73,10 @@ static void put_entry(struct writer *w, const struct sample_entry *e)
     writer_u16(w, e->status);
     writer_u32(w, e->since_ms);
     writer_u32(w, e->sampled_ms);
-    writer_u32(w, e->tries);
-    writer_u32(w, e->failures);
+    for (unsigned k = 0; k < LOSS_KINDS; k++) {
+        writer_u32(w, e->counts[k].tries);
+        writer_u32(w, e->counts[k].lost);
+    }
     writer_u32(w, e->p50_us);
     writer_u32(w, e->p99_us);
     writer_u32(w, e->usual_us);
@@ -159,8 +161,10 @@ static bool get_entry(struct reader *r, struct sample_entry *e)
     e->status = reader_u16(r);
     e->since_ms = reader_u32(r);
     e->sampled_ms = reader_u32(r);
-    e->tries = reader_u32(r);
-    e->failures = reader_u32(r);
+    for (unsigned k = 0; k < LOSS_KINDS; k++) {
+        e->counts[k].tries = reader_u32(r);
+        e->counts[k].lost = reader_u32(r);
+    }
     e->p50_us = reader_u32(r);
     e->p99_us = reader_u32(r);
     e->usual_us = reader_u32(r);

@@ -8,7 +8,7 @@
  *
  *   "HFST" | version u8 | health u8 | entries u16 | vantage u64 | boot u64 | sequence u64
  *   | config u64 | made i64 | wall i64 | node, site, network 64 bytes each
- *   | entries, 48 bytes each | XXH3 of all before u64
+ *   | entries, 56 bytes each | XXH3 of all before u64
  *
  * All big-endian. Entries are named by what is probed (target_identity), not by their place: nodes
  * need not have the same configuration at the same moment.
@@ -19,6 +19,7 @@
 
 #include "base/attr.h"
 #include "base/time.h"
+#include "model/sample.h"
 #include "model/target.h"
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ enum {
     SAMPLE_TABLE_VERSION = 2,
     SAMPLE_PART_ENTRIES = 128, /* at most */
     SAMPLE_HEAD_SIZE = 248,
-    SAMPLE_ENTRY_SIZE = 48,
+    SAMPLE_ENTRY_SIZE = 56,
     SAMPLE_PART_SIZE_MAX = SAMPLE_HEAD_SIZE + SAMPLE_PART_ENTRIES * SAMPLE_ENTRY_SIZE + 8,
     SAMPLE_NAME_SIZE = 64, /* a label of 63 and its end */
 };
@@ -47,20 +48,19 @@ enum { SAMPLE_ENTRY_FLAGS = 1 };
 #define SAMPLE_AGE_NONE UINT32_MAX /* never */
 
 struct sample_entry {
-    uint64_t identity;       /* target_identity() */
-    uint8_t state;           /* enum verdict_state: its own judgement */
-    uint8_t reason;          /* enum reason of the newest sample; its phase is reason_phase() */
-    uint8_t down_reason;     /* enum reason that brought it down; REASON_OK while up */
-    uint8_t flags;           /* enum sample_entry_flag */
-    uint16_t run;            /* samples in a row like the newest one; saturating */
-    uint16_t status;         /* of the newest sample */
-    uint32_t since_ms;       /* age of the state; saturating below SAMPLE_AGE_NONE */
-    uint32_t sampled_ms;     /* age of the newest sample; SAMPLE_AGE_NONE: none yet */
-    uint32_t tries;          /* samples that counted since the vantage started; wraps */
-    uint32_t failures;       /* of them; wraps */
-    uint32_t p50_us, p99_us; /* latency of the last minute; 0 = not known */
-    uint32_t usual_us;       /* what p99_us is at this hour as a rule; 0 = not known */
-    uint32_t connect_us;     /* damped connect time; 0 = not known */
+    uint64_t identity;   /* target_identity() */
+    uint8_t state;       /* enum verdict_state: its own judgement */
+    uint8_t reason;      /* enum reason of the newest sample; its phase is reason_phase() */
+    uint8_t down_reason; /* enum reason that brought it down; REASON_OK while up */
+    uint8_t flags;       /* enum sample_entry_flag */
+    uint16_t run;        /* samples in a row like the newest one; saturating */
+    uint16_t status;     /* of the newest sample */
+    uint32_t since_ms;   /* age of the state; saturating below SAMPLE_AGE_NONE */
+    uint32_t sampled_ms; /* age of the newest sample; SAMPLE_AGE_NONE: none yet */
+    struct loss_count counts[LOSS_KINDS]; /* since the vantage started; wrap */
+    uint32_t p50_us, p99_us;              /* latency of the last minute; 0 = not known */
+    uint32_t usual_us;                    /* what p99_us is at this hour as a rule; 0 = not known */
+    uint32_t connect_us;                  /* damped connect time; 0 = not known */
 };
 
 struct sample_head {

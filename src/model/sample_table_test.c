@@ -20,8 +20,7 @@ static struct sample_head head_of(uint32_t count)
                                            .status = 200,
                                            .since_ms = 5 * i,
                                            .sampled_ms = i % 3 ? i : SAMPLE_AGE_NONE,
-                                           .tries = UINT32_MAX - i,
-                                           .failures = i,
+                                           .counts = {{UINT32_MAX - i, i}, {6 * i, 5 * i}},
                                            .p50_us = i,
                                            .p99_us = 2 * i,
                                            .usual_us = 3 * i,
@@ -112,7 +111,7 @@ START_TEST(test_strict)
     ck_assert_int_eq(decode_changed(ENTRY + 9, REASONS, true), ERR_INVALID);
     ck_assert_int_eq(decode_changed(ENTRY + 10, REASON_STATUS, true), ERR_INVALID); /* up */
     ck_assert_int_eq(decode_changed(ENTRY + 11, 2, true), ERR_INVALID);
-    ck_assert_int_eq(decode_changed(ENTRY + 32, 1, true), ERR_INVALID); /* p50 above p99 */
+    ck_assert_int_eq(decode_changed(ENTRY + 40, 1, true), ERR_INVALID); /* p50 above p99 */
     ck_assert_int_eq(decode_changed(ENTRY + 12, 1, true), 0);
     ck_assert_int_eq(decode_changed(ENTRY + 12, 1, false), ERR_CHECKSUM);
 }

@@ -29,7 +29,7 @@ struct sight {
     uint16_t run, status;
     usec_t since;   /* of the state */
     usec_t sampled; /* its newest sample; 0 = none */
-    uint32_t tries, failures;
+    struct loss_count counts[LOSS_KINDS];
     uint32_t p50_us, p99_us, usual_us, connect_us;
 };
 

@@ -20,8 +20,16 @@
 
 enum { HEADER_BYTES_MAX = 64 << 10 };
 
+/* Whose a socket is, by its descriptor: libcurl closes it when it likes, even later than the probe
+ * that it was made for. */
+struct http_owner {
+    uint32_t slot, serial;
+};
+
 struct http_engine {
     CURLM *multi;
+    struct http_owner *owners;
+    size_t owner_count;
 };
 
 struct http {
@@ -34,6 +42,7 @@ struct http {
     long verify;         /* X509_V_ERR_* of this probe */
     enum reason outcome; /* known before the transfer ended; REASON_NOT_YET: not known */
     bool in_multi;
+    int fd; /* of the connection while it is open, -1 */
     struct body body;
 };
 
@@ -91,11 +100,37 @@ static CURLcode on_tls(CURL *easy, void *context, void *slot)
 /* RST instead of FIN, as in stream_connect(). */
 static int on_socket_made(void *context, curl_socket_t fd, curlsocktype purpose)
 {
-    (void)context;
     (void)purpose;
+    struct slot *s = context;
+    struct http *h = s->state;
+    struct http_engine *e = s->observer->http;
     struct linger now = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    if ((size_t)fd >= e->owner_count) {
+        size_t count = 2 * ((size_t)fd + 1);
+        e->owners = mem_resize(e->owners, count, sizeof *e->owners);
+        memset(e->owners + e->owner_count, 0, (count - e->owner_count) * sizeof *e->owners);
+        e->owner_count = count;
+    }
+    e->owners[fd] = (struct http_owner){s->id, s->serial};
+    h->fd = fd;
     return CURL_SOCKOPT_OK;
+}
+
+/* A probe that is over has its sample: then it is not read any more. */
+static int on_socket_closing(void *context, curl_socket_t fd)
+{
+    struct observer *o = context;
+    if ((size_t)fd < o->http->owner_count) {
+        struct http_owner *owner = &o->http->owners[fd];
+        struct slot *s = owner->slot < o->slot_count ? o->slots[owner->slot] : NULL;
+        if (s && s->serial == owner->serial) {
+            struct http *h = s->state;
+            stream_segments(s, fd);
+            h->fd = -1;
+        }
+    }
+    return close(fd);
 }
 
 /* Never fails: libcurl would give up all transfers for good. A probe whose socket cannot be watched
@@ -250,6 +285,7 @@ void http_close(struct observer *o)
     if (!o->http)
         return;
     curl_multi_cleanup(o->http->multi);
+    free(o->http->owners);
     free(o->http);
     o->http = NULL;
     curl_global_cleanup();
@@ -392,6 +428,9 @@ static bool http_options(struct slot *s, struct http *h, CURLU *url)
     CURL *e = h->easy;
     http_options_fixed(e);
     curl_easy_setopt(e, CURLOPT_PRIVATE, s);
+    curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, s);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_socket_closing);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, s->observer);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, s);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
@@ -458,6 +497,7 @@ static void http_start(struct slot *s)
     h->verify = X509_V_OK;
     h->handshake = 0;
     h->outcome = REASON_NOT_YET;
+    h->fd = -1;
     h->body.wanted = s->check->body;
     h->body.wanted_length = s->check->body ? strlen(s->check->body) : 0;
     h->body.length = 0;
@@ -468,8 +508,12 @@ static void http_start(struct slot *s)
         h->in_multi = true;
 }
 
+/* What is still under way is open; on_socket_closing() is not told of what never was connected. */
 static void http_expire(struct slot *s)
 {
+    struct http *h = s->state;
+    if (h->fd >= 0)
+        stream_segments(s, h->fd);
     http_finish(s, CURLE_OPERATION_TIMEDOUT);
 }
 

@@ -109,6 +109,10 @@ bool address_no_route(const struct ip *ip);
 must_check int stream_connect(struct slot *s);
 /* The outcome of the connect: 0 (the phase is noted) or positive errno. */
 must_check int stream_connected(struct slot *s);
+/* Notes what became of the segments that the probe sent over a socket that is still open. */
+void stream_segments(struct slot *s, int fd);
+/* The same, and closes the probe's socket. */
+void stream_end(struct slot *s);
 /* Finishes the probe for a connect that failed with this errno (positive). */
 void stream_failed(struct slot *s, int error);
 

@@ -63,6 +63,29 @@ int stream_connected(struct slot *s)
     return error;
 }
 
+/* What was sent again was lost, or its acknowledgement, except what the other side had already:
+ * that was only late. A SYN that nothing answered is one that was lost, however often it was sent.
+ */
+void stream_segments(struct slot *s, int fd)
+{
+    struct net_segments seen;
+    if (net_segments(fd, &seen))
+        return;
+    uint32_t sent = 1 + seen.data; /* and the SYN */
+    uint32_t lost = seen.again > seen.needless ? seen.again - seen.needless : 0;
+    sent = !seen.answered ? 1 : sent < SAMPLE_SEGMENTS_MAX ? sent : SAMPLE_SEGMENTS_MAX;
+    lost = !seen.answered ? 1 : lost < sent ? lost : sent;
+    s->sample.segments = (uint8_t)sent;
+    s->sample.segments_lost = (uint8_t)lost;
+}
+
+void stream_end(struct slot *s)
+{
+    if (s->fd >= 0)
+        stream_segments(s, s->fd);
+    slot_close(s);
+}
+
 void stream_failed(struct slot *s, int error)
 {
     slot_phase(s, PHASE_CONNECT, s->sample.started);

@@ -25,4 +25,4 @@ static void tcp_expire(struct slot *s)
 }
 
 const struct probe_kind probe_tcp = {
-    .start = tcp_start, .event = tcp_event, .expire = tcp_expire, .stop = slot_close};
+    .start = tcp_start, .event = tcp_event, .expire = tcp_expire, .stop = stream_end};

@@ -194,7 +194,7 @@ static void tls_stop(struct slot *s)
         SSL_free(t->ssl);
         t->ssl = NULL;
     }
-    slot_close(s);
+    stream_end(s);
 }
 
 const struct probe_kind probe_tls = {.prepare = tls_prepare,

@@ -30,6 +30,15 @@ must_check int net_nonblocking(int fd, bool on);
 /* The address a socket is bound to. */
 must_check int net_local(int fd, struct ip *ret_ip, uint16_t *ret_port);
 
+/* What became of the TCP segments that a socket of ours sent. */
+struct net_segments {
+    bool answered;     /* the SYN */
+    uint32_t data;     /* segments with data, each time they were sent */
+    uint32_t again;    /* of these and SYNs, sent more than once */
+    uint32_t needless; /* of those, that the other side had already (RFC 2883) */
+};
+must_check int net_segments(int fd, struct net_segments *ret);
+
 /* Fills `ret`, returns how much of it counts. */
 socklen_t net_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret);
 

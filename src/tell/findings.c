@@ -154,5 +154,6 @@ json_t *view_json(const struct view *v, uint32_t target)
     set(o, "p99", json_real(from->p99_us / 1e6));
     set(o, "usual_p99", json_real(from->usual_us / 1e6));
     set(o, "loss", json_real(from->loss_ppm / 1e6));
+    set(o, "loss_of", string(from->slow & SLOW_SEGMENTS ? "segments" : "probes"));
     return o;
 }
