@@ -1,27 +1,31 @@
 #!/usr/bin/python3
-"""What reloads cost those who ask: p99 of a busy server with and without continuous reloads of one zone among many.
+"""What reloads cost those who ask: p99 of a busy server with and without reloads of one zone among many, by how often they come.
 
-    bench/reload.py [--holdfast PROGRAM] [--rounds 5] [--seconds 4] [--load 0.5] [--others 10000] [--place one,two] [--peers]
-                    [--strict]
+    bench/reload.py [--holdfast PROGRAM] [--rounds 3] [--rates 5,1,0.2] [--load 0.5] [--others 10000] [--place one,two] [--peers]
+                    [--no-trace] [--strict]
 
-The load is open-loop (dnsperf at a fixed rate, a fraction of what the server can do), so that a pause shows as latency of all
-that waited. Rounds with and without changes take turns.
+The load is open-loop (dns_load_bench at a fixed rate, a fraction of what the server can do), so that a pause shows as latency of all
+that waited. Within one run of the client, calm seconds and seconds with changes take turns; of each stretch only seconds in which there is
+a change are counted, so that a rare change is not hidden among calm seconds.
 
-    zone    a reload of a zone of 50,000 names, five a second
-    plan    a plan swap, five a second, by an order that drains an endpoint or takes that back (Holdfast alone)
+    zone    a reload of a zone of 50,000 names
+    plan    a plan swap, by an order that drains an endpoint or takes that back (Holdfast alone)
 
+    --rates        changes a second
     --place one    all of the server on one core, the client on another: what compiles competes with what answers
     --place two    the server on both cores, the client on one of them
     --peers        Knot and NSD as well, which reload the same zone
 
-The client, where it has its core for itself, runs at real-time priority if that is allowed, and what makes the changes does so before the round or talks to
-the server's socket: so neither disturbs the measurement. `late` is what the scheduler says of the server's busiest thread: how
-long it waited for a core, in parts of the round; it leaves out what happens to the client. Where perf may trace the scheduler
-and the server has one core, `own` is the part of that in which another thread of the server had the core, so that it says what the
-server does to itself on a machine that others use too. What is below 1 % can hardly move the 99th percentile.
+The client runs at real-time priority if that is allowed, and what makes the changes does so before the round or talks to the server's
+socket: so neither disturbs the measurement. Where perf may trace the scheduler and the server has one core, two things more are known. `own` is
+the part of the time in which the server's busiest thread was ready to run and another thread of the server had the core: what
+the server does to itself. And queries that came while a stranger had the core, or while what had piled up meanwhile was worked off, are left out,
+in calm and change alike: so latencies mean something on a machine that others use too. `of` says how many are left.
 """
 
 import argparse
+import array
+import bisect
 import json
 import os
 import re
@@ -31,13 +35,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import peers
 
-NAMES, OTHERS, EVERY_S = 50_000, 10_000, 0.2
-GOAL = 1.2
+NAMES, OTHERS = 50_000, 10_000
+GOAL, GOAL_RATE = 1.2, 1.0  # at so many changes a second
+CALM_S, SPILL_S, STRETCH_S, LATER_S = 2.0, 0.6, 2.0, 0.1
+MARGIN_S, LOST_NS = 0.0002, 10**9
 MORE = """services:
   - {name: api.bench.test, policy: weighted, endpoints: [{name: a, address: 192.0.2.1}, {name: b, address: 192.0.2.2}]}
 """
@@ -48,16 +53,26 @@ def text(serial):
             + "".join(f"n{i} A 192.0.2.{(i + serial) % 250}\n" for i in range(NAMES)))
 
 
-def dnsperf(queries, port, rate, seconds, alone):
-    """(latencies in microseconds, lost) of one run; rate 0: as fast as it goes. alone: the server has no part of its core."""
-    first = ["chrt", "-f", "1"] if alone and os.geteuid() == 0 else []
-    words = first + ["taskset", "-c", str(peers.CORES[-1]), "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", queries, "-l",
-                     str(seconds), "-c", "4", "-T", "1", "-t", "2"] + (["-Q", str(rate), "-v"] if rate else [])
-    out = subprocess.run(words, capture_output=True, text=True, timeout=seconds * 10 + 60).stdout
-    if not rate:
-        return float(re.search(r"Queries per second:\s+([\d.]+)", out)[1])
-    times = sorted(float(t) * 1e6 for t in re.findall(r"^> \S+ \S+ \S+ ([\d.]+)$", out, re.M))
-    return times, int(re.search(r"Queries lost:\s+(\d+)", out)[1])
+def client(words, alone=True):
+    """On the last core; alone: the server has no part of it."""
+    return (["chrt", "-f", "1"] if alone and os.geteuid() == 0 else []) + ["taskset", "-c", str(peers.CORES[-1])] + words
+
+
+def capacity(queries, port):
+    words = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", queries, "-l", "2", "-c", "4", "-T", "1", "-t", "2"]
+    out = subprocess.run(client(words), capture_output=True, text=True, timeout=60).stdout
+    return float(re.search(r"Queries per second:\s+([\d.]+)", out)[1])
+
+
+def load(program, port, rate, seconds, names, file, meanwhile):
+    """([when sent, seconds], [microseconds until the answer]) of each query, and how many were lost. meanwhile: called once it runs."""
+    process = subprocess.Popen(client([program, "127.0.0.1", str(port), str(rate), str(seconds), names, file]), stdout=subprocess.PIPE, text=True)
+    meanwhile()
+    out = process.communicate(timeout=seconds * 2 + 30)[0]
+    log = array.array("Q")
+    with open(file, "rb") as f:
+        log.frombytes(f.read())
+    return [t / 1e9 for t in log[::2]], [min(t, LOST_NS) / 1e3 for t in log[1::2]], int(out.split()[3])
 
 
 def waits(pids):
@@ -81,33 +96,36 @@ class Trace:
     def __init__(self, core, folder):
         self.file, self.process = f"{folder}/trace", None
         if core is not None and shutil.which("perf") and os.geteuid() == 0:
-            self.process = subprocess.Popen(["perf", "record", "-q", "-C", core, "-m", "4096", "-e", self.EVENTS, "-o", self.file],
+            self.process = subprocess.Popen(["perf", "record", "-q", "-k", "mono", "-C", core, "-m", "4096", "-e", self.EVENTS, "-o", self.file],
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.3)
 
     def read(self, thread, own):
-        """Seconds in which `thread` was ready to run and one of `own` had the core; None where nothing was traced."""
+        """[(from, to)] while `thread` was ready to run and one of `own` had the core, and the same of strangers; None where nothing was traced."""
         if not self.process:
             return None
         self.process.send_signal(2)
         self.process.wait()
-        out = subprocess.run(["perf", "script", "-i", self.file, "-F", "time,event,trace"], capture_output=True, text=True).stdout
-        running, since, ready, held = None, 0.0, None, 0.0
-        for when, event, what in re.findall(r"^\s*([\d.]+):\s+sched:(\w+):\s+(.*)$", out, re.M):
-            when = float(when)
-            if event == "sched_waking":
-                if ready is None and running != thread and re.search(rf"\bpid={thread}\b", what):
+        script = subprocess.Popen(["perf", "script", "-i", self.file, "-F", "time,event,trace"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        switch = re.compile(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)")
+        woken, running, since, ready, held, strange = f" pid={thread} ", None, 0.0, None, [], []
+        for line in script.stdout:
+            when, event, what = line.split(None, 2)
+            when = float(when[:-1])
+            if event == "sched:sched_waking:":
+                if ready is None and running != thread and woken in what:
                     ready = when
                 continue
-            before, state, after = re.search(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)", what).groups()
-            if ready is not None and running in own:
-                held += when - max(since, ready)
+            before, state, after = switch.search(what).groups()
+            if ready is not None and running not in (None, "0", thread):
+                (held if running in own else strange).append((max(since, ready), when))
             if after == thread:
                 ready = None
             elif before == thread and state.startswith("R"):
                 ready = when
             running, since = after, when
-        return held if out else None
+        return (held, strange) if script.wait() == 0 else None
 
 
 def say(folder, order):
@@ -157,30 +175,6 @@ class Contestant:
                                         "reason": "bench", "force": True})
 
 
-class Changes:
-    """Makes changes one after the other until it is left."""
-
-    def __init__(self, contestant, kind):
-        self.contestant, self.kind, self.count, self.failed = contestant, kind, 0, 0
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self):
-        while not self.stop.wait(EVERY_S):
-            self.failed += not self.contestant.change(self.kind)
-            self.count += 1
-
-    def __enter__(self):
-        if self.kind:
-            self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        if self.kind:
-            self.thread.join()
-
-
 def holdfast_reload(server):
     return say(server.folder, {"op": "reload", "zones": ["bench.test"], "accept_shrink": [], "fresh": False})
 
@@ -195,20 +189,95 @@ def nsd_reload(server):
     return True
 
 
-def one_round(c, kind, queries, rate, seconds):
+class Stretch:
+    """Some seconds of a run: calm (rate 0), or with so many changes of a kind a second."""
+
+    def __init__(self, begin, kind, rate):
+        self.begin, self.kind, self.rate = begin, kind, rate
+        self.end = begin + (max(STRETCH_S, 1 / rate) if rate else SPILL_S + CALM_S)
+        count = round((self.end - begin) * rate)
+        self.changes = [begin + LATER_S + i / rate for i in range(count)]
+        # what a change leaves behind is not calm yet; of rare changes the second after each counts
+        self.counted = (begin, begin + 1) if rate and rate < 1 else (begin, self.end) if rate else (begin + SPILL_S, self.end)
+
+
+def stretches(kinds, rates):
+    """Calm before and after each."""
+    found = [Stretch(0, "calm", 0)]
+    for rate in rates:
+        for kind in kinds:
+            found.append(Stretch(found[-1].end, kind, rate))
+            found.append(Stretch(found[-1].end, "calm", 0))
+    return found
+
+
+def quantile(times, part):
+    return sorted(times)[int(len(times) * part)]
+
+
+def changes_make(c, plan, ret_failed):
+    begin = time.monotonic()
+    for stretch in plan:
+        for at in stretch.changes:
+            time.sleep(max(0, begin + at - time.monotonic()))
+            ret_failed.append(not c.change(stretch.kind))
+    return begin
+
+
+def undisturbed(sent, took, strange):
+    """Without what came while a stranger had the core, and as long again after it."""
+    kept, at = [], 0
+    windows = [(a - MARGIN_S, b + (b - a) + MARGIN_S) for a, b in strange if b - a > MARGIN_S]
+    until = 0.0
+    for when, latency in zip(sent, took):
+        while at < len(windows) and windows[at][0] <= when:
+            until = max(until, windows[at][1])
+            at += 1
+        if when >= until:
+            kept.append((when, latency))
+    return kept
+
+
+def one_round(c, kinds, options):
+    plan, failed, begin = stretches(kinds, options.rates), [], []
     before = waits(c.server.processes())
-    trace = Trace(c.server.core if c.server.core.isdigit() else None, c.server.folder)
-    with Changes(c, kind) as changes:
-        times, lost = dnsperf(queries, c.server.port, rate, seconds, c.server.core.isdigit())
+    trace = Trace(c.server.core if c.server.core.isdigit() and options.trace else None, c.server.folder)
+    sent, took, lost = load(options.loader, c.server.port, c.rate, int(plan[-1].end + 1), options.names, f"{c.server.folder}/latencies",
+                            lambda: begin.append(changes_make(c, plan, failed)))
     after = waits(c.server.processes())
     busiest = max(before, key=lambda t: after.get(t, [0, 0])[0] - before[t][0])
-    late = (after[busiest][1] - before[busiest][1]) / 1e9 / seconds
-    own = trace.read(busiest, {*before, *after} - {busiest})
-    own = None if own is None else own / seconds
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    c.seen.setdefault(kind, []).append((p99, own))
-    print(f"{c.name:8}  {kind or 'calm':5} {changes.count:3} changes ({changes.failed} failed)  p50 {p50:5.0f} us  p99 {p99:6.0f} us  "
-          f"late {late:6.2%}  own {'-' if own is None else f'{own:6.2%}'}  lost {lost} of {len(times)}", flush=True)
+    traced = trace.read(busiest, {*before, *after} - {busiest})
+    held, strange = traced or ([], [])
+    kept, parts, own, all_of = undisturbed(sent, took, strange), {}, {}, {}
+    when = [k[0] for k in kept]
+    for s in plan:
+        first, last = (begin[0] + t for t in s.counted)
+        key = (s.kind, s.rate)
+        parts.setdefault(key, []).extend(k[1] for k in kept[bisect.bisect(when, first):bisect.bisect(when, last)])
+        all_of[key] = all_of.get(key, 0) + bisect.bisect(sent, last) - bisect.bisect(sent, first)
+        own.setdefault(key, []).append(sum(b - a for a, b in held if first <= a < last) / (last - first))
+    calm = {q: quantile(parts["calm", 0], q) for q in (0.5, 0.99, 0.999)}
+    for key, part in parts.items():
+        seen = {q: quantile(part, q) for q in calm}
+        held_part = statistics.mean(own[key]) if traced else None
+        c.seen.setdefault(key, []).append(([seen[q] / calm[q] for q in calm], held_part))
+        print(f"{c.name:8}  {key[0]:5} {f'{key[1]:g}/s' if key[1] else '':5} p50 {seen[0.5]:5.0f} us  p99 {seen[0.99]:6.0f} us  p99.9 {seen[0.999]:6.0f} us"
+              f"  own {'-' if held_part is None else f'{held_part:6.2%}'}  of {len(part) / all_of[key]:4.0%}", flush=True)
+    print(f"{c.name:8}  {sum(failed)} of {len(failed)} changes failed, {lost} of {len(sent)} queries lost", flush=True)
+
+
+def summary(c, cores):
+    """The worst p99 against calm among those that the goal is for."""
+    worst = 0
+    for (kind, rate), rows in c.seen.items():
+        p50, p99, p999 = (statistics.median(r[0][i] for r in rows) for i in range(3))
+        own = [r[1] for r in rows if r[1] is not None]
+        held = f"; held up by itself {statistics.median(own):.2%} of the time" if own else ""
+        ratios = f"p50 x{p50:.2f}  p99 x{p99:.2f}  p99.9 x{p999:.2f} of calm" if rate else ""
+        print(f"{c.name}, server on core {cores}, {kind} {f'{rate:g}/s' if rate else ''}: {ratios}{held}")
+        if rate and rate <= GOAL_RATE:
+            worst = max(worst, p99)
+    return worst
 
 
 def measure(place, options, folder):
@@ -227,21 +296,15 @@ def measure(place, options, folder):
             contestants.append(c)
             c.server.wait("ns1.bench.test")
             c.prepare()
-            c.rate = int(dnsperf(options.queries, c.server.port, 0, 2, place == "one") * options.load)
+            c.rate = int(capacity(options.queries, c.server.port) * options.load)
             print(f"{name}, server on core {cores}: {c.rate} queries a second")
         for _ in range(options.rounds):
             for c in contestants:
-                for kind in ("", "zone", "plan") if c.name == "holdfast" else ("", "zone"):
-                    one_round(c, kind, options.queries, c.rate, options.seconds)
+                one_round(c, ("zone", "plan") if c.name == "holdfast" else ("zone",), options)
+        print(f"medians of {options.rounds}; the goal is p99 under x{GOAL} at up to {GOAL_RATE:g} change a second")
         for c in contestants:
-            calm = statistics.median(p for p, _ in c.seen[""])
-            for kind in list(c.seen)[1:]:
-                ratio = statistics.median(p for p, _ in c.seen[kind]) / calm
-                own = [o for _, o in c.seen[kind] if o is not None]
-                held = f"; held up by itself {statistics.median(own):.2%} of the time" if own else ""
-                print(f"{c.name}, server on core {cores}, {kind}: p99 x{ratio:.2f} of calm{held} "
-                      f"(median of {options.rounds}; goal under x{GOAL})")
-                worst = max(worst, ratio if c.name == "holdfast" else 0)
+            ratio = summary(c, cores)
+            worst = max(worst, ratio if c.name == "holdfast" else 0)
     finally:
         for c in contestants:
             c.server.stop()
@@ -251,19 +314,24 @@ def measure(place, options, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--holdfast", default="build/plain/holdfast")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rates", default="5,1,0.2", type=lambda s: [float(r) for r in s.split(",")], help="changes a second")
     parser.add_argument("--load", type=float, default=0.5, help="part of the capacity that is asked")
     parser.add_argument("--others", type=int, default=OTHERS, help="how many other zones there are")
     parser.add_argument("--place", default="one,two")
     parser.add_argument("--peers", action="store_true", help="Knot and NSD too")
+    parser.add_argument("--no-trace", dest="trace", action="store_false", help="do not trace the scheduler")
     parser.add_argument("--strict", action="store_true", help="fail where the goal is missed")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="holdfast-bench-")
     os.chmod(folder, 0o755)
     options.queries = f"{folder}/queries"
-    with open(options.queries, "w") as f:
-        f.writelines(f"n{i * 7919 % NAMES}.bench.test A\n" for i in range(NAMES))
+    options.names = f"{folder}/names"
+    options.loader = os.path.join(os.path.dirname(options.holdfast), "dns_load_bench")
+    names = [f"n{i * 7919 % NAMES}.bench.test" for i in range(NAMES)]
+    with open(options.queries, "w") as f, open(options.names, "w") as g:
+        f.writelines(f"{n} A\n" for n in names)
+        g.writelines(f"{n}\n" for n in names)
     os.sched_setaffinity(0, {peers.CORES[-1]})
     try:
         worst = max(measure(place, options, folder) for place in options.place.split(","))
