@@ -1,5 +1,6 @@
 """DNS UPDATE: nsupdate, dnspython and what certbot, octoDNS and external-dns send; nothing confirmed is ever lost."""
 
+import os
 import signal
 import shutil
 import socket
@@ -381,6 +382,47 @@ def test_certbot(nodes):  # noqa: F811
         client.add_txt_record("www.example.com", "x", 120)
 
 
+ACME = """{{"pebble": {{"listenAddress": "{address}:14000", "managementListenAddress": "{address}:15000", "certificate": "{folder}/acme.pem",
+ "privateKey": "{folder}/acme.key", "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "", "externalAccountBindingRequired": false}}}}
+"""
+
+
+def test_certbot_gets_certificates(nodes):  # noqa: F811
+    """certbot as Debian has it, from end to end: an authority (pebble) looks for what certbot put here."""
+    node = start(nodes)
+    folder, address = node.folder, node.address
+    (folder / "acme.json").write_text(ACME.format(address=address, folder=folder))
+    (folder / "rfc2136.ini").write_text(f"dns_rfc2136_server = {address}\ndns_rfc2136_port = {DNS_PORT}\ndns_rfc2136_name = acme.\n"
+                                        f"dns_rfc2136_secret = {SECRET}\ndns_rfc2136_algorithm = HMAC-SHA256\n")
+    (folder / "rfc2136.ini").chmod(0o600)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=acme",
+                    "-addext", f"subjectAltName=IP:{address}", "-keyout", folder / "acme.key", "-out", folder / "acme.pem"],
+                   check=True, capture_output=True, timeout=20)
+    with open(folder / "acme.log", "wb") as log:
+        pebble = subprocess.Popen(["pebble", "-config", folder / "acme.json", "-dnsserver", f"{address}:{DNS_PORT}"], stdin=subprocess.DEVNULL,
+                                  stdout=log, stderr=log, env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"})
+
+    def certbot(*args):
+        p = subprocess.run(["certbot", "certonly", "--non-interactive", "--agree-tos", "--register-unsafely-without-email", "--server",
+                            f"https://{address}:14000/dir", "--config-dir", folder / "etc", "--work-dir", folder / "work", "--logs-dir", folder / "logs",
+                            "--dns-rfc2136", "--dns-rfc2136-credentials", folder / "rfc2136.ini", "--dns-rfc2136-propagation-seconds", "1", *args],
+                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                           env={**os.environ, "REQUESTS_CA_BUNDLE": str(folder / "acme.pem")})
+        assert p.returncode == 0, p.stdout + p.stderr + (folder / "acme.log").read_text() + node.log()
+
+    try:
+        assert wait_for(lambda: "Listening on" in (folder / "acme.log").read_text()), (folder / "acme.log").read_text()
+        before = serial(node)
+        certbot("-d", "example.com", "-d", "*.example.com")  # two values of one name
+        made = subprocess.run(["openssl", "x509", "-in", folder / "etc/live/example.com/cert.pem", "-noout", "-ext", "subjectAltName"],
+                              capture_output=True, text=True, timeout=10).stdout
+        assert "DNS:*.example.com" in made and "DNS:example.com" in made
+        assert serial(node) > before and seen(node, "_acme-challenge.example.com", "TXT", [])
+    finally:
+        pebble.kill()
+        pebble.wait()
+
+
 OCTO = """$TTL 3600
 @ SOA ns1.example.net. hostmaster.example.net. 10 3600 600 86400 60
 @ NS ns1.example.net.
@@ -436,8 +478,8 @@ def test_octodns(nodes):  # noqa: F811
 
 
 def test_external_dns(nodes):  # noqa: F811
-    """The shapes of external-dns: the old set deleted by its type, the new one inserted, its TXT registry beside it, in one
-    message (RemoveRRset and Insert of miekg/dns), fudge 300, over TCP."""
+    """The shapes of external-dns: the old records removed one by one, the new ones inserted, its TXT registry beside them, in one
+    message (Remove and Insert of miekg/dns), over TCP."""
     node = start(nodes)
     text = '"heritage=external-dns,external-dns/owner=default"'
 
@@ -446,14 +488,14 @@ def test_external_dns(nodes):  # noqa: F811
         u.add("app", 0, "TXT", text)
 
     def change(u):
-        u.delete("app", "A")  # class ANY: RemoveRRset
+        u.delete("app", "A", "192.0.2.20")  # class NONE: Remove
         u.add("app", 300, "A", "192.0.2.21")
         u.add("app", 300, "A", "192.0.2.22")
-        u.delete("app", "TXT")
+        u.delete("app", "TXT", text)
         u.add("app", 300, "TXT", text)
 
     def remove(u):
-        u.delete("app", "A", "192.0.2.21")  # class NONE: Remove
+        u.delete("app", "A", "192.0.2.21")
         u.delete("app", "A", "192.0.2.22")
         u.delete("app", "TXT", text)
 
