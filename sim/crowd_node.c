@@ -118,6 +118,10 @@ static void probe_start(struct crowd_node *n, uint32_t i, usec_t now, usec_t bas
         took = check->timeout;
     p->sample.reason = (uint8_t)reason;
     p->sample.ended = now + took;
+    if (n->dumb && n->targets[i].hostname) {
+        p->sample.reason = REASON_INTERNAL;
+        p->sample.late = true;
+    }
     p->sample.phase_us[PHASE_CONNECT] = (uint32_t)took;
 }
 

@@ -53,6 +53,7 @@ struct crowd_node {
     bool silent;    /* its tables reach nobody */
     bool stopped;   /* it does nothing */
     bool late;      /* its prober is overloaded */
+    bool dumb;      /* it has no resolver: what it probes by name gives no verdict */
     uint32_t downs; /* verdicts "down" since the start */
 };
 

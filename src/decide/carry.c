@@ -32,6 +32,26 @@ static uint32_t endpoint_match(const struct plan *p, const struct plan_service *
     return PLAN_NONE;
 }
 
+static void target_match(struct carry *c, uint32_t t, uint32_t was)
+{
+    c->target[t] = was;
+    c->target_back[was] = t;
+}
+
+/* A name is the same while it is called the same, whatever address it stands beside. */
+static void names_match(struct carry *c, const struct layout *l, uint32_t e, uint32_t old)
+{
+    for (unsigned f = 0; f < IP_FAMILIES; f++) {
+        uint32_t beside = l->endpoint_target[(size_t)e * IP_FAMILIES + f];
+        uint32_t t = beside == PLAN_NONE ? PLAN_NONE : l->name_beside[beside];
+        uint32_t was = plan_target_by_name(c->previous, old, f);
+        if (t != PLAN_NONE && was != PLAN_NONE &&
+            strcmp(plan_text(c->previous, c->previous->targets[was].hostname),
+                   l->targets[t].hostname) == 0)
+            target_match(c, t, was);
+    }
+}
+
 static void targets_match(struct carry *c, const struct layout *l, uint32_t e, uint32_t old)
 {
     for (unsigned f = 0; f < IP_FAMILIES; f++) {
@@ -40,9 +60,9 @@ static void targets_match(struct carry *c, const struct layout *l, uint32_t e, u
         if (t == PLAN_NONE || was == PLAN_NONE ||
             !ip_equal(&l->targets[t].address, &c->previous->targets[was].address))
             continue;
-        c->target[t] = was;
-        c->target_back[was] = t;
+        target_match(c, t, was);
     }
+    names_match(c, l, e, old);
 }
 
 static void service_match(struct carry *c, const struct layout *l, uint32_t s, uint32_t old)
@@ -116,6 +136,7 @@ void carry_target(const struct carry *c, uint32_t i, const struct config_check *
                   usec_t velocity_window, usec_t now, struct plan_target *ret)
 {
     uint32_t service = ret->service, endpoint = ret->endpoint, old = carry_target_index(c, i);
+    uint32_t hostname = ret->hostname;
     struct ip address = ret->address;
     if (old == PLAN_NONE) {
         memset(ret, 0, sizeof *ret);
@@ -130,6 +151,7 @@ void carry_target(const struct carry *c, uint32_t i, const struct config_check *
     ret->service = service;
     ret->endpoint = endpoint;
     ret->address = address;
+    ret->hostname = hostname;
     if (!check == (ret->state == VERDICT_UNCHECKED))
         return;
     /* A reload gave it a check or took it away. It answered without one: it goes on answering until

@@ -26,12 +26,18 @@ static void targets_place(struct layout *l)
     size_t slots = (size_t)l->endpoint_count * IP_FAMILIES;
     l->targets = target_list(l->config, &l->arena, &l->target_count);
     l->endpoint_target = arena_new(&l->arena, slots, sizeof *l->endpoint_target);
+    l->name_beside = arena_new(&l->arena, l->target_count + 1u, sizeof *l->name_beside);
     for (size_t i = 0; i < slots; i++)
         l->endpoint_target[i] = PLAN_NONE;
+    for (uint32_t i = 0; i < l->target_count; i++)
+        l->name_beside[i] = PLAN_NONE;
     for (uint32_t i = 0; i < l->target_count; i++) {
         const struct target *t = &l->targets[i];
         uint32_t e = l->endpoint_first[t->service] + t->endpoint;
-        l->endpoint_target[(size_t)e * IP_FAMILIES + t->family] = i;
+        if (t->hostname)
+            l->name_beside[t->beside] = i;
+        else
+            l->endpoint_target[(size_t)e * IP_FAMILIES + t->family] = i;
     }
 }
 
@@ -173,7 +179,8 @@ static void units_place(struct layout *l)
     struct map seen = map_init();
     l->again = arena_new(&l->arena, l->target_count + 1u, sizeof *l->again);
     for (uint32_t i = 0; i < l->target_count; i++)
-        l->again[i] = map_put(&seen, &l->targets[i].address, sizeof l->targets[i].address, l);
+        l->again[i] = l->targets[i].hostname ||
+                      map_put(&seen, &l->targets[i].address, sizeof l->targets[i].address, l);
     map_done(&seen);
 }
 

@@ -17,6 +17,7 @@ struct layout {
     uint32_t endpoints_max;    /* of one service */
     uint32_t *endpoint_first;  /* of each service, and the end */
     uint32_t *endpoint_target; /* [endpoint * IP_FAMILIES + family], or PLAN_NONE */
+    uint32_t *name_beside;     /* of each target: that of the name beside it, or PLAN_NONE */
     uint32_t *order;           /* services, those that others stand for first */
     bool *is_nested;           /* of each service: does an endpoint stand for it? */
     uint32_t *key_first;       /* of each endpoint, and the end: into keys */
@@ -27,7 +28,8 @@ struct layout {
     const char **region_name;  /* of each number */
     uint32_t provider_count;   /* as regions */
     uint32_t *provider;        /* of each endpoint, or PLAN_NONE */
-    bool *again;               /* of each target: one before it has the same address */
+    bool *again;               /* of each target: one before it has the same address, or it is a
+                                  name, which is no thing of its own */
     uint32_t group_count;      /* providers, for a vantage that doubts itself */
     uint32_t *group;           /* of each target */
     uint32_t *latency_region;  /* of each entry of the latency table */

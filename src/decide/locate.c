@@ -121,6 +121,32 @@ static enum finding finding_of(const struct step *step, uint32_t target)
     return v->slow & SLOW_BROWN_OUT ? FINDING_BROWN_OUT : FINDING_NONE;
 }
 
+/* Vantages that fail by the name and reach the address beside it. */
+static uint64_t fails_by_name(const struct step *step, uint32_t target)
+{
+    const struct plan_view *views = step->next->views;
+    return views[target].down & views[step->layout->targets[target].beside].up;
+}
+
+/* A name that leads nowhere, or to where nobody answers, while its address does. It moves nothing,
+ * so it is told as well of names that were never seen to work. */
+static enum finding finding_of_name(const struct step *step, uint32_t target)
+{
+    const struct plan_target *t = &step->next->targets[target];
+    const struct plan_view *v = &step->next->views[target];
+    const struct target *name = &step->layout->targets[target];
+    if (!step->quorum->count) {
+        bool fails = t->state == VERDICT_DOWN || t->failures >= name->check->fall;
+        return fails && step->next->targets[name->beside].state == VERDICT_UP ? FINDING_NAME
+                                                                              : FINDING_NONE;
+    }
+    uint64_t fails = fails_by_name(step, target);
+    bool settled = t->state == VERDICT_DOWN && step->now - t->since >= SETTLE_US;
+    if (v->finding == FINDING_NAME || settled ? fails : steady(step, target, fails))
+        return FINDING_NAME;
+    return t->flags & TARGET_FROZEN ? FINDING_UNDECIDED : FINDING_NONE;
+}
+
 /* When what is found began: when the first of those who fail began to. */
 static usec_t began(const struct step *step, uint32_t target, enum finding finding)
 {
@@ -150,8 +176,10 @@ static void target_locate(struct step *step, uint32_t target)
         v->undecided = 0;
         v->far_reason = REASON_OK;
     }
-    slow_take(step, target);
-    enum finding finding = finding_of(step, target);
+    bool name = step->layout->targets[target].hostname;
+    if (!name)
+        slow_take(step, target);
+    enum finding finding = name ? finding_of_name(step, target) : finding_of(step, target);
     if (finding != v->finding) {
         v->finding_since = began(step, target, finding);
         v->changed = step->now;

@@ -144,8 +144,10 @@ static void own_advance(const struct step *step, uint32_t i, const struct config
 void quorum_sample(struct step *step, const struct sample *s)
 {
     const struct config_check *check = step->layout->targets[s->target].check;
-    step->quorum->samples++;
-    step->quorum->late += s->late;
+    if (!step->layout->targets[s->target].hostname) { /* a resolver that is silent is not us */
+        step->quorum->samples++;
+        step->quorum->late += s->late;
+    }
     if (verdict_note(&step->next->targets[s->target], check, s, step->now))
         own_advance(step, s->target, check);
 }
@@ -219,7 +221,7 @@ static void references_count(const struct step *step, const struct config_servic
     const struct layout *l = step->layout;
     for (uint32_t i = 0; i < l->target_count; i++) {
         const struct target *t = &l->targets[i];
-        if (&l->config->services[t->service] != references || !t->check)
+        if (&l->config->services[t->service] != references || !t->check || t->hostname)
             continue;
         enum vote vote = vote_of(step, 0, i, t->check);
         *ret_up += vote == VOTE_UP;
@@ -235,7 +237,7 @@ static bool all_fails(const struct step *step)
     q->groups = store_reserve(q->groups, 0, l->group_count + 1u, &q->group_capacity, 1);
     memset(q->groups, 0, l->group_count);
     for (uint32_t i = 0; i < l->target_count; i++)
-        if (l->targets[i].check)
+        if (l->targets[i].check && !l->targets[i].hostname)
             q->groups[l->group[i]] |= (uint8_t)vote_of(step, 0, i, l->targets[i].check);
     uint32_t seen = 0, failing = 0;
     for (uint32_t i = 0; i < l->group_count; i++) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* Long names are cut, so that the rest of a sentence is never lost. */
-#define TARGET_FORMAT "%.48s/%.32s %s "
+#define TARGET_FORMAT "%.48s/%.32s %.80s "
 enum { EVIDENCE_MAX = 64 };
 
 #define FACE_FORMAT "%.80s %s: "
@@ -16,11 +16,12 @@ struct subject {
     uint32_t index;
     bool was_disabled; /* so that no sample of it is no news */
     char ip[IP_TEXT_MAX];
+    const char *place; /* the address, or the name */
 };
 
 #define subject_names(s)                                                       \
     (s)->step->next->text + (s)->step->next->services[(s)->now->service].name, \
-        (s)->step->next->text + (s)->step->next->endpoints[(s)->now->endpoint].name, (s)->ip
+        (s)->step->next->text + (s)->step->next->endpoints[(s)->now->endpoint].name, (s)->place
 
 #define subject_add(s, kind, format, ...)                                                         \
     event_add((s)->step->events, (kind), (s)->index, (s)->now->service, (s)->now->address.family, \
@@ -45,6 +46,21 @@ static const char *evidence(const struct subject *s, unsigned row, char buffer[s
     snprintf(buffer, EVIDENCE_MAX, "%s", text_string(&words));
     text_done(&words);
     return buffer;
+}
+
+/* Of a name, which is not "down": nothing goes by it. */
+static void name_tell(const struct subject *s)
+{
+    const struct plan_target *t = s->now;
+    char ago[DURATION_TEXT_MAX], sure[EVIDENCE_MAX];
+    if (t->state == VERDICT_DOWN)
+        subject_add(s, EVENT_VERDICT, "fails by name: %s (%s)",
+                    reason_sentence((enum reason)t->down_reason), evidence(s, t->failures, sure));
+    else if (t->state == VERDICT_UP && s->before->state == VERDICT_DOWN)
+        subject_add(s, EVENT_VERDICT, "answers by name again after %s (%s)",
+                    age(s->step, s->before->since, ago), evidence(s, t->successes, sure));
+    else if (t->state == VERDICT_UP)
+        subject_add(s, EVENT_VERDICT, "answers by name (%s)", evidence(s, t->successes, sure));
 }
 
 static void verdict_tell(const struct subject *s)
@@ -115,9 +131,11 @@ static void targets_tell(const struct step *step)
                             .before = before,
                             .index = i,
                             .was_disabled = e && e->admin == ADMIN_DISABLED};
-        ip_format(&t->address, s.ip);
+        bool name = step->layout->targets[i].hostname;
+        s.place =
+            name ? step->layout->targets[i].hostname : (const char *)ip_format(&t->address, s.ip);
         if (before && before->state != t->state)
-            verdict_tell(&s);
+            (name ? name_tell : verdict_tell)(&s);
         flags_tell(&s);
     }
 }

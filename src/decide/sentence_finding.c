@@ -17,12 +17,12 @@ struct telling {
 static void finding_tell(struct telling *t, uint32_t i)
 {
     const struct plan_target *target = &t->plan.targets[i];
-    char subject[160], ip[IP_TEXT_MAX];
+    char subject[240], place[IP_TEXT_MAX];
     text_reset(&t->words);
-    snprintf(subject, sizeof subject, "%.60s/%.40s %s",
+    snprintf(subject, sizeof subject, "%.60s/%.40s %.100s",
              plan_text(&t->plan, t->plan.services[target->service].name),
              plan_text(&t->plan, t->plan.endpoints[target->endpoint].name),
-             ip_format(&target->address, ip));
+             plan_target_text(&t->plan, target, place));
     finding_write(&t->plan, i, subject, t->clock, &t->words);
     if (t->words.length)
         event_add(t->step->events, EVENT_FINDING, i, target->service, target->address.family, "%s",

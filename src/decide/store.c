@@ -123,13 +123,15 @@ static void service_settle(struct store *st, const struct layout *l, uint32_t s,
         endpoint_settle(st, l, s, to->endpoint_first + i, settling);
 }
 
-static void targets_settle(struct store *st, const struct layout *l)
+static void targets_settle(struct store *st, const struct layout *l, struct map *known)
 {
     memset(st->targets, 0, l->target_count * sizeof *st->targets);
     for (uint32_t i = 0; i < l->target_count; i++) {
         st->targets[i].service = l->targets[i].service;
         st->targets[i].endpoint = l->endpoint_first[l->targets[i].service] + l->targets[i].endpoint;
         st->targets[i].address = l->targets[i].address;
+        st->targets[i].hostname =
+            l->targets[i].hostname ? text_intern(st, known, l->targets[i].hostname) : 0;
     }
 }
 
@@ -153,7 +155,7 @@ static void store_settle(struct store *st, const struct layout *l, const struct 
     st->network = text_intern(st, &settling.known, c->network ? c->network : "");
     for (uint32_t s = 0; s < c->service_count; s++)
         service_settle(st, l, s, &settling);
-    targets_settle(st, l);
+    targets_settle(st, l, &settling.known);
     st->text_settled = st->text_length;
     st->config = c;
     st->fingerprint = c->fingerprint;

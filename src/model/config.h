@@ -31,6 +31,7 @@ enum {
     CONFIG_COLLECTIONS_MAX = 10000,
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
+    CONFIG_RESOLVERS_MAX = 3,
     CONFIG_API_ENDPOINTS_MAX = 32,
     CONFIG_API_URL_MAX = 128,
     CONFIG_PROXIES_MAX = 64, /* networks of proxies */
@@ -315,7 +316,9 @@ struct config_endpoint {
     const char *name; /* unique in its service */
     struct ip address[IP_FAMILIES];
     bool has_address[IP_FAMILIES];
-    int service; /* nested: index of the service it stands for, else CONFIG_NONE */
+    const char *hostname; /* under which others find it: probed beside the addresses; NULL: none.
+                             Where there is one there are an address and a check */
+    int service;          /* nested: index of the service it stands for, else CONFIG_NONE */
     const char *region, *provider;     /* NULL where not said */
     enum role role;                    /* failover */
     unsigned weight;                   /* weighted: 0..255; default 1 */
@@ -362,7 +365,9 @@ struct config {
     struct arena arena;
     const char *path; /* the file as named by the operator */
     const char *node_name, *site, *network, *data,
-        *user; /* user: NULL = default (holdfast, else nobody) */
+        *user;                       /* user: NULL = default (holdfast, else nobody) */
+    struct config_listen *resolvers; /* that resolve hostnames; none: those of the system */
+    uint32_t resolver_count;
     struct config_listen *dns_listen, *tell_listen, *api_listen;
     uint32_t dns_listen_count, tell_listen_count, api_listen_count;
     const char *api_certificate, *api_key; /* files, PEM; NULL: plain HTTP */

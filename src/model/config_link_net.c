@@ -168,6 +168,7 @@ void link_networks(struct linking *l)
     c->network = root->node.network;
     c->data = root->node.data;
     c->user = root->node.user;
+    c->resolvers = link_listens(l, &root->node.resolvers, &c->resolver_count);
     c->dns_listen = link_listens(l, &root->dns.listen, &c->dns_listen_count);
     c->tell_listen = link_listens(l, &root->tell.listen, &c->tell_listen_count);
     link_api(l);

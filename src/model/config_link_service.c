@@ -74,6 +74,24 @@ static void target_check(struct linking *l, const struct draft_endpoint *e)
                     endpoint_name(e));
 }
 
+/* A name is told beside the address, by the same check. */
+static void hostname_check(struct linking *l, const struct draft_endpoint *e)
+{
+    struct problems *p = l->reading->problems;
+    if (!says(&e->head, "hostname"))
+        return;
+    if (says(&e->head, "service"))
+        problem_add(p, place_under(&e->head, "hostname"),
+                    "endpoint %s stands for a service and has no name of its own; remove the "
+                    "hostname",
+                    endpoint_name(e));
+    else if (!says(&e->head, "check"))
+        problem_add(p, place_under(&e->head, "hostname"),
+                    "the hostname of endpoint %s is probed as its address is, and it has no check; "
+                    "add check: NAME",
+                    endpoint_name(e));
+}
+
 /* What simple and multivalue answer are addresses, side by side; a service that stands alone is an
  * alias. */
 static void mixed_check(struct linking *l, const struct draft_service *s,
@@ -258,6 +276,7 @@ static void endpoint_fill(struct linking *l, const struct draft_service *s,
         mixed_check(l, s, e);
     }
     target_check(l, e);
+    hostname_check(l, e);
     check_reference(l, e);
     service_reference(l, e);
     collection_references(l, e);

@@ -16,6 +16,12 @@ const struct list_of listens = {
 static const struct list_of interfaces = {
     .element = {.name = "interface", .type = &type_label}, .size = sizeof(char *), .alone = true};
 
+static const struct list_of resolvers = {
+    .element = {.name = "resolver", .type = &type_server, .offset = AT(draft_listen, listen)},
+    .size = sizeof(struct draft_listen),
+    .headed = true,
+    .alone = true};
+
 /* ---- this node ---- */
 
 static const struct key node_keys[] = {
@@ -28,6 +34,10 @@ static const struct key node_keys[] = {
      .help = "folder of its plans, zones, orders and sockets"},
     {"user", &type_text, AT(draft_root, node.user),
      .help = "account that it runs as after start; default holdfast if there is one, else nobody"},
+    {"resolvers", &type_list, AT(draft_root, node.resolvers), .min = 1, .max = CONFIG_RESOLVERS_MAX,
+     .detail = &resolvers,
+     .help = "name servers that resolve the hostnames of endpoints for this node, asked in turn; "
+             "default those of /etc/resolv.conf"},
 };
 
 static const struct shape shape_node = {"node", "node", node_keys, LENGTH(node_keys),
@@ -377,6 +387,9 @@ static const struct key endpoint_keys[] = {
     {"name", &type_label, AT(draft_endpoint, endpoint.name), .required = true,
      .help = "unique in its service; orders are given by it"},
     {"address", &type_addresses, AT(draft_endpoint, addresses), .help = "where it is"},
+    {"hostname", &type_name, AT(draft_endpoint, endpoint.hostname),
+     .help = "a name under which others find it: resolved, and what it leads to probed with the "
+             "same check; told, and never decides about answers"},
     {"service", &type_name, AT(draft_endpoint, service),
      .help = "instead of an address: another service of this file that it stands for"},
     {"region", &type_label, AT(draft_endpoint, endpoint.region),

@@ -179,6 +179,7 @@ struct draft_service {
 struct draft_root {
     struct {
         const char *name, *site, *network, *data, *user;
+        struct list resolvers; /* struct draft_listen */
     } node;
     struct {
         struct list listen; /* struct draft_listen */

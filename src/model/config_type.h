@@ -94,7 +94,7 @@ extern const struct type type_api_url;
 extern const struct type type_ip, type_addresses, type_prefix, type_listen, type_status,
     type_location, type_url, type_token, type_field_value, type_ttl, type_velocity, type_all_down,
     type_dnssec, type_secret, type_peer, type_primary, type_pin, type_pattern, type_rrtype,
-    type_cookie_secret, type_nsid;
+    type_cookie_secret, type_nsid, type_server;
 
 /* Reads a mapping by its table: unknown, missing and wrong keys are reported; defaults are filled
  * in. False where anything is wrong. */

@@ -124,6 +124,32 @@ static void listen_schema(const struct key *key, struct text *out)
 const struct type type_listen = {"an address and a port such as \"0.0.0.0:53\" or \"[::]:53\"",
                                  listen_read, listen_schema};
 
+static bool server_read(struct reading *r, const struct tree *node, const struct key *key,
+                        void *slot)
+{
+    enum { PORT = 53 };
+    struct config_listen *server = slot;
+    const char *text = reading_scalar(r, node, key, type_server.wanted);
+    if (!text)
+        return false;
+    server->port = PORT;
+    if ((ip_parse(text, &server->ip) && ip_port_parse(text, &server->ip, &server->port)) ||
+        !server->port)
+        return reading_refuse(r, node, key, type_server.wanted);
+    server->place = node->place;
+    return true;
+}
+
+static void server_schema(const struct key *key, struct text *out)
+{
+    (void)key;
+    schema_pattern(out, "^([0-9.]+(:[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|"
+                        "\\\\[[0-9A-Fa-f:.]+\\\\]:[0-9]+)$");
+}
+
+const struct type type_server = {"an address such as 192.0.2.53 or \"[2001:db8::53]:5353\"",
+                                 server_read, server_schema};
+
 /* 200 or 200-399 */
 static bool status_read(struct reading *r, const struct tree *node, const struct key *key,
                         void *slot)

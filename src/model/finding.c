@@ -49,15 +49,11 @@ static uint64_t networks_of(const struct plan *p, uint64_t vantages)
     return first;
 }
 
-/* "inside and from AS64500, AS64501 and 3 more" with "from " before what is not inside. */
-static void places_write(const struct plan *p, uint64_t vantages, uint64_t inside, struct text *out)
+/* "AS64500, AS64501 and 3 more" */
+static void networks_write(const struct plan *p, uint64_t vantages, struct text *out)
 {
-    uint64_t networks = networks_of(p, vantages & ~inside);
+    uint64_t networks = networks_of(p, vantages);
     unsigned count = (unsigned)__builtin_popcountll(networks), said = 0;
-    if (vantages & inside)
-        text_append(out, count ? "from inside and from " : "from inside");
-    else
-        text_append(out, "from ");
     for (uint32_t i = 0; i < p->vantage_count && said < NAMED_MOST; i++) {
         if (!(networks >> i & 1))
             continue;
@@ -67,6 +63,17 @@ static void places_write(const struct plan *p, uint64_t vantages, uint64_t insid
     }
     if (said < count)
         text_appendf(out, " and %u more", count - said);
+}
+
+/* "inside and from AS64500, AS64501 and 3 more" with "from " before what is not inside. */
+static void places_write(const struct plan *p, uint64_t vantages, uint64_t inside, struct text *out)
+{
+    uint64_t far = vantages & ~inside;
+    if (vantages & inside)
+        text_append(out, far ? "from inside and from " : "from inside");
+    else
+        text_append(out, "from ");
+    networks_write(p, far, out);
 }
 
 static const char *conclusion(enum finding finding, bool region)
@@ -103,6 +110,46 @@ static void reach_write(const struct plan *p, const char *subject, bool region,
     text_append(out, ": ");
     reason_write(f->reason, out);
     text_appendf(out, "; %s", conclusion(f->finding, region));
+}
+
+static const char *name_reason(enum reason reason)
+{
+    switch (reason) {
+    case REASON_RESOLVE_TIMEOUT:
+        return "no answer in time";
+    case REASON_RESOLVE_SERVFAIL:
+        return "SERVFAIL";
+    case REASON_RESOLVE_NXDOMAIN:
+        return "NXDOMAIN";
+    case REASON_RESOLVE_NODATA:
+        return "an empty answer";
+    default:
+        return reason_name(reason);
+    }
+}
+
+/* The name fails where the address answers: what broke is DNS. */
+static void name_write(const struct plan *p, uint32_t target, const char *subject, int64_t clock,
+                       struct text *out)
+{
+    const struct plan_target *t = &p->targets[target];
+    const struct plan_view *v = &p->views[target];
+    uint32_t beside = p->endpoints[t->endpoint].target[t->address.family];
+    char address[IP_TEXT_MAX];
+    enum reason reason = (enum reason)(p->vantage_count ? v->far_reason : t->reason);
+    bool wrong = reason == REASON_RESOLVE_WRONG;
+    text_appendf(out, "%s: the name %s", subject,
+                 wrong ? "leads to an address that fails" : "does not resolve");
+    if (p->vantage_count) {
+        text_append(out, " at ");
+        networks_write(p, v->down & p->views[beside].up, out);
+    }
+    text_append(out, " since ");
+    time_write(v->finding_since, clock, out);
+    if (!wrong)
+        text_appendf(out, " (%s)", name_reason(reason));
+    text_appendf(out, "; its address %s answers: DNS, not the server",
+                 ip_format(&p->targets[beside].address, address));
 }
 
 static void milliseconds_write(uint32_t us, struct text *out)
@@ -168,6 +215,12 @@ void finding_write(const struct plan *p, uint32_t target, const char *subject, i
         text_append(out, ": ");
         slow_write(v, out);
         return;
+    case FINDING_NAME:
+        if (plan_target_is_name(p, &p->targets[target])) {
+            name_write(p, target, subject, clock, out);
+            return;
+        }
+        /* fallthrough */
     default:
         reach_write(p, subject, false, &f, clock, out);
     }

@@ -48,3 +48,20 @@ const char *vantage_state_name(enum vantage_state s)
     invariant((unsigned)s < VANTAGE_STATES);
     return names[s];
 }
+
+uint32_t plan_target_by_name(const struct plan *p, uint32_t endpoint, unsigned family)
+{
+    uint32_t first = p->endpoints[endpoint].target[family];
+    if (first == PLAN_NONE)
+        return PLAN_NONE;
+    for (uint32_t i = first + 1; i < p->target_count && p->targets[i].endpoint == endpoint; i++)
+        if (p->targets[i].address.family == family && plan_target_is_name(p, &p->targets[i]))
+            return i;
+    return PLAN_NONE;
+}
+
+const char *plan_target_text(const struct plan *p, const struct plan_target *t,
+                             char buffer[static IP_TEXT_MAX])
+{
+    return plan_target_is_name(p, t) ? plan_text(p, t->hostname) : ip_format(&t->address, buffer);
+}

@@ -56,9 +56,10 @@ struct plan_target {
     uint8_t flags;                /* enum target_flag */
     uint16_t successes, failures; /* in a row; one of them is 0; saturating */
     uint16_t status;              /* of the newest sample */
-    usec_t since;                 /* when state became what it is */
-    usec_t sampled;               /* end of the newest sample that counted; 0 = none yet */
-    usec_t hold_until;            /* hold-down: not up before this */
+    uint32_t hostname; /* text offset: probed by this name and in no answer; of an address "" */
+    usec_t since;      /* when state became what it is */
+    usec_t sampled;    /* end of the newest sample that counted; 0 = none yet */
+    usec_t hold_until; /* hold-down: not up before this */
     usec_t removed; /* when checks last took it out of the answers; 0 = never (velocity window) */
     uint32_t phase_us[PHASES]; /* of the newest sample */
     uint32_t connect_us;       /* damped connect time, for latency steering; 0 = unknown */
@@ -321,6 +322,18 @@ static inline const char *plan_text(const struct plan *p, uint32_t offset)
 {
     return offset == PLAN_NONE ? "" : p->text + offset;
 }
+
+/* Is it a name that is told beside an address? That is endpoints[].target[address.family]. */
+static inline bool plan_target_is_name(const struct plan *p, const struct plan_target *t)
+{
+    return p->text[t->hostname] != '\0';
+}
+/* The target of the name beside the address of this family, or PLAN_NONE. */
+pure_function uint32_t plan_target_by_name(const struct plan *p, uint32_t endpoint,
+                                           unsigned family);
+/* "198.51.100.10", or the name. */
+const char *plan_target_text(const struct plan *p, const struct plan_target *t,
+                             char buffer[static IP_TEXT_MAX]);
 
 /* The place of the same file in another plan. Plans list their files in one order, so it is looked
  * for around *at (begin with 0), which moves behind it; PLAN_NONE: it is not there, or far away. */

@@ -22,6 +22,8 @@ uint64_t target_identity(const struct config *config, const struct target *targe
     hash = identity_text(hash, s->endpoints[target->endpoint].name);
     hash = identity_text(hash, target->check ? target->check->name : "");
     hash = hash64_seeded(target->address.bytes, sizeof target->address.bytes, hash);
+    if (target->hostname)
+        hash = identity_text(hash, target->hostname);
     return hash ? hash : 1;
 }
 

@@ -81,8 +81,8 @@ struct sample_part {
     struct sample_entry entries[SAMPLE_PART_ENTRIES];
 };
 
-/* What a target is called among nodes: a hash of service, endpoint, address, family and the name of
- * its check; never 0. */
+/* What a target is called among nodes: a hash of service, endpoint, address, family, the name of
+ * its check and its hostname; never 0. */
 uint64_t target_identity(const struct config *config, const struct target *target);
 
 /* Messages that a slice of so many entries makes; at least one. */

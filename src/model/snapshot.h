@@ -9,7 +9,7 @@
 #include "model/plan.h"
 #include <stddef.h>
 
-enum { SNAPSHOT_VERSION = 4, SNAPSHOT_KEEP = 3 };
+enum { SNAPSHOT_VERSION = 5, SNAPSHOT_KEEP = 3 };
 
 /* The file's bytes for a plan (free with free()). */
 must_check uint8_t *snapshot_encode(const struct plan *plan, size_t *ret_size);

@@ -87,6 +87,11 @@ static int target_check(struct check *c, uint32_t i)
                       t->endpoint);
     if (t->address.family >= IP_FAMILIES)
         return refuse(c, ERR_BOUNDS, "target %u: unknown address family", i);
+    if (!text_fits(c->plan, t->hostname))
+        return refuse(c, ERR_BOUNDS, "target %u: its name is outside the text", i);
+    if (plan_target_is_name(c->plan, t) &&
+        c->plan->endpoints[t->endpoint].target[t->address.family] == PLAN_NONE)
+        return refuse(c, ERR_BOUNDS, "target %u: a name beside no address", i);
     if (t->state >= VERDICT_STATES || t->reason >= REASONS || t->down_reason >= REASONS)
         return refuse(c, ERR_BOUNDS, "target %u: unknown state or reason", i);
     return 0;
@@ -169,7 +174,7 @@ static int endpoint_check(struct check *c, uint32_t i)
         if (t == PLAN_NONE)
             continue;
         if (t >= p->target_count || p->targets[t].endpoint != i ||
-            p->targets[t].address.family != family)
+            p->targets[t].address.family != family || plan_target_is_name(p, &p->targets[t]))
             return refuse(c, ERR_BOUNDS, "endpoint %u: target %u is not its own", i, t);
     }
     return 0;
@@ -180,6 +185,8 @@ static int address_check(struct check *c, uint32_t i)
     const struct plan_address *a = &c->plan->addresses[i];
     if (a->target >= c->plan->target_count)
         return refuse(c, ERR_BOUNDS, "address %u: target %u does not exist", i, a->target);
+    if (plan_target_is_name(c->plan, &c->plan->targets[a->target]))
+        return refuse(c, ERR_BOUNDS, "address %u: target %u is a name", i, a->target);
     const struct ip *ip = &c->plan->targets[a->target].address;
     if (memcmp(a->bytes, ip->bytes, ip_size(ip)) != 0)
         return refuse(c, ERR_BOUNDS, "address %u: it is not the address of target %u", i,

@@ -63,6 +63,20 @@ static void name_skip(struct reader *r)
     }
 }
 
+static void address_add(struct dnsprobe_reply *reply, uint16_t type, const uint8_t *data,
+                        size_t length)
+{
+    struct ip ip = {.family = type == DNS_AAAA ? IP_V6 : IP_V4};
+    if ((type != DNS_A && type != DNS_AAAA) || length != ip_size(&ip) ||
+        reply->address_count == DNSPROBE_ADDRESSES_MAX)
+        return;
+    memcpy(ip.bytes, data, length);
+    for (unsigned i = 0; i < reply->address_count; i++)
+        if (ip_equal(&reply->addresses[i], &ip))
+            return;
+    reply->addresses[reply->address_count++] = ip;
+}
+
 static void record_read(struct reader *r, const struct dnsprobe *p, struct dnsprobe_reply *reply)
 {
     name_skip(r);
@@ -72,7 +86,10 @@ static void record_read(struct reader *r, const struct dnsprobe *p, struct dnspr
     const uint8_t *data = reader_take(r, length);
     if (r->failed || class != DNS_IN)
         return;
-    reply->answers += type == p->type;
+    if (type == p->type) {
+        reply->answers++;
+        address_add(reply, type, data, length);
+    }
     bool address = p->has_expect && type == (p->expect.family == IP_V6 ? DNS_AAAA : DNS_A);
     if (address && length == ip_size(&p->expect) && memcmp(data, p->expect.bytes, length) == 0)
         reply->expected = true;

@@ -10,7 +10,8 @@
 
 enum {
     DNSPROBE_QUERY_MAX = 12 + DNAME_MAX + 4 + 11,
-    DNSPROBE_UDP_SIZE = 1232, /* offered by EDNS(0) (RFC 6891): more may be fragmented */
+    DNSPROBE_ADDRESSES_MAX = 8, /* of an answer; more are counted */
+    DNSPROBE_UDP_SIZE = 1232,   /* offered by EDNS(0) (RFC 6891): more may be fragmented */
 };
 
 struct dnsprobe {
@@ -28,8 +29,10 @@ size_t dnsprobe_write(const struct dnsprobe *p, uint16_t id,
 struct dnsprobe_reply {
     uint8_t rcode;
     bool truncated;
-    bool expected;    /* the expected address was there */
-    unsigned answers; /* records of the type asked for */
+    bool expected;                               /* the expected address was there */
+    unsigned answers;                            /* records of the type asked for */
+    struct ip addresses[DNSPROBE_ADDRESSES_MAX]; /* where that is A or AAAA: each once */
+    unsigned address_count;
 };
 
 /* 0; ERR_MISSING: not an answer to this query (wait on); ERR_SYNTAX: ours, but broken. */

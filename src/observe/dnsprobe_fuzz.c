@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err)
         invariant(r.answers == 12345);
     else
-        invariant(r.answers <= size / 11 && r.rcode < 16 && (!r.expected || r.answers > 0));
+        invariant(r.address_count <= r.answers && r.address_count <= DNSPROBE_ADDRESSES_MAX &&
+                  r.answers <= size / 11 && r.rcode < 16 && (!r.expected || r.answers > 0));
     return 0;
 }

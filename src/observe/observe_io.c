@@ -72,7 +72,13 @@ usec_t slot_phase(struct slot *s, enum phase phase, usec_t from)
     return now;
 }
 
-static void slot_abandon(struct slot *s)
+void slot_deadline(struct slot *s, usec_t when)
+{
+    invariant(s->running);
+    heap_put(&s->observer->deadlines, s->id, when);
+}
+
+void slot_abandon(struct slot *s)
 {
     if (!s->running)
         return;
@@ -92,6 +98,10 @@ void slot_finish(struct slot *s, enum reason reason)
     s->sample.late = reason == REASON_INTERNAL || s->lag >= check_lag(s->check);
     s->sample.target = s->target;
     s->sample.epoch = o->epoch;
+    if (s->parent) {
+        name_child_ended(s->parent, &s->sample);
+        return;
+    }
     o->finished = mem_grow(o->finished, o->finished_count, &o->finished_size, sizeof *o->finished);
     o->finished[o->finished_count++] = s->sample;
     if (!s->pending)
@@ -107,7 +117,7 @@ void slot_fail(struct slot *s, const char *what, int error)
     slot_finish(s, REASON_INTERNAL);
 }
 
-static void slot_start(struct slot *s)
+void slot_start(struct slot *s)
 {
     struct observer *o = s->observer;
     invariant(!s->running && s->fd == -1);
@@ -162,7 +172,8 @@ static void deadlines_expire(struct observer *o, usec_t now)
         struct slot *s = o->slots[heap_first(&o->deadlines)->id];
         invariant(s && s->running);
         s->kind->expire(s);
-        invariant(!s->running);
+        invariant(!s->running || heap_when(&o->deadlines) > now ||
+                  heap_first(&o->deadlines)->id != s->id);
     }
 }
 
@@ -291,9 +302,11 @@ static uint64_t check_hash(const struct config_check *c)
     return hash;
 }
 
-static void slot_drop(struct slot *s)
+void slot_drop(struct slot *s)
 {
     struct observer *o = s->observer;
+    if (s->id < o->free_hint)
+        o->free_hint = s->id;
     slot_abandon(s);
     schedule_remove(&o->schedule, s->id);
     if (s->prepared && s->kind->release)
@@ -302,7 +315,7 @@ static void slot_drop(struct slot *s)
     free(s);
 }
 
-static struct slot *slot_new(struct observer *o, const struct target *t, uint64_t identity)
+static struct slot *slot_new(struct observer *o)
 {
     uint32_t id = 0;
     while (o->free_hint + id < o->slot_count && o->slots[o->free_hint + id])
@@ -315,27 +328,37 @@ static struct slot *slot_new(struct observer *o, const struct target *t, uint64_
     invariant(id < 1u << 24); /* event_mark has room for that many */
     o->free_hint = id + 1;
     struct slot *s = o->slots[id] = mem_new(1, sizeof *s);
-    *s = (struct slot){.observer = o,
-                       .id = id,
-                       .fd = -1,
-                       .identity = identity,
-                       .kind = kinds[t->check->kind],
-                       .address = t->address,
-                       .check = t->check,
-                       .paused = true};
+    *s = (struct slot){.observer = o, .id = id, .fd = -1, .paused = true};
+    return s;
+}
+
+struct slot *slot_child(struct slot *parent, const struct ip *address)
+{
+    struct slot *s = slot_new(parent->observer);
+    s->parent = parent;
+    s->address = *address;
+    s->check = parent->child_check;
+    s->kind = kinds[s->check->kind];
+    s->prepared = !s->kind->prepare || s->kind->prepare(s);
     return s;
 }
 
 /* One probed target of a new list: the slot that it had, or a new one. */
-static void target_place(struct observer *o, const struct map *old, const struct target *t,
+static void target_place(struct observer *o, const struct map *old, const struct target *targets,
                          uint32_t index, uint64_t identity, bool paused)
 {
+    const struct target *t = &targets[index], *at = t->hostname ? &targets[t->beside] : t;
     struct slot *s = map_get(old, &identity, sizeof identity);
     if (!s || s->claimed)
-        s = slot_new(o, t, identity);
+        s = slot_new(o);
     s->claimed = true;
+    s->identity = identity;
+    s->kind = t->hostname ? &probe_name : kinds[t->check->kind];
     s->target = index;
     s->check = t->check;
+    s->address = at->address;
+    s->hostname = t->hostname;
+    s->child_check = at->check;
     if (s->paused != paused) {
         s->paused = paused;
         if (paused)
@@ -356,7 +379,7 @@ struct twin {
 static uint64_t target_identity(struct map *twins, struct twin *fresh, const struct target *t)
 {
     fresh->base = hash64_seeded(t->address.bytes, sizeof t->address.bytes,
-                                check_hash(t->check) ^ t->address.family);
+                                hash_text(check_hash(t->check) ^ t->address.family, t->hostname));
     struct twin *twin = map_get(twins, &fresh->base, sizeof fresh->base);
     if (!twin) {
         twin = fresh;
@@ -371,7 +394,7 @@ static void slots_settle(struct observer *o)
 {
     for (uint32_t i = 0; i < o->slot_count; i++) {
         struct slot *s = o->slots[i];
-        if (!s)
+        if (!s || s->parent)
             continue;
         if (!s->claimed) {
             slot_drop(s);
@@ -391,14 +414,14 @@ void observer_targets(struct observer *o, const struct target *targets, uint32_t
     struct map old = map_init(), twins = map_init();
     struct twin *fresh = mem_new(count ? count : 1, sizeof *fresh);
     for (uint32_t i = 0; i < o->slot_count; i++)
-        if (o->slots[i])
+        if (o->slots[i] && !o->slots[i]->parent)
             map_put(&old, &o->slots[i]->identity, sizeof(uint64_t), o->slots[i]);
     o->epoch = epoch;
     o->lag_floor = USEC_PER_SEC;
     o->free_hint = 0;
     for (uint32_t i = 0; i < count; i++)
         if (targets[i].check)
-            target_place(o, &old, &targets[i], i, target_identity(&twins, &fresh[i], &targets[i]),
+            target_place(o, &old, targets, i, target_identity(&twins, &fresh[i], &targets[i]),
                          paused && paused[i]);
     trust_forget(o);
     slots_settle(o);
@@ -412,6 +435,16 @@ void observer_move(struct observer *o, struct schedule_place place)
 {
     schedule_move(&o->schedule, place, clock_now());
     timer_arm(o);
+}
+
+void observer_resolvers(struct observer *o, const struct config_listen *list, uint32_t count)
+{
+    invariant(count <= RESOLVERS_MAX);
+    o->resolvers_said = count > 0;
+    o->resolver_count = count;
+    o->resolvers_due = 0;
+    for (uint32_t i = 0; i < count; i++)
+        o->resolvers[i] = (struct resolver){list[i].ip, list[i].port};
 }
 
 /* ---- life ---- */
@@ -478,7 +511,7 @@ void observer_free(struct observer *o)
     if (!o)
         return;
     for (uint32_t i = 0; i < o->slot_count; i++)
-        if (o->slots[i])
+        if (o->slots[i] && !o->slots[i]->parent)
             slot_drop(o->slots[i]);
     invariant(o->deadlines.count == 0);
     http_close(o);

@@ -26,5 +26,8 @@ void observer_targets(struct observer *o, const struct target *targets, uint32_t
                       const bool *paused, uint32_t epoch);
 /* Where this node stands among those that probe the same. */
 void observer_move(struct observer *o, struct schedule_place place);
+/* Who resolves the names of targets from now on; none: those of the system's resolv.conf, read
+ * again now and then. At most RESOLVERS_MAX. */
+void observer_resolvers(struct observer *o, const struct config_listen *list, uint32_t count);
 /* Ends all probes; call uv_run afterwards so that handles can close. */
 void observer_free(struct observer *o);

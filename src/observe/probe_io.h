@@ -11,6 +11,7 @@
 #include "observe/classify.h"
 #include "observe/heap.h"
 #include "observe/observe_io.h"
+#include "observe/resolvers.h"
 #include "observe/schedule.h"
 #include <netinet/in.h>
 #include <openssl/types.h>
@@ -28,7 +29,7 @@ struct probe_kind {
     void (*start)(struct slot *s);   /* may call slot_finish at once */
     void (*event)(struct slot *s,
                   uint32_t events); /* of a socket given to slot_watch; may be NULL */
-    void (*expire)(struct slot *s); /* the deadline: must call slot_finish */
+    void (*expire)(struct slot *s); /* the deadline: must call slot_finish or slot_deadline */
     void (*stop)(struct slot *s);   /* gives up what start took; called once for each start */
 };
 
@@ -37,10 +38,13 @@ struct slot {
     const struct probe_kind *kind;
     const struct config_check *check;
     struct ip address;
-    uint32_t id;       /* in observer->slots */
-    uint32_t target;   /* index in the caller's list */
-    uint64_t identity; /* address, check and which of several equal ones */
-    uint32_t serial;   /* of the running probe: an event of another one is stale */
+    const char *hostname; /* a name is probed, beside this address; else NULL */
+    struct slot *parent;  /* an address that a name led to: its results are the name's */
+    const struct config_check *child_check; /* of a name: for what it leads to */
+    uint32_t id;                            /* in observer->slots */
+    uint32_t target;                        /* index in the caller's list */
+    uint64_t identity;                      /* address, check and which of several equal ones */
+    uint32_t serial; /* of the running probe: an event of another one is stale */
     bool prepared, paused, running;
     bool pending; /* fell due while the probe before it was still running */
     bool claimed; /* while lists are compared */
@@ -85,6 +89,12 @@ struct observer {
     uint32_t *waiting; /* slots to start as soon as this turn allows */
     size_t waiting_count, waiting_size;
     uint32_t free_hint; /* no free slot below this */
+    struct resolver resolvers[RESOLVERS_MAX];
+    uint32_t resolver_count;
+    bool resolvers_said;  /* by the configuration, not the system */
+    usec_t resolvers_due; /* when the system's are read again */
+    usec_t resolved;      /* when one of them last resolved a name, or said that there is none */
+    bool resolvers_dumb;  /* nobody of them answered when last asked: said in the log */
     struct trust *trusts;
     struct http_engine *http;
     struct icmp_engine *icmp;
@@ -95,6 +105,13 @@ struct observer {
  * the events. 0 or negative errno. */
 must_check int slot_watch(struct slot *s, int fd, uint32_t events);
 void slot_finish(struct slot *s, enum reason reason);
+/* The running probe is to expire at `when` instead. */
+void slot_deadline(struct slot *s, usec_t when);
+/* For names: a slot for an address, which is in no schedule; it is prepared. */
+struct slot *slot_child(struct slot *parent, const struct ip *address);
+void slot_start(struct slot *s);
+void slot_abandon(struct slot *s); /* nothing where no probe is running */
+void slot_drop(struct slot *s);
 /* Ends with REASON_INTERNAL and says why in the log. */
 void slot_fail(struct slot *s, const char *what, int error);
 /* Notes the time since `from` as the phase's, returns now. */
@@ -116,7 +133,10 @@ void stream_end(struct slot *s);
 /* Finishes the probe for a connect that failed with this errno (positive). */
 void stream_failed(struct slot *s, int error);
 
-extern const struct probe_kind probe_tcp, probe_tls, probe_http, probe_icmp, probe_dns;
+extern const struct probe_kind probe_tcp, probe_tls, probe_http, probe_icmp, probe_dns, probe_name;
+
+/* name_io.c: a probe of an address that the name led to has ended. */
+void name_child_ended(struct slot *parent, const struct sample *sample);
 
 /* http_io.c */
 void http_event(struct observer *o, int fd, uint32_t events);

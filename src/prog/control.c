@@ -63,6 +63,8 @@ static bool round_ended(const struct control *c, usec_t now)
     if (now - c->started > FIRST_ROUND_MAX_MS * USEC_PER_MSEC)
         return true;
     for (uint32_t i = 0; i < c->loaded->target_count; i++) {
+        if (c->loaded->targets[i].hostname)
+            continue; /* what is only told is not waited for */
         const struct config_check *check = c->loaded->targets[i].check;
         const struct plan_target *t = &c->plan.targets[i];
         if (check && !c->paused[i] && t->state == VERDICT_UNREADY && t->failures < check->fall)

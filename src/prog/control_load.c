@@ -30,6 +30,7 @@ void control_targets(struct control *c)
         const char *endpoint = s->endpoints[l->targets[i].endpoint].name;
         c->paused[i] = intent_admin(&c->intent, s->name, endpoint) == ADMIN_DISABLED;
     }
+    observer_resolvers(c->observer, l->config->resolvers, l->config->resolver_count);
     observer_targets(c->observer, l->targets, l->target_count, c->paused, c->epoch);
 }
 

@@ -162,6 +162,30 @@ static void target_append(struct explain *x, const struct plan_endpoint *e,
     detours_append(x, e->target[t->address.family]);
 }
 
+/* The name beside the address: never in the answers, so what is told of it is how it fares. */
+static void name_append(struct explain *x, uint32_t index)
+{
+    const struct plan *p = &x->v->plan;
+    const struct plan_target *t = &view_targets(x->v)[index];
+    char age[AGE_TEXT_MAX];
+    const char *since = t->since ? ago(x, t->since, age) : "the beginning";
+    text_appendf(x->out, "    by name %s (%s) it ", plan_text(p, t->hostname),
+                 t->address.family == IP_V4 ? "A" : "AAAA");
+    if (t->state == VERDICT_UP)
+        text_appendf(x->out, "answers for %s", since);
+    else if (t->state == VERDICT_DOWN)
+        text_appendf(x->out, "FAILS for %s: %s", since,
+                     reason_sentence((enum reason)t->down_reason));
+    else
+        text_appendf(x->out, "was never seen to answer: %s",
+                     reason_sentence((enum reason)t->reason));
+    if (t->sampled)
+        text_appendf(x->out, " (last probe %s ago)", ago(x, t->sampled, age));
+    text_append(x->out, ". No answer goes by it.\n");
+    flags_append(x, t);
+    seen_append(x, index);
+}
+
 static void endpoint_head(struct explain *x, const struct plan_endpoint *e)
 {
     const struct plan *p = &x->v->plan;
@@ -194,6 +218,11 @@ void explain_endpoints(struct explain *x, uint32_t service, unsigned depth)
         for (unsigned family = 0; family < IP_FAMILIES; family++)
             if (e->target[family] != PLAN_NONE)
                 target_append(x, e, &targets[e->target[family]]);
+        for (unsigned family = 0; family < IP_FAMILIES; family++) {
+            uint32_t name = plan_target_by_name(p, s->endpoint_first + i, family);
+            if (name != PLAN_NONE)
+                name_append(x, name);
+        }
         if (e->nested == PLAN_NONE)
             continue;
         const char *name = plan_text(p, p->services[e->nested].name);

@@ -15,12 +15,13 @@ static int64_t clock_of(const struct view *v)
 void finding_line(struct text *out, const struct view *v, uint32_t target)
 {
     const struct plan live = view_plan(v), *p = &live;
-    char subject[SUBJECT_MAX], ip[IP_TEXT_MAX];
+    char subject[SUBJECT_MAX], place[IP_TEXT_MAX];
     if (target >= p->view_count)
         return;
     const struct plan_target *t = &p->targets[target];
-    snprintf(subject, sizeof subject, "%.100s/%.63s %s", plan_text(p, p->services[t->service].name),
-             plan_text(p, p->endpoints[t->endpoint].name), ip_format(&t->address, ip));
+    snprintf(subject, sizeof subject, "%.80s/%.63s %.100s",
+             plan_text(p, p->services[t->service].name),
+             plan_text(p, p->endpoints[t->endpoint].name), plan_target_text(p, t, place));
     finding_write(p, target, subject, clock_of(v), out);
 }
 

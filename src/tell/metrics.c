@@ -283,18 +283,33 @@ static void labels_make(struct metrics *m)
     m->target_labels = arena_new(&m->arena, p->target_count + 1u, sizeof *m->target_labels);
     for (uint32_t i = 0; i < p->target_count; i++) {
         const struct plan_target *t = &p->targets[i];
+        bool name = plan_target_is_name(p, t);
         char address[IP_TEXT_MAX];
-        m->target_labels[i] = arena_printf(
-            &m->arena, "service=\"%s\",endpoint=\"%s\",address=\"%s\"",
-            text_of(m, p->services[t->service].name), text_of(m, p->endpoints[t->endpoint].name),
-            ip_format(&t->address, address));
+        m->target_labels[i] =
+            arena_printf(&m->arena, "service=\"%s\",endpoint=\"%s\",%s=\"%s\"%s",
+                         text_of(m, p->services[t->service].name),
+                         text_of(m, p->endpoints[t->endpoint].name), name ? "name" : "address",
+                         name ? text_of(m, t->hostname) : ip_format(&t->address, address),
+                         !name                        ? ""
+                         : t->address.family == IP_V4 ? ",family=\"ipv4\""
+                                                      : ",family=\"ipv6\"");
     }
+}
+
+/* The first target from i on that is an address; names are told apart from them. */
+static uint32_t address_next(const struct metrics *m, uint32_t i)
+{
+    const struct plan *p = &m->v->plan;
+    while (i < p->target_count && plan_target_is_name(p, &p->targets[i]))
+        i++;
+    return i;
 }
 
 static void flag_append(struct metrics *m, const char *name, const char *help, unsigned flag)
 {
+    uint32_t count = m->v->plan.target_count;
     family(m, name, "gauge", help);
-    for (uint32_t i = 0; i < m->v->plan.target_count; i++)
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1))
         text_appendf(m->out, "%s{%s} %d\n", name, m->target_labels[i],
                      (m->targets[i].flags & flag) != 0);
 }
@@ -303,17 +318,17 @@ static void verdicts_append(struct metrics *m)
 {
     uint32_t count = m->v->plan.target_count;
     family(m, "holdfast_endpoint_up", "gauge", "Whether the endpoint counts as healthy.");
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1)) {
         uint8_t state = m->targets[i].state;
         text_appendf(m->out, "holdfast_endpoint_up{%s} %d\n", m->target_labels[i],
                      state == VERDICT_UP || state == VERDICT_UNCHECKED);
     }
     family(m, "holdfast_endpoint_state", "gauge", "The verdict, in a label.");
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1))
         text_appendf(m->out, "holdfast_endpoint_state{%s,state=\"%s\"} 1\n", m->target_labels[i],
                      verdict_state_name((enum verdict_state)m->targets[i].state));
     family(m, "holdfast_endpoint_reason", "gauge", "What the newest probe saw, in a label.");
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1))
         text_appendf(m->out, "holdfast_endpoint_reason{%s,reason=\"%s\"} 1\n", m->target_labels[i],
                      reason_name((enum reason)m->targets[i].reason));
     flag_append(m, "holdfast_endpoint_served", "Whether the address is in some answer now.",
@@ -331,7 +346,7 @@ static void probes_append(struct metrics *m)
     uint32_t count = m->v->plan.target_count;
     family(m, "holdfast_probe_duration_seconds", "gauge",
            "Duration of each phase that the newest probe reached.");
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1))
         for (unsigned phase = 0; phase < PHASES; phase++) {
             if (!m->targets[i].phase_us[phase])
                 continue;
@@ -341,10 +356,36 @@ static void probes_append(struct metrics *m)
         }
     family(m, "holdfast_endpoint_certificate_end_timestamp_seconds", "gauge",
            "When the certificate that was seen ends, since 1970.");
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = address_next(m, 0); i < count; i = address_next(m, i + 1))
         if (m->targets[i].certificate_end)
             text_appendf(m->out, "holdfast_endpoint_certificate_end_timestamp_seconds{%s} %lld\n",
                          m->target_labels[i], (long long)m->targets[i].certificate_end);
+}
+
+static void name_lines(struct metrics *m, const char *name, const char *help, uint8_t finding)
+{
+    const struct plan live = view_plan(m->v);
+    family(m, name, "gauge", help);
+    for (uint32_t i = 0; i < live.target_count; i++)
+        if (plan_target_is_name(&live, &live.targets[i]))
+            text_appendf(m->out, "%s{%s} %d\n", name, m->target_labels[i],
+                         finding ? i < live.view_count && live.views[i].finding == finding
+                                 : m->targets[i].state == VERDICT_UP);
+}
+
+/* Names beside addresses: who alerts on the second knows that it is DNS. */
+static void names_append(struct metrics *m)
+{
+    name_lines(m, "holdfast_endpoint_name_up",
+               "Whether the name of the endpoint leads to addresses that answer.", 0);
+    name_lines(m, "holdfast_endpoint_name_broken",
+               "Whether the name fails while the address beside it answers: DNS.", FINDING_NAME);
+    family(m, "holdfast_endpoint_name_reason", "gauge",
+           "What the newest probe of the name saw, in a label.");
+    for (uint32_t i = 0; i < m->v->plan.target_count; i++)
+        if (plan_target_is_name(&m->v->plan, &m->targets[i]))
+            text_appendf(m->out, "holdfast_endpoint_name_reason{%s,reason=\"%s\"} 1\n",
+                         m->target_labels[i], reason_name((enum reason)m->targets[i].reason));
 }
 
 void metrics_render(struct text *out, const struct view *v)
@@ -365,6 +406,7 @@ void metrics_render(struct text *out, const struct view *v)
         endpoints_append(&m);
         verdicts_append(&m);
         probes_append(&m);
+        names_append(&m);
     }
     arena_done(&m.arena);
 }

@@ -100,11 +100,15 @@ static json_t *service_json(const struct view *v, const struct plan_service *s)
     return o;
 }
 
-static json_t *target_json(const struct view *v, const struct plan_target *t)
+static json_t *target_json(const struct view *v, uint32_t index)
 {
+    const struct plan_target *t = &view_targets(v)[index];
     json_t *o = json_object(), *phases = json_object();
-    char address[IP_TEXT_MAX];
-    set(o, "address", string(ip_format(&t->address, address)));
+    char place[IP_TEXT_MAX];
+    bool name = plan_target_is_name(&v->plan, t);
+    set(o, name ? "name" : "address", string(plan_target_text(&v->plan, t, place)));
+    if (name)
+        set(o, "type", string(t->address.family == IP_V4 ? "A" : "AAAA"));
     set(o, "state", string(verdict_state_name((enum verdict_state)t->state)));
     set(o, "reason", string(reason_name((enum reason)t->reason)));
     set(o, "reason_sentence", string(reason_sentence((enum reason)t->reason)));
@@ -125,14 +129,14 @@ static json_t *target_json(const struct view *v, const struct plan_target *t)
         if (t->phase_us[i])
             set(phases, phase_name((enum phase)i), seconds(t->phase_us[i]));
     set(o, "phases", phases);
+    set(o, "seen", view_json(v, index));
     return o;
 }
 
 static json_t *endpoint_json(const struct view *v, const struct plan_endpoint *e)
 {
     const struct plan *p = &v->plan;
-    const struct plan_target *targets = view_targets(v);
-    json_t *o = json_object(), *list = json_array();
+    json_t *o = json_object(), *list = json_array(), *names = json_array();
     set(o, "service", string(plan_text(p, p->services[e->service].name)));
     set(o, "name", string(plan_text(p, e->name)));
     set(o, "region", string_or_null(p, e->region));
@@ -146,13 +150,15 @@ static json_t *endpoint_json(const struct view *v, const struct plan_endpoint *e
     set(o, "weight", json_integer(e->weight));
     set(o, "nested",
         e->nested == PLAN_NONE ? json_null() : string(plan_text(p, p->services[e->nested].name)));
-    for (unsigned family = 0; family < IP_FAMILIES; family++)
-        if (e->target[family] != PLAN_NONE) {
-            json_t *t = target_json(v, &targets[e->target[family]]);
-            set(t, "seen", view_json(v, e->target[family]));
-            add(list, t);
-        }
+    for (unsigned family = 0; family < IP_FAMILIES; family++) {
+        uint32_t name = plan_target_by_name(p, (uint32_t)(e - p->endpoints), family);
+        if (e->target[family] != PLAN_NONE)
+            add(list, target_json(v, e->target[family]));
+        if (name != PLAN_NONE)
+            add(names, target_json(v, name));
+    }
     set(o, "addresses", list);
+    set(o, "names", names);
     return o;
 }
 

@@ -256,17 +256,19 @@ static void target_row(struct table *t, struct grid *g, const struct plan_endpoi
                        const struct plan_target *target)
 {
     const struct plan *p = &t->v->plan;
-    char address[IP_TEXT_MAX];
+    char place[IP_TEXT_MAX];
+    bool name = plan_target_is_name(p, target);
     struct grid_cell *row = grid_row(g);
     row[0].text = plan_text(p, p->services[e->service].name);
     row[1].text = plan_text(p, e->name);
-    row[2].text = arena_printf(&t->arena, "%s", ip_format(&target->address, address));
+    row[2].text = arena_printf(&t->arena, "%s", plan_target_text(p, target, place));
     row[3].text = plan_text(p, e->region);
     row[4] = state_cell((enum verdict_state)target->state);
     row[5] = admin_cell((enum admin_state)e->admin);
     row[6].text = reason_text(t, target);
     row[7].text = target->since ? age_text(t, view_age(t->v, target->since)) : "";
-    row[8].text = flags_text(t, target->flags);
+    row[8].text = name ? arena_printf(&t->arena, "by-name %s", flags_text(t, target->flags))
+                       : flags_text(t, target->flags);
     row[9] = (struct grid_cell){phases_text(t, target), TONE_DIM};
 }
 
@@ -286,6 +288,11 @@ static void endpoint_rows(struct table *t, struct grid *g, const struct plan_end
     for (unsigned family = 0; family < IP_FAMILIES; family++)
         if (e->target[family] != PLAN_NONE)
             target_row(t, g, e, &t->targets[e->target[family]]);
+    for (unsigned family = 0; family < IP_FAMILIES; family++) {
+        uint32_t name = plan_target_by_name(p, (uint32_t)(e - p->endpoints), family);
+        if (name != PLAN_NONE)
+            target_row(t, g, e, &t->targets[name]);
+    }
 }
 
 static void endpoints_render(struct table *t)

@@ -9,6 +9,14 @@ static bool board_is_of_plan(const struct view *v)
            v->plan.boot_id == v->boot_id;
 }
 
+void view_settle(struct view *v)
+{
+    if (!v->has_plan || !board_is_of_plan(v))
+        return;
+    for (uint32_t i = 0; i < v->plan.target_count; i++)
+        v->board_targets[i].hostname = v->plan.targets[i].hostname;
+}
+
 const struct plan_target *view_targets(const struct view *v)
 {
     invariant(v->has_plan);

@@ -52,6 +52,8 @@ void view_done(struct view *v);
 
 /* ---- view.c: pure ---- */
 
+/* After the board or the plan was read: what a board cannot say by itself is the plan's. */
+void view_settle(struct view *v);
 /* The newest verdicts: the board's where it is about this very plan's targets, else those that were
  * published with the plan. plan.target_count elements; only where has_plan. */
 pure_function const struct plan_target *view_targets(const struct view *v);

@@ -112,6 +112,7 @@ int view_refresh(struct view *v, const char *data)
     int err = plan_refresh(v, data, &refusal);
     refusal_count(v, &refusal);
     board_refresh(v, data);
+    view_settle(v);
     keys_refresh(v, data);
     incidents_refresh(v, data);
     roles_refresh(v, data);
