@@ -10,15 +10,30 @@
 
 enum {
     QUIET_MS = 1500,
-    FAULT_EVERY_MS = 250,
+    FAULT_EVERY_MS = 150, /* up to eight times as much, by the seed */
     OPERATE_EVERY_MS = 80,
+    PATH_EVERY_MS = 700,
+    SETTLE_MS = 1000,
     ROTS_MAX = 2,
+    CLOCK_STEP_MS = 10000, /* mostly; else */
+    CLOCK_STEP_MOST_MS = 60000,
 };
 
 const char *cluster_saboteur_name(enum cluster_saboteur s)
 {
-    static const char *const names[] = {"none",     "lying-disk", "forgotten-vote",
-                                        "no-rules", "no-tokens",  "own-clock"};
+    static const char *const names[] = {
+        "none",  "lying-disk", "forgotten-vote", "no-rules",       "no-tokens", "own-clock",
+        "empty", "torn-plan",  "blind-reader",   "forgotten-plan", "stubborn"};
+    return names[s];
+}
+
+const char *cluster_seen_name(enum cluster_seen s)
+{
+    static const char *const names[] = {
+#define SEEN(name, text) text,
+#include "sim/cluster_seen.h"
+#undef SEEN
+    };
     return names[s];
 }
 
@@ -36,7 +51,7 @@ static void swap(struct sim_event *a, struct sim_event *b)
     *b = t;
 }
 
-void event_add(struct cluster *c, struct sim_event e)
+void sim_event_add(struct cluster *c, struct sim_event e)
 {
     e.order = c->order++;
     c->heap = mem_grow(c->heap, c->heap_count, &c->heap_capacity, sizeof *c->heap);
@@ -84,6 +99,7 @@ static void cut_some(struct cluster *c)
 {
     unsigned kind = random_below(&c->faults, 3), x = random_below(&c->faults, c->node_count);
     uint64_t halves = random_u64(&c->faults);
+    c->seen[kind == 0 ? SEEN_HALVES : kind == 1 ? SEEN_MUTE : SEEN_ONE_WAY]++;
     for (unsigned a = 0; a < c->node_count; a++)
         for (unsigned b = 0; b < c->node_count; b++)
             if (kind == 0   ? (halves >> a & 1) != (halves >> b & 1)
@@ -102,12 +118,33 @@ static unsigned ruined(const struct cluster *c)
 
 static void stop(struct cluster *c, struct sim_node *n, bool rot)
 {
+    struct replica_view v;
+    bool machine = random_below(&c->faults, 2);
     rot = rot && ruined(c) < ROTS_MAX && cluster_is_calm(c);
-    node_stop(n, random_below(&c->faults, 2));
-    c->crashes++;
-    if (rot && sim_disk_rot(&n->disk))
+    replica_look(n->replica, &v);
+    c->seen[SEEN_LEADERS_LOST] += v.state == REPLICA_LEADS;
+    c->seen[machine ? SEEN_MACHINES_STOPPED : SEEN_PROCESSES_STOPPED]++;
+    node_stop(n, machine);
+    if (rot && sim_disk_rot(&n->disk)) {
         n->ruined = true;
+        c->seen[SEEN_ROTS]++;
+    }
     cluster_say(c, "%s stops%s", n->name, n->ruined ? ", its disk is damaged" : "");
+}
+
+static void hand_over(struct cluster *c, struct sim_node *n)
+{
+    struct replica_view v;
+    replica_look(n->replica, &v);
+    c->seen[SEEN_HAND_OVERS] += v.state == REPLICA_LEADS;
+    replica_hand_over(n->replica);
+}
+
+static void clock_step(struct cluster *c, struct sim_node *n)
+{
+    uint32_t most = random_below(&c->faults, 4) ? CLOCK_STEP_MS : CLOCK_STEP_MOST_MS;
+    n->wall_offset_ms = (int64_t)random_below(&c->faults, 2 * most) - most;
+    c->seen[SEEN_CLOCK_STEPS]++;
 }
 
 static void fault_at(struct cluster *c, struct sim_node *n)
@@ -119,24 +156,28 @@ static void fault_at(struct cluster *c, struct sim_node *n)
         stop(c, n, random_below(&c->faults, 12) == 0);
         break;
     case 3:
+        c->seen[SEEN_PAUSES]++;
         n->paused_until = c->now + 50 + random_below(&c->faults, 2500);
         break;
     case 4:
+        c->seen[SEEN_SLOW]++;
         n->slow = 1 + random_below(&c->faults, 60);
         break;
     case 5:
-        n->wall_offset_ms = (int64_t)random_below(&c->faults, 20000) - 10000;
+        clock_step(c, n);
         break;
     case 6:
         n->disk.full = random_below(&c->faults, 4) == 0;
+        c->seen[SEEN_FULL] += n->disk.full;
         cluster_say(c, "the disk of %s is%s full", n->name, n->disk.full ? "" : " not");
         break;
     case 7:
-        replica_hand_over(n->replica);
+        hand_over(c, n);
         break;
     default:
         c->loss_percent = random_below(&c->faults, 4) ? 0 : random_below(&c->faults, 30);
         c->disorder_percent = random_below(&c->faults, 2) ? 0 : random_below(&c->faults, 30);
+        c->seen[SEEN_LOSSES] += c->loss_percent || c->disorder_percent;
         break;
     }
 }
@@ -190,6 +231,7 @@ static void heal(struct cluster *c)
         c->nodes[i].paused_until = 0;
         c->nodes[i].slow = 1;
     }
+    cluster_path_heal(c);
     restart(c);
 }
 
@@ -211,44 +253,58 @@ static void event_of_node(struct cluster *c, struct sim_event *e)
     if (n->paused_until > c->now) { /* it comes when the node goes on */
         struct sim_event later = *e;
         later.at = n->paused_until;
-        event_add(c, later);
+        sim_event_add(c, later);
         e->data = NULL;
         return;
     }
     if (e->kind == EVENT_TICK) {
         replica_tick(n->replica);
-        event_add(c, (struct sim_event){.at = c->now + REPLICA_BEAT_MS,
-                                        .kind = EVENT_TICK,
-                                        .node = e->node,
-                                        .life = n->life});
+        sim_event_add(c, (struct sim_event){.at = c->now + REPLICA_BEAT_MS,
+                                            .kind = EVENT_TICK,
+                                            .node = e->node,
+                                            .life = n->life});
     } else if (e->kind == EVENT_MESSAGE) {
         if (!n->expelled && node_find(c, e->from) && !node_find(c, e->from)->expelled)
             replica_take(n->replica, e->from, e->channel,
                          (struct bytes){(const uint8_t *)e->data, e->size});
-    } else {
+    } else if (e->kind == EVENT_WORKED) {
         sim_disk_end(&n->disk);
         e->work->done(e->work);
+    } else if (e->kind == EVENT_PLAN) {
+        planner_beat(n);
+    } else if (e->kind == EVENT_TABLE) {
+        c->seen[SEEN_TABLES]++;
+        planner_take(n, e->from, e->data, e->size);
+    } else {
+        planner_disk(n);
     }
+}
+
+/* Once more after up to twice as long. */
+static void event_again(struct cluster *c, enum sim_event_kind kind, struct random *random,
+                        unsigned every_ms)
+{
+    sim_event_add(
+        c, (struct sim_event){.at = c->now + 1 + random_below(random, 2 * every_ms), .kind = kind});
 }
 
 static void event_run(struct cluster *c, struct sim_event *e)
 {
-    if (e->kind == EVENT_FAULT) {
+    if (e->kind == EVENT_SERVE) {
+        serve_look(&c->nodes[e->node]);
+    } else if (e->kind == EVENT_FAULT) {
         if (c->healed)
             restart(c);
         else
             fault(c);
-        event_add(
-            c, (struct sim_event){.at = c->now + 1 + random_below(&c->faults, 2 * FAULT_EVERY_MS),
-                                  .kind = EVENT_FAULT});
-    } else if (e->kind == EVENT_OPERATOR) {
-        if (!c->healed) {
-            cluster_operate(c);
-            event_add(c, (struct sim_event){.at = c->now + 1 +
-                                                  random_below(&c->operators, 2 * OPERATE_EVERY_MS),
-                                            .kind = EVENT_OPERATOR});
-        }
-    } else {
+        event_again(c, EVENT_FAULT, &c->faults, c->fault_every_ms);
+    } else if (e->kind == EVENT_OPERATOR && !c->healed) {
+        cluster_operate(c);
+        event_again(c, EVENT_OPERATOR, &c->operators, OPERATE_EVERY_MS);
+    } else if (e->kind == EVENT_PATH && !c->healed) {
+        cluster_path(c);
+        event_again(c, EVENT_PATH, &c->paths, PATH_EVERY_MS);
+    } else if (e->kind != EVENT_OPERATOR && e->kind != EVENT_PATH) {
         event_of_node(c, e);
     }
 }
@@ -287,15 +343,16 @@ static void begin(struct cluster *c)
     node_start(first);
     while (c->node_count < members)
         node_start(node_add(c));
-    event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_FAULT});
-    event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_OPERATOR});
+    sim_event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_FAULT});
+    sim_event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_OPERATOR});
+    sim_event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_PATH});
 }
 
 /* Healed: one more change has to be taken, by any node. */
 static void last_request(struct cluster *c)
 {
     struct sim_op *op = op_new(c, "\"op\":\"change\",\"edits\":[{\"kind\":\"endpoint\",\"name\":"
-                                  "\"api/last\",\"value\":{\"state\":\"drained\"}}]");
+                                  "\"api.example.com/last\",\"value\":{\"state\":\"drained\"}}]");
     for (unsigned i = 0; i < c->node_count; i++)
         if (c->nodes[i].up && !c->nodes[i].expelled) {
             op_submit(op, i);
@@ -312,12 +369,17 @@ bool cluster_run(struct cluster *c, uint64_t seed, enum cluster_saboteur saboteu
     c->faults = random_init(random_u64(&all));
     c->operators = random_init(random_u64(&all));
     c->world = random_init(random_u64(&all));
+    c->paths = random_init(random_u64(&all));
+    c->fault_every_ms = FAULT_EVERY_MS << random_below(&c->world, 4);
     begin(c);
     run_until(c, CLUSTER_CHAOS_MS);
     heal(c);
     run_until(c, CLUSTER_CHAOS_MS + CLUSTER_HEAL_MS / 2);
     if (!c->why.length)
         last_request(c);
+    run_until(c, CLUSTER_CHAOS_MS + CLUSTER_HEAL_MS / 2 + SETTLE_MS);
+    for (unsigned i = 0; i < c->node_count; i++) /* somebody sets the clocks right */
+        c->nodes[i].wall_offset_ms = 0;
     run_until(c, CLUSTER_CHAOS_MS + CLUSTER_HEAL_MS);
     if (!c->why.length)
         check_end(c);
@@ -330,6 +392,7 @@ void cluster_done(struct cluster *c)
         if (c->nodes[i].up)
             node_stop(&c->nodes[i], false);
         sim_disk_wipe(&c->nodes[i].disk);
+        planner_free(&c->nodes[i]);
     }
     for (size_t i = 0; i < c->heap_count; i++)
         free(c->heap[i].data);

@@ -30,9 +30,23 @@ enum cluster_saboteur {
     SABOTEUR_NO_RULES,       /* safety rules are not looked at */
     SABOTEUR_NO_TOKENS,      /* a retry is carried out again */
     SABOTEUR_OWN_CLOCK,      /* a node puts its own time into what it applies */
+    SABOTEUR_EMPTY,          /* a plan leaves a service without an answer */
+    SABOTEUR_TORN_PLAN,      /* a plan gets its name before it is on the disk */
+    SABOTEUR_BLIND_READER,   /* the data plane does not look at what it takes */
+    SABOTEUR_FORGOTTEN_PLAN, /* control begins anew without what it had published */
+    SABOTEUR_STUBBORN,       /* a node plans on what was wanted first */
     SABOTEUR_COUNT,
 };
 const char *cluster_saboteur_name(enum cluster_saboteur s);
+
+/* What happened in a run; a run of many seeds in which something never did is not worth much. */
+enum cluster_seen {
+#define SEEN(name, text) SEEN_##name,
+#include "sim/cluster_seen.h"
+#undef SEEN
+    SEEN_COUNT
+};
+const char *cluster_seen_name(enum cluster_seen s);
 
 /* ---- disk ---- */
 
@@ -55,6 +69,7 @@ struct sim_disk {
     unsigned undo_count;
     bool recording; /* the worker writes */
     bool lies;
+    unsigned *cut, *torn; /* counted: writes that a stop took back, and those it tore */
     struct random *random;
 };
 void sim_disk_port(struct sim_disk *d, struct replica_disk *ret);
@@ -71,6 +86,7 @@ void sim_disk_end(struct sim_disk *d);
 /* ---- nodes ---- */
 
 struct cluster;
+struct planner;
 struct sim_node {
     struct cluster *cluster;
     uint64_t id;
@@ -79,6 +95,7 @@ struct sim_node {
     struct replica_port port;
     struct replica_machine machine;
     struct replica *replica;
+    struct planner *planner; /* cluster_plan.h */
     struct intent intent;
     uint64_t chain; /* of all changes of the intent */
     struct sim_disk disk;
@@ -88,7 +105,18 @@ struct sim_node {
     char name[16];
 };
 
-enum sim_event_kind { EVENT_TICK, EVENT_MESSAGE, EVENT_WORKED, EVENT_FAULT, EVENT_OPERATOR };
+enum sim_event_kind {
+    EVENT_TICK,
+    EVENT_MESSAGE,
+    EVENT_WORKED,
+    EVENT_FAULT,
+    EVENT_OPERATOR,
+    EVENT_PLAN,
+    EVENT_TABLE,
+    EVENT_DISK,  /* of the folder behind door one */
+    EVENT_SERVE, /* something got its name there */
+    EVENT_PATH,  /* what targets and plans suffer */
+};
 struct sim_event {
     int64_t at;
     uint64_t order;
@@ -117,8 +145,8 @@ struct sim_op {
 struct cluster {
     uint64_t seed;
     enum cluster_saboteur saboteur;
-    struct random network, faults, operators, world; /* apart, so that one more of one kind of
-                                                        event changes nothing of the others */
+    struct random network, faults, operators, world, paths; /* apart, so that one more of one kind
+                                                        of event changes nothing of the others */
     int64_t now;
     struct sim_event *heap;
     size_t heap_count, heap_capacity;
@@ -128,7 +156,7 @@ struct cluster {
     bool cut[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX];
     unsigned delay_ms[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX];
     int64_t arrived[CLUSTER_NODES_MAX][CLUSTER_NODES_MAX]; /* messages keep their order, mostly */
-    unsigned loss_percent, disorder_percent;
+    unsigned loss_percent, disorder_percent, fault_every_ms;
     bool healed;
     struct sim_op ops[CLUSTER_OPS_MAX];
     unsigned op_count;
@@ -136,7 +164,7 @@ struct cluster {
     uint64_t chains[CLUSTER_OPS_MAX + 100]; /* by version */
     uint64_t leaders[CLUSTER_TERMS_MAX];
     uint64_t trace; /* a hash of everything that happened */
-    unsigned elections, crashes, halts, restores;
+    unsigned seen[SEEN_COUNT];
     struct text why; /* what is wrong; empty: nothing */
     bool talk;
 };
@@ -152,9 +180,30 @@ void cluster_say(const struct cluster *c, const char *format, ...) printf_like(2
 void node_start(struct sim_node *n);
 void node_stop(struct sim_node *n, bool machine);
 struct sim_node *node_add(struct cluster *c);
-void event_add(struct cluster *c, struct sim_event e);
+void sim_event_add(struct cluster *c, struct sim_event e);
 struct sim_node *node_find(struct cluster *c, uint64_t id);
+/* What is told over a link when there is one, and may be lost. */
+void table_send(struct sim_node *n, uint64_t to, const void *data, size_t size);
+/* Who shall belong to the cluster. */
+unsigned cluster_members(const struct intent *intent, struct replica_member *ret, unsigned max);
 void links_note(struct cluster *c, unsigned a, unsigned b);
+
+/* cluster_plan.c */
+void planner_new(struct sim_node *n);
+void planner_free(struct sim_node *n);
+void planner_start(struct sim_node *n);
+void planner_stop(struct sim_node *n, bool machine);
+void planner_beat(struct sim_node *n);
+void planner_take(struct sim_node *n, uint64_t from, const char *data, size_t size);
+void planner_disk(struct sim_node *n);
+/* cluster_serve.c */
+/* The data plane looks for a newer plan. */
+void serve_look(struct sim_node *n);
+/* All members choose alike. */
+void plans_check(struct cluster *c, const struct sim_node *best);
+/* Something happens to a target, a way to it, or a plan. */
+void cluster_path(struct cluster *c);
+void cluster_path_heal(struct cluster *c);
 
 /* cluster_operator.c */
 void cluster_operate(struct cluster *c);

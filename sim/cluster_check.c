@@ -8,7 +8,8 @@
  *  6. in the order in which it was confirmed                   check_end (order_check)
  *  7. no request is carried out twice, or after it was refused
  *                             check_end (tokens_check)
- *  8. healed, all nodes come to the same text in time, and a new request is taken  check_end */
+ *  8. healed, all nodes come to the same text in time, and a new request is taken  check_end
+ * and what has to hold of plans: cluster_serve.c */
 #include "sim/cluster.h"
 
 #include "base/hash.h"
@@ -182,7 +183,7 @@ void check_leaders(struct cluster *c)
                         (unsigned long long)v.term, (unsigned long long)v.last,
                         (unsigned long long)v.agreed);
             c->leaders[v.term] = c->nodes[i].id;
-            c->elections++;
+            c->seen[SEEN_ELECTIONS]++;
         } else if (c->leaders[v.term] != c->nodes[i].id) {
             cluster_wrong(c, "term %llu has two leaders", (unsigned long long)v.term);
         }
@@ -287,6 +288,7 @@ void check_end(struct cluster *c)
     if (!last->done || !last->version)
         cluster_wrong(c, "%d ms after all was healed no change is taken", CLUSTER_HEAL_MS);
     same_check(c, best);
+    plans_check(c, best);
     tokens_check(c, &best->intent);
     ops_check(c, &best->intent);
     order_check(c);

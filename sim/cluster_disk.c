@@ -189,7 +189,9 @@ void sim_disk_stop(struct sim_disk *d)
     if (d->lies && d->undo_count > LIES && keep < d->undo_count - LIES)
         keep = d->undo_count - LIES; /* what is older came to the disk at last */
     for (unsigned i = d->undo_count; i-- > keep;) {
-        if (i == keep && d->undo[i].append && !d->lies)
+        bool tears = i == keep && d->undo[i].append && !d->lies;
+        ++*(tears ? d->torn : d->cut);
+        if (tears)
             append_tear(d, &d->undo[i]);
         else
             undo_apply(d, &d->undo[i]);

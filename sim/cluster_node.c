@@ -99,7 +99,7 @@ static int machine_decode(void *context, struct bytes data)
     intent_done(&n->intent);
     n->intent = next;
     n->chain = chain_of(&n->intent);
-    n->cluster->restores++;
+    n->cluster->seen[SEEN_SNAPSHOTS]++;
     uint64_t known = next.version < CLUSTER_OPS_MAX ? n->cluster->chains[next.version] : 0;
     if (known && known != n->chain)
         cluster_wrong(n->cluster, "node %s restored another version %" PRIu64, n->name,
@@ -108,17 +108,21 @@ static int machine_decode(void *context, struct bytes data)
 }
 
 /* The members are endpoints of a service "cluster": forced-up is a voter. */
-static unsigned machine_members(void *context, struct replica_member *ret, unsigned max)
+unsigned cluster_members(const struct intent *intent, struct replica_member *ret, unsigned max)
 {
-    const struct sim_node *n = context;
     uint32_t count;
     unsigned found = 0;
-    struct intent_object *const *list = intent_list(&n->intent, INTENT_ENDPOINT, &count);
+    struct intent_object *const *list = intent_list(intent, INTENT_ENDPOINT, &count);
     for (uint32_t i = 0; i < count && found < max; i++)
         if (!strncmp(list[i]->name, "cluster/", 8))
             ret[found++] = (struct replica_member){strtoull(list[i]->name + 8, NULL, 10),
                                                    list[i]->state == ADMIN_FORCED_UP};
     return found;
+}
+
+static unsigned machine_members(void *context, struct replica_member *ret, unsigned max)
+{
+    return cluster_members(&((struct sim_node *)context)->intent, ret, max);
 }
 
 static const char *machine_name(void *context, uint64_t id)
@@ -154,11 +158,11 @@ static void port_work(void *context, struct replica_work *work)
     sim_disk_begin(&n->disk);
     work->run(work); /* what it did counts once it is done: see sim_disk_stop */
     sim_disk_written(&n->disk);
-    event_add(c, (struct sim_event){.at = c->now + took,
-                                    .kind = EVENT_WORKED,
-                                    .node = number(n),
-                                    .life = n->life,
-                                    .work = work});
+    sim_event_add(c, (struct sim_event){.at = c->now + took,
+                                        .kind = EVENT_WORKED,
+                                        .node = number(n),
+                                        .life = n->life,
+                                        .work = work});
 }
 
 static bool is_linked(const struct cluster *c, unsigned a, unsigned b)
@@ -205,8 +209,26 @@ static int port_send(void *context, uint64_t node, enum replica_channel channel,
                           .data = mem_new(size + 1, 1),
                           .size = size};
     memcpy(e.data, data, size);
-    event_add(c, e);
+    sim_event_add(c, e);
     return 0;
+}
+
+void table_send(struct sim_node *n, uint64_t to, const void *data, size_t size)
+{
+    struct sim_node *other = node_find(n->cluster, to);
+    struct cluster *c = n->cluster;
+    if (!port_linked(n, to) || random_below(&c->paths, 100) < c->loss_percent)
+        return;
+    unsigned delay = c->delay_ms[number(n)][number(other)];
+    struct sim_event e = {.at = c->now + delay + random_below(&c->paths, delay + 2),
+                          .kind = EVENT_TABLE,
+                          .node = number(other),
+                          .life = other->life,
+                          .from = n->id,
+                          .data = mem_new(size + 1, 1),
+                          .size = size};
+    memcpy(e.data, data, size);
+    sim_event_add(c, e);
 }
 
 /* ---- life ---- */
@@ -254,15 +276,16 @@ void node_start(struct sim_node *n)
     struct replica_view v;
     replica_look(n->replica, &v);
     if (v.state == REPLICA_HALTED)
-        c->halts++;
+        c->seen[SEEN_HALTS]++;
     if (v.state == REPLICA_HALTED && !n->ruined && !n->disk.full &&
         !is_sabotaged(n, SABOTEUR_LYING_DISK))
         cluster_wrong(c, "node %s halts on a disk that was only stopped: %s", n->name, v.halted);
-    event_add(c, (struct sim_event){.at = c->now + 1 + random_below(&c->world, REPLICA_BEAT_MS),
-                                    .kind = EVENT_TICK,
-                                    .node = number(n),
-                                    .life = n->life});
+    sim_event_add(c, (struct sim_event){.at = c->now + 1 + random_below(&c->world, REPLICA_BEAT_MS),
+                                        .kind = EVENT_TICK,
+                                        .node = number(n),
+                                        .life = n->life});
     all_links_note(n);
+    planner_start(n);
 }
 
 static void closed(void *context)
@@ -277,6 +300,7 @@ void node_stop(struct sim_node *n, bool machine)
     bool gone = false;
     struct replica_work *work = NULL;
     struct cluster *c = n->cluster;
+    planner_stop(n, machine);
     if (machine || n->disk.undo_count)
         sim_disk_stop(&n->disk);
     n->up = false;
@@ -317,6 +341,9 @@ struct sim_node *node_add(struct cluster *c)
     snprintf(n->name, sizeof n->name, "n%u", c->node_count);
     n->disk.random = &c->world;
     n->disk.lies = c->saboteur == SABOTEUR_LYING_DISK;
+    n->disk.torn = &c->seen[SEEN_TAILS_TORN];
+    n->disk.cut = &c->seen[SEEN_WRITES_CUT];
+    planner_new(n);
     for (unsigned i = 0; i < c->node_count; i++) {
         unsigned delay = 1 + random_below(&c->network, 60);
         c->delay_ms[number(n)][i] = c->delay_ms[i][number(n)] = delay;

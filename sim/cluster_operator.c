@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTROLS = 5, ENDPOINTS = 6, VOTERS_MIN = 3, VOTERS_MAX = 5 };
+/* What each control gates, in cluster_plan.c's world. */
+static const char *const gates[] = {",\"gates\":[\"region:s1\"]", ",\"gates\":[\"region:s2\"]", "",
+                                    ",\"gates\":[\"endpoint:www.example.com/w1\"]", ""};
+
+enum { CONTROLS = 5, ENDPOINTS = 6, VOTERS_MIN = 3, VOTERS_MAX = 5, SHIFT_MOST_MS = 5000 };
 
 /* ---- asking ---- */
 
@@ -21,6 +25,10 @@ static void op_told(void *context, int err, const char *sentence)
     op->under_way = false;
     cluster_say(c, "%s at n%u: %s: %s", op->token, op->node + 1, err ? err_name(err) : "done",
                 sentence);
+    c->seen[SEEN_CONFIRMED] += !err;
+    c->seen[SEEN_REFUSED] += err == ERR_CONFLICT;
+    c->seen[SEEN_NO_QUORUM] += err == ERR_QUORUM;
+    c->seen[SEEN_UNSURE] += err == ERR_UNSURE;
     if (err == ERR_UNSURE) {
         op->unsure = true;
     } else if (err) {
@@ -54,6 +62,7 @@ struct sim_op *op_new(struct cluster *c, const char *format, ...)
     va_list args;
     invariant(c->op_count < CLUSTER_OPS_MAX);
     struct sim_op *op = &c->ops[c->op_count++];
+    c->seen[SEEN_REQUESTS]++;
     *op = (struct sim_op){.cluster = c, .asked_ms = c->now};
     snprintf(op->token, sizeof op->token, "t%u", c->op_count);
     va_start(args, format);
@@ -86,10 +95,13 @@ static void flip(struct cluster *c, struct text *out)
     unsigned first = random_below(&c->operators, CONTROLS);
     unsigned count = 1 + random_below(&c->operators, 3);
     text_append(out, "\"op\":\"change\",\"edits\":[");
-    for (unsigned i = 0; i < count; i++)
-        text_appendf(out, "%s{\"kind\":\"control\",\"name\":\"p/%c\",\"value\":{\"state\":\"%s\"}}",
-                     i ? "," : "", (char)('a' + (first + i) % CONTROLS),
-                     random_below(&c->operators, 2) ? "On" : "Off");
+    for (unsigned i = 0; i < count; i++) {
+        unsigned which = (first + i) % CONTROLS;
+        text_appendf(out,
+                     "%s{\"kind\":\"control\",\"name\":\"p/%c\",\"value\":{\"state\":\"%s\"%s}}",
+                     i ? "," : "", (char)('a' + which),
+                     random_below(&c->operators, 2) ? "On" : "Off", gates[which]);
+    }
     text_append(out, "]");
     if (c->saboteur == SABOTEUR_NO_RULES)
         text_append(out, ",\"overrides\":[]");
@@ -103,8 +115,32 @@ static void order(struct cluster *c, struct text *out)
     unsigned which = random_below(&c->operators, ENDPOINTS), state = random_below(&c->operators, 3);
     text_appendf(out,
                  "\"op\":\"change\",\"reason\":\"r%u\",\"edits\":[{\"kind\":\"endpoint\",\"name\":"
-                 "\"api/e%u\",\"value\":{\"state\":\"%s\"}}]",
+                 "\"api.example.com/e%u\",\"value\":{\"state\":\"%s\"}}]",
                  random_below(&c->operators, 1000), which, states[state]);
+}
+
+/* When it ends: soon, or by a clock that is ahead alone; never around the last check. */
+static int64_t shift_end(struct cluster *c, const struct sim_node *n)
+{
+    int64_t start = n->port.wall_ms((void *)(uintptr_t)n) - n->wall_offset_ms - c->now;
+    if (random_below(&c->operators, 2))
+        return start + c->now + 500 + random_below(&c->operators, SHIFT_MOST_MS);
+    return start + CLUSTER_CHAOS_MS + CLUSTER_HEAL_MS + 1000 +
+           random_below(&c->operators, SHIFT_MOST_MS);
+}
+
+/* It is said again, ends early, or ends by itself. */
+static void shift(struct cluster *c, const struct sim_node *n, struct text *out)
+{
+    static const char *const scopes[] = {"region:s1", "region:far", "endpoint:api.example.com/e3"};
+    const char *scope = scopes[random_below(&c->operators, array_length(scopes))];
+    c->seen[SEEN_SHIFTS]++;
+    text_appendf(
+        out, "\"op\":\"change\",\"edits\":[{\"kind\":\"shift\",\"name\":\"%s\",\"value\":", scope);
+    if (intent_find(&n->intent, INTENT_SHIFT, scope) && random_below(&c->operators, 2))
+        text_append(out, "null}]");
+    else
+        text_appendf(out, "{\"expires_ms\":%lld}}]", (long long)shift_end(c, n));
 }
 
 static void rule(struct cluster *c, struct text *out)
@@ -136,6 +172,7 @@ static bool undo(struct cluster *c, const struct intent *intent, struct text *ou
             if (intent->history[i]->version == number &&
                 !strncmp(intent->history[i]->edits[k].name, "cluster/", 8))
                 return false;
+    c->seen[SEEN_UNDOS] += number <= intent->version;
     text_appendf(out, "\"op\":\"undo\",\"change\":%u", (unsigned)number);
     return number <= intent->version;
 }
@@ -195,29 +232,40 @@ static void member_say(struct text *out, uint64_t id, const char *state)
         text_append(out, "\"value\":null}]");
 }
 
-/* A voter more, one less, a new node, one that is expelled. False: not now. */
-static bool member(struct cluster *c, const struct sim_node *n, struct text *out)
+/* A voter more, one less, a new node, one that is expelled. False: that does not fit. */
+static bool member_try(struct cluster *c, const struct sim_node *n, struct text *out)
 {
     struct sim_node *other = &c->nodes[random_below(&c->operators, c->node_count)];
     const struct intent_object *o = cluster_member(n, other->id);
     bool voter = o && o->state == ADMIN_FORCED_UP;
-    unsigned voters = voters_wanted(n), what = random_below(&c->operators, 4);
-    if (!is_calm(c, n))
-        return false;
+    unsigned voters = voters_wanted(n), what = random_below(&c->operators, 8);
     if (what == 0 && c->node_count < CLUSTER_NODES_MAX) {
         other = node_add(c);
         node_start(other);
+        c->seen[SEEN_JOINS]++;
         member_say(out, other->id, "drained");
-    } else if (what == 1 && o && !voter && voters < VOTERS_MAX) {
+    } else if (what <= 3 && o && !voter && voters < VOTERS_MAX) {
+        c->seen[SEEN_PROMOTIONS]++;
         member_say(out, other->id, "forced-up");
-    } else if (what == 2 && voter && voters > VOTERS_MIN) {
+    } else if (what <= 5 && voter && voters > VOTERS_MIN) {
+        c->seen[SEEN_DEMOTIONS]++;
         member_say(out, other->id, "drained");
-    } else if (what == 3 && o && (!voter || voters > VOTERS_MIN)) {
+    } else if (what == 6 && o && (!voter || voters > VOTERS_MIN)) {
+        c->seen[SEEN_EXPULSIONS]++;
         member_say(out, other->id, NULL);
     } else {
         return false;
     }
     return true;
+}
+
+/* False: not now. */
+static bool member(struct cluster *c, const struct sim_node *n, struct text *out)
+{
+    bool done = false;
+    for (unsigned tries = 0; !done && is_calm(c, n) && tries < 4; tries++)
+        done = member_try(c, n, out);
+    return done;
 }
 
 /* A member whose disk is gone is expelled, and another takes its place. */
@@ -240,8 +288,10 @@ static void again(struct cluster *c)
         int node = node_any(c);
         bool wants = (op->unsure && !op->done && !op->refused) ||
                      (op->version && random_below(&c->operators, 400) == 0);
-        if (node >= 0 && !op->under_way && wants && random_below(&c->operators, 5) == 0)
+        if (node >= 0 && !op->under_way && wants && random_below(&c->operators, 5) == 0) {
+            c->seen[SEEN_RETRIES]++;
             op_submit(op, (unsigned)node);
+        }
     }
 }
 
@@ -253,12 +303,14 @@ void cluster_operate(struct cluster *c)
     again(c);
     if (node < 0 || c->op_count > CLUSTER_OPS_MAX - 10)
         return;
-    if (what == 0 ? !member(c, &c->nodes[node], &body)
-                  : what > 1 || !replace(c, &c->nodes[node], &body)) {
+    if (what < 2 ? !member(c, &c->nodes[node], &body)
+                 : what > 2 || !replace(c, &c->nodes[node], &body)) {
         if (what < 10)
             flip(c, &body);
-        else if (what < 16)
+        else if (what < 15)
             order(c, &body);
+        else if (what == 15)
+            shift(c, &c->nodes[node], &body);
         else if (what < 18 || !undo(c, &c->nodes[node].intent, &body)) {
             text_reset(&body);
             rule(c, &body);
@@ -273,10 +325,10 @@ void operator_found(struct intent *intent, struct random *random)
 {
     static const char *const objects[][3] = {
         {"panel", "p", "{}"},
-        {"control", "p/a", "{\"state\":\"On\"}"},
-        {"control", "p/b", "{\"state\":\"On\"}"},
+        {"control", "p/a", "{\"state\":\"On\",\"gates\":[\"region:s1\"]}"},
+        {"control", "p/b", "{\"state\":\"On\",\"gates\":[\"region:s2\"]}"},
         {"control", "p/c", "{\"state\":\"On\"}"},
-        {"control", "p/d", "{\"state\":\"On\"}"},
+        {"control", "p/d", "{\"state\":\"On\",\"gates\":[\"endpoint:www.example.com/w1\"]}"},
         {"control", "p/e", "{\"state\":\"On\"}"},
         {"rule", "p/one",
          "{\"type\":\"assertion\",\"controls\":[\"a\",\"b\",\"c\"],\"rule\":\"ATLEAST\","

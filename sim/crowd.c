@@ -40,7 +40,7 @@ static void node_init(struct crowd *c, uint32_t i, const struct crowd_place *pla
 {
     struct crowd_node *n = &c->nodes[i];
     n->id = 10 + i;
-    n->boot = 100 + i;
+    n->boot = n->life = 100 + i;
     n->clock = (usec_t)(1000 + random_below(&c->random, 100000)) * USEC_PER_SEC;
     n->phase = random_below(&c->random, 1000 / CROWD_TICK_MS) * CROWD_TICK_MS * USEC_PER_MSEC;
     crowd_node_init(n, crowd_config(place, rest), &c->random);

@@ -185,7 +185,7 @@ struct sample_head crowd_node_head(struct crowd_node *n, usec_t time, int64_t wa
 {
     usec_t now = time + n->clock;
     struct sample_head head = {.vantage = n->id,
-                               .boot = n->boot,
+                               .boot = n->life,
                                .sequence = ++n->sequence,
                                .config = n->config->fingerprint,
                                .made = now,

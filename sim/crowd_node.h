@@ -49,12 +49,13 @@ struct crowd_node {
     struct crowd_way ways[CROWD_TARGETS_MAX];
     usec_t clock; /* its monotonic clock less the crowd's time */
     usec_t phase; /* of its beats */
-    uint64_t id, sequence, boot;
-    bool silent;    /* its tables reach nobody */
-    bool stopped;   /* it does nothing */
-    bool late;      /* its prober is overloaded */
-    bool dumb;      /* it has no resolver: what it probes by name gives no verdict */
-    uint32_t downs; /* verdicts "down" since the start */
+    uint64_t id, sequence;
+    uint64_t boot, life; /* of its machine, of its process */
+    bool silent;         /* its tables reach nobody */
+    bool stopped;        /* it does nothing */
+    bool late;           /* its prober is overloaded */
+    bool dumb;           /* it has no resolver: what it probes by name gives no verdict */
+    uint32_t downs;      /* verdicts "down" since the start */
 };
 
 /* A node's place: name, site, network. */
@@ -65,8 +66,8 @@ struct crowd_place {
 /* The node's configuration: `rest` but for `node`. */
 struct config *crowd_config(const struct crowd_place *place, const char *rest)
     __attribute__((returns_nonnull));
-/* The configuration, which has to stay, and all but id, boot, clock and phase: those are set by who
- * drives it. Its probes lie where chance puts them. */
+/* The configuration, which has to stay, and all but id, boot, life, clock and phase: those are set
+ * by who drives it. Its probes lie where chance puts them. */
 void crowd_node_init(struct crowd_node *n, struct config *config, struct random *random);
 void crowd_node_done(struct crowd_node *n);
 /* Where its probes lie among those of others. */

@@ -210,6 +210,27 @@ START_TEST(test_alone)
 }
 END_TEST
 
+/* A node that begins while a target is down has never seen it up, and says what the others say; one
+ * that nobody has seen up is not ready yet on all of them (L4). */
+START_TEST(test_late_comer)
+{
+    struct crowd c;
+    crowd_init(&c, five, 5, regions, 1);
+    c.nodes[0].stopped = true;
+    crowd_ways(&c, UINT32_MAX, API_EU, REASON_CLOSED, 1000);
+    crowd_run(&c, 10 * SEC);
+    crowd_ways(&c, UINT32_MAX, API_US, REASON_CLOSED, 1000);
+    crowd_run(&c, 10 * SEC);
+    ck_assert_uint_eq(state_of(&c, 1, API_US), VERDICT_DOWN);
+    c.nodes[0].stopped = false;
+    crowd_run(&c, SEC);
+    ck_assert_int_ge(crowd_until(&c, API_US, VERDICT_DOWN, 10 * SEC), 0);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_uint_eq(state_of(&c, i, API_EU), VERDICT_UNREADY);
+    crowd_done(&c);
+}
+END_TEST
+
 /* Votes count once a network. */
 START_TEST(test_one_network_twice)
 {
@@ -414,6 +435,6 @@ START_TEST(test_brown_out)
 END_TEST
 
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
-           test_references, test_alone, test_one_network_twice, test_late, test_causes,
-           test_loss_on_the_way, test_brown_out, test_locality, test_flapping_path,
+           test_references, test_alone, test_one_network_twice, test_late_comer, test_late,
+           test_causes, test_loss_on_the_way, test_brown_out, test_locality, test_flapping_path,
            test_first_moved_stays)

@@ -14,6 +14,7 @@
 #define MS  USEC_PER_MSEC
 
 struct world {
+    usec_t wall_ahead; /* a step of the wall clock */
     struct config *config;
     struct intent intent;
     struct decide_files files;
@@ -169,7 +170,7 @@ static inline void world_step(struct world *w)
                               .sample_count = (uint32_t)w->sample_count,
                               .epoch = w->epoch,
                               .now = w->now,
-                              .wall = w->now + 1700000000 * SEC,
+                              .wall = w->now + w->wall_ahead + 1700000000 * SEC,
                               .boot_id = w->boot_id};
     plan_step(w->decider, &in, &w->out);
     w->plan = w->out.plan;

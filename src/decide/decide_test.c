@@ -232,6 +232,35 @@ START_TEST(test_drained)
 }
 END_TEST
 
+/* A shift that had ended by a clock that was ahead goes on once the clock is right. */
+START_TEST(test_shift_and_a_clock_that_was_ahead)
+{
+    struct world *w = world_new(simple_config(1, 2));
+    struct intent_edit edit = {INTENT_SHIFT, "endpoint:api.example.com/a",
+                               "{\"expires_ms\":1700010000000}"};
+    struct intent_request words = {.author = "uid 1000 (ana)",
+                                   .wall_ms = INT64_C(1700000000000),
+                                   .edits = &edit,
+                                   .edit_count = 1};
+    struct intent next;
+    struct text why = text_init(1000);
+    world_rounds(w, 3);
+    ck_assert_int_eq(intent_apply(&w->intent, &words, &next, &why), 0);
+    intent_done(&w->intent);
+    w->intent = next;
+    world_rounds(w, 2);
+    ck_assert_str_eq(world_answer(w, 0), "b");
+    w->wall_ahead = 20000 * SEC;
+    world_rounds(w, 2);
+    ck_assert_str_eq(world_answer(w, 0), "a b");
+    w->wall_ahead = 0;
+    world_rounds(w, 2);
+    ck_assert_str_eq(world_answer(w, 0), "b");
+    text_done(&why);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(test_drained_at_a_start)
 {
     struct world *w = world_new(simple_config(1, 3));
@@ -575,10 +604,10 @@ END_TEST
 CHECK_MAIN("decide", test_failover_and_return, test_all_down_preferred, test_all_down_last_good,
            test_last_good_that_is_gone, test_all_down_nodata, test_all_down_fallback,
            test_a_start_is_no_outage, test_unready_beside_healthy, test_silence_freezes,
-           test_late_samples_change_nothing, test_drained, test_drained_at_a_start, test_disabled,
-           test_enabled_again, test_forced_up, test_orders_for_nobody, test_computed_ttl,
-           test_ttl_of_a_reserve, test_ttl_does_not_make_plans,
-           test_generation_rises_with_changes_only, test_goes_on_above_the_highest,
-           test_foreign_samples_are_ignored, test_plan_before_stays_readable, test_texts_and_zones,
-           test_events_are_bounded, test_long_names_keep_the_reason, test_expiry_is_told_once,
-           test_nothing_configured)
+           test_late_samples_change_nothing, test_drained, test_shift_and_a_clock_that_was_ahead,
+           test_drained_at_a_start, test_disabled, test_enabled_again, test_forced_up,
+           test_orders_for_nobody, test_computed_ttl, test_ttl_of_a_reserve,
+           test_ttl_does_not_make_plans, test_generation_rises_with_changes_only,
+           test_goes_on_above_the_highest, test_foreign_samples_are_ignored,
+           test_plan_before_stays_readable, test_texts_and_zones, test_events_are_bounded,
+           test_long_names_keep_the_reason, test_expiry_is_told_once, test_nothing_configured)

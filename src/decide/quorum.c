@@ -360,6 +360,18 @@ static bool lone_is_sure(const struct step *step, uint32_t target, uint64_t down
            quorum_run(step, (uint32_t)__builtin_ctzll(down), target) >= check->fall;
 }
 
+/* Has one of those that vote down seen it healthy? Then it is not one that is not ready yet (L4),
+ * also for a node that has never seen it so: the same votes are the same verdict. */
+static bool was_up(const struct step *step, uint32_t target, uint64_t down)
+{
+    for (; down; down &= down - 1) {
+        const struct sight *sights = step->quorum->voters[__builtin_ctzll(down)].sights;
+        if ((sights ? sights[target].state : step->next->views[target].own) == VERDICT_DOWN)
+            return true;
+    }
+    return false;
+}
+
 static void state_decide(struct step *step, uint32_t target, const struct plan_view *v)
 {
     struct plan_target *t = &step->next->targets[target];
@@ -375,7 +387,9 @@ static void state_decide(struct step *step, uint32_t target, const struct plan_v
         t->state = VERDICT_UP;
         t->since = step->now;
         t->down_reason = REASON_OK;
-    } else if (down && t->state == VERDICT_UP && lone_is_sure(step, target, v->down)) {
+    } else if (down && lone_is_sure(step, target, v->down) &&
+               (t->state == VERDICT_UP ||
+                (t->state == VERDICT_UNREADY && was_up(step, target, v->down)))) {
         t->state = VERDICT_DOWN;
         t->since = step->now;
         t->down_reason = v->far_reason;
