@@ -14,7 +14,7 @@ import dns.message
 import dns.query
 import pytest
 
-from node import DNS_PORT, wait_for
+from node import DNS_PORT, process_end, wait_for
 from primary import SECRET
 
 
@@ -88,12 +88,7 @@ key k1 {{ algorithm hmac-sha256; secret "{SECRET}"; }};
     def stop(self):
         if not self.process:
             return ""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        process_end(self.process)
         self.log.close()
         text = self.text()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -4,7 +4,6 @@ Every accepted difference is a function here; its first line is the reason, and 
 all. Holdfast must say what at least one peer says, once the habits of that peer are taken off its answer; where the other
 peer then says something else, a function has to know why, too."""
 
-import collections
 
 import rawdns
 import zonegen

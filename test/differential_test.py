@@ -10,11 +10,7 @@ What is compared and which differences are accepted: doc/internals/differences.m
 import collections
 import contextlib
 import os
-import pathlib
-import shutil
-import socket
 import subprocess
-import time
 
 import dns.exception
 import dns.message
@@ -24,7 +20,7 @@ import differ
 import rawdns
 import zonegen
 import zonerdata
-from node import DNS_PORT, START_S, loopback, nodes, open_path, wait_for  # noqa: F401
+from node import DNS_PORT, START_S, loopback, nodes, open_path, process_end, wait_for  # noqa: F401
 
 QUERIES = int(os.environ.get("DIFFERENTIAL_QUERIES", "10000"))
 SEED = int(os.environ.get("DIFFERENTIAL_SEED", "1"))
@@ -54,12 +50,7 @@ class Peer:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            process_end(self.process)
 
 
 class Nsd(Peer):

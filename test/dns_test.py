@@ -5,7 +5,6 @@ import random
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import dns.edns

@@ -48,6 +48,16 @@ def wait_for(condition, timeout=10.0, step=0.02):
         time.sleep(step)
 
 
+def process_end(process):
+    """Has a process that the test started end; it need not want to."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Origin:
     """An HTTP origin that can be cut off, slowed down and broken."""
 
@@ -211,12 +221,7 @@ class Node:
     def stop(self):
         pids = [self.pid(r) for r in ROLES]
         if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            process_end(self.process)
         for pid in pids:  # roles outlive a killed supervisor
             if pid > 1 and str(self.data) in cmdline(pid):
                 with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ import dns.message
 import dns.query
 import pytest
 
-from node import DNS_PORT, loopback
+from node import DNS_PORT, loopback, process_end
 from servers import PROGRAMS, SECRET, command, knot_head, nsd_head  # noqa: F401 (SECRET: of tests)
 
 
@@ -93,12 +93,7 @@ zone:
         return reply.answer[0][0].serial if reply and reply.answer else None
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        process_end(self.process)
         self.log.close()
         text = open(f"{self.folder}/log", errors="replace").read()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -10,7 +10,7 @@ import dns.message
 import dns.query
 import dns.rcode
 
-from node import DNS_PORT, loopback, wait_for
+from node import DNS_PORT, loopback, process_end, wait_for
 
 
 class Unbound:
@@ -69,9 +69,4 @@ class Unbound:
         return response
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        process_end(self.process)

@@ -5,7 +5,6 @@ the others; the last line is "N passed, N failed", and the status is 0 only if s
 test_run.py [STEP...] runs only the steps whose names begin so ("plain", "asan unit"...)."""
 
 import os
-import pathlib
 import re
 import shutil
 import signal
