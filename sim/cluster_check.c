@@ -235,7 +235,8 @@ static void ops_check(struct cluster *c, const struct intent *intent)
 {
     for (unsigned i = 0; i < c->op_count; i++) {
         const struct sim_op *op = &c->ops[i];
-        const struct intent_change *change = intent_token_find(intent, op->token);
+        const struct told_one *told = told_find(&intent->told, op->token);
+        const struct told_one *change = told && told->version ? told : NULL;
         if (op->done && op->version && (!change || change->version != op->version))
             cluster_wrong(c, "%s was confirmed as change %llu and is %s", op->token,
                           (unsigned long long)op->version, change ? "another" : "lost");

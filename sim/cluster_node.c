@@ -75,7 +75,7 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
         check_applied(n, &before);
         intent_done(&before);
     }
-    command_tell(&n->intent, version, text, strlen(text), err, text_string(sentence));
+    command_tell(&n->intent, version, text, strlen(text), wall_ms, err, text_string(sentence));
     free(text);
     return err;
 }

@@ -135,7 +135,7 @@ must_check int command_apply(const struct intent *old, const char *proposal, siz
  * the proposal has a token, that outcome is kept, so that it stays the one of this token. `intent`
  * is what followed. */
 void command_tell(struct intent *intent, uint64_t version_before, const char *proposal,
-                  size_t length, int err, const char *sentence);
+                  size_t length, int64_t wall_ms, int err, const char *sentence);
 
 /* The reply for an outcome: err 0 or negative. JSON without a newline, free(). */
 must_check char *command_reply_make(int err, const char *message) __attribute__((returns_nonnull));

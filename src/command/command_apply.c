@@ -220,6 +220,29 @@ static int order_apply(const struct intent *old, const json_t *p, struct intent_
 
 /* ---- all of it ---- */
 
+static void done_append(const struct intent_change *c, bool order, struct text *out)
+{
+    if (order)
+        order_append(c, out);
+    else
+        change_append(c, out);
+}
+
+/* What was told the first time; of a change that the history has lost, at least that it was made.
+ */
+static void told_append(const struct intent *i, const struct told_one *told, bool order,
+                        struct text *out)
+{
+    const struct intent_change *newest = i->history_count ? i->history[i->history_count - 1] : NULL;
+    uint64_t back = newest ? newest->version - told->version : 0;
+    if (!told->version)
+        text_append(out, told->sentence);
+    else if (newest && back < i->history_count)
+        done_append(i->history[i->history_count - 1 - back], order, out);
+    else
+        text_appendf(out, "change %llu: it was made before", (unsigned long long)told->version);
+}
+
 static int proposal_apply(const struct intent *old, const json_t *p, int64_t wall_ms,
                           struct intent *ret, struct text *sentence)
 {
@@ -238,18 +261,15 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
     bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
     bool incident = op && !strcmp(op, "incident");
-    const struct intent_change *done = intent_token_find(old, words.token);
-    const struct intent_told *told = intent_told_find(old, words.token);
+    const struct told_one *told = told_find(&old->told, words.token);
     int err = 0;
     if (told) {
-        text_append(sentence, told->sentence);
+        told_append(old, told, order, sentence);
         if (!told->err)
             *ret = intent_share(old);
         return told->err;
     }
-    if (done)
-        *ret = intent_share(old);
-    else if (order)
+    if (order)
         err = order_apply(old, p, &words, ret, sentence);
     else if (undo)
         err = undo_apply(old, p, &words, ret, sentence);
@@ -261,15 +281,9 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         err = command_user_apply(old, p, &words, ret, sentence);
     else
         err = change_apply(old, p, &words, ret, sentence);
-    if (err)
-        return err;
-    if (!done && ret->version != old->version)
-        done = ret->history[ret->history_count - 1];
-    if (done && order)
-        order_append(done, sentence);
-    else if (done)
-        change_append(done, sentence);
-    return 0;
+    if (!err && ret->version != old->version)
+        done_append(ret->history[ret->history_count - 1], order, sentence);
+    return err;
 }
 
 int command_apply(const struct intent *old, const char *proposal, size_t length, int64_t wall_ms,
@@ -286,14 +300,13 @@ int command_apply(const struct intent *old, const char *proposal, size_t length,
 }
 
 void command_tell(struct intent *intent, uint64_t version_before, const char *proposal,
-                  size_t length, int err, const char *sentence)
+                  size_t length, int64_t wall_ms, int err, const char *sentence)
 {
     json_t *p = json_loadb(proposal, length, JSON_REJECT_DUPLICATES, NULL);
     const char *op = json_string_value(json_object_get(p, "op"));
     const char *token = json_string_value(json_object_get(p, "token"));
     bool fits = token && *token && strlen(token) <= INTENT_TOKEN_MAX && op && strcmp(op, "look");
-    if (fits && err <= 0 && intent->version == version_before &&
-        !intent_token_find(intent, token) && !intent_told_find(intent, token))
-        intent_tell(intent, token, err_of_name(err_name(err)), sentence);
+    if (fits && err <= 0 && intent->version == version_before && !told_find(&intent->told, token))
+        intent_tell(intent, token, err_of_name(err_name(err)), sentence, wall_ms);
     json_decref(p);
 }

@@ -182,7 +182,8 @@ void command_intent(const struct command_input *input, const json_t *request,
     char *text = intent_encode(input->intent);
     json_t *intent = json_loads(text, 0, NULL);
     secrets_hide(intent);
-    json_object_del(intent, "told"); /* for those who ask again, not for people */
+    json_object_del(intent, "outcomes_forgotten");
+    json_object_del(intent, "outcomes"); /* for those who ask again, not for people */
     json_t *out =
         json_pack("{s:b,s:s,s:o}", "ok", 1, "message", "what operators want", "intent", intent);
     free(text);

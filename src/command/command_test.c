@@ -184,7 +184,7 @@ START_TEST(test_told)
     const char *why;
     int err = command_apply(&own, on, sizeof on - 1, 1, &next, &first);
     ck_assert_int_eq(err, ERR_MISSING); /* there is no panel */
-    command_tell(&own, own.version, on, sizeof on - 1, err, text_string(&first));
+    command_tell(&own, own.version, on, sizeof on - 1, 1, err, text_string(&first));
     ck_assert_int_eq(command_apply(&own, panel, sizeof panel - 1, 1, &next, &again), 0);
     intent_done(&own);
     char *bytes = intent_encode(&next);

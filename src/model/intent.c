@@ -23,21 +23,8 @@ struct intent intent_share(const struct intent *intent)
         copy.history[i] = intent->history[i];
         copy.history[i]->references++;
     }
-    copy.told = mem_new(intent->told_count + (size_t)1, sizeof(struct intent_told *));
-    for (uint32_t i = 0; i < intent->told_count; i++) {
-        copy.told[i] = intent->told[i];
-        copy.told[i]->references++;
-    }
+    copy.told = told_share(&intent->told);
     return copy;
-}
-
-static void told_unref(struct intent_told *t)
-{
-    if (--t->references)
-        return;
-    free(t->token);
-    free(t->sentence);
-    free(t);
 }
 
 void intent_done(struct intent *intent)
@@ -46,11 +33,9 @@ void intent_done(struct intent *intent)
         object_unref(intent->objects[i]);
     for (uint32_t i = 0; i < intent->history_count; i++)
         change_unref(intent->history[i]);
-    for (uint32_t i = 0; i < intent->told_count; i++)
-        told_unref(intent->told[i]);
     free(intent->objects);
     free(intent->history);
-    free(intent->told);
+    told_done(&intent->told);
     *intent = (struct intent){0};
 }
 
@@ -82,14 +67,18 @@ static void object_put(struct intent *i, enum intent_kind kind, const char *name
 {
     uint32_t at = object_position(i, kind, name);
     bool there = at < i->object_count && !object_compare(i->objects[at], kind, name);
-    if (there)
+    if (there) {
+        i->object_bytes -= object_bytes(i->objects[at]);
         object_unref(i->objects[at]);
+    }
     struct intent_object **place = i->objects + at;
     size_t after = i->object_count - at - there;
     memmove(place + (o != NULL), place + there, after * sizeof(struct intent_object *));
     i->object_count += (o != NULL) - (uint32_t)there;
-    if (o)
+    if (o) {
         *place = o;
+        i->object_bytes += object_bytes(o);
+    }
 }
 
 static char *string_or_null(const char *text)
@@ -229,65 +218,6 @@ static int edit_apply(struct intent *next, const struct intent_edit *e,
     return 0;
 }
 
-const struct intent_told *intent_told_find(const struct intent *i, const char *token)
-{
-    for (uint32_t k = 0; token && k < i->told_count; k++)
-        if (!strcmp(i->told[k]->token, token))
-            return i->told[k];
-    return NULL;
-}
-
-void intent_tell(struct intent *intent, const char *token, int err, const char *sentence)
-{
-    struct intent_told *t = mem_new(1, sizeof *t);
-    *t = (struct intent_told){.references = 1, .token = mem_string(token), .err = err};
-    size_t length = strlen(sentence);
-    while (length > INTENT_SENTENCE_MAX ||
-           (sentence[length] & 0xc0) == 0x80) /* never within a character */
-        length--;
-    t->sentence = mem_new(length + 1, 1);
-    memcpy(t->sentence, sentence, length);
-    if (intent->told_count == INTENT_TOLD_MAX) {
-        told_unref(intent->told[0]);
-        memmove(intent->told, intent->told + 1,
-                --intent->told_count * sizeof(struct intent_told *));
-    } else {
-        intent->told =
-            mem_resize(intent->told, intent->told_count + (size_t)1, sizeof(struct intent_told *));
-    }
-    intent->told[intent->told_count++] = t;
-}
-
-const struct intent_change *intent_token_find(const struct intent *i, const char *token)
-{
-    for (uint32_t k = 0; token && k < i->history_count; k++)
-        if (i->history[k]->token && !strcmp(i->history[k]->token, token))
-            return i->history[k];
-    return NULL;
-}
-
-static bool text_fits(const char *text, size_t max)
-{
-    return !text || (*text && strlen(text) <= max);
-}
-
-static int request_check(const struct intent_request *r, struct text *why)
-{
-    if (!r->author || !text_fits(r->author, INTENT_TEXT_MAX) ||
-        !text_fits(r->reason, INTENT_TEXT_MAX) || !text_fits(r->token, INTENT_TOKEN_MAX)) {
-        text_appendf(why, "a change wants an author and may have a reason, of at most %d bytes",
-                     INTENT_TEXT_MAX);
-        return ERR_INVALID;
-    }
-    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_OVERRIDES_MAX ||
-        r->expect_count > INTENT_EXPECTS_MAX) {
-        text_appendf(why, "one change is of at most %d objects, and sets at most %d rules aside",
-                     INTENT_EDITS_MAX, INTENT_OVERRIDES_MAX);
-        return ERR_LIMIT;
-    }
-    return 0;
-}
-
 int64_t intent_wall(const struct intent *i, int64_t wall_ms)
 {
     const struct intent_change *newest = i->history_count ? i->history[i->history_count - 1] : NULL;
@@ -318,6 +248,34 @@ static int expects_check(const struct intent *old, const struct intent_request *
     return 0;
 }
 
+void intent_tell(struct intent *intent, const char *token, int err, const char *sentence,
+                 int64_t wall_ms)
+{
+    told_add(&intent->told, token, 0, err, sentence, intent_wall(intent, wall_ms));
+}
+
+static bool text_fits(const char *text, size_t max)
+{
+    return !text || (*text && strlen(text) <= max);
+}
+
+static int request_check(const struct intent_request *r, struct text *why)
+{
+    if (!r->author || !text_fits(r->author, INTENT_TEXT_MAX) ||
+        !text_fits(r->reason, INTENT_TEXT_MAX) || !text_fits(r->token, INTENT_TOKEN_MAX)) {
+        text_appendf(why, "a change wants an author and may have a reason, of at most %d bytes",
+                     INTENT_TEXT_MAX);
+        return ERR_INVALID;
+    }
+    if (r->edit_count > INTENT_EDITS_MAX || r->override_count > INTENT_OVERRIDES_MAX ||
+        r->expect_count > INTENT_EXPECTS_MAX) {
+        text_appendf(why, "one change is of at most %d objects, and sets at most %d rules aside",
+                     INTENT_EDITS_MAX, INTENT_OVERRIDES_MAX);
+        return ERR_LIMIT;
+    }
+    return 0;
+}
+
 static struct intent_change *change_new(const struct intent *old, const struct intent_request *r)
 {
     struct intent_change *c = mem_new(1, sizeof *c);
@@ -336,16 +294,26 @@ static struct intent_change *change_new(const struct intent *old, const struct i
     return c;
 }
 
+static void oldest_forget(struct intent *next)
+{
+    next->history_bytes -= next->history[0]->bytes;
+    change_unref(next->history[0]);
+    memmove(next->history, next->history + 1,
+            --next->history_count * sizeof(struct intent_change *));
+}
+
 /* Takes the change over. */
 static void history_put(struct intent *next, struct intent_change *c)
 {
-    if (next->history_count == INTENT_HISTORY_MAX) {
-        change_unref(next->history[0]);
-        memmove(next->history, next->history + 1,
-                --next->history_count * sizeof(struct intent_change *));
-    }
+    c->bytes = change_bytes(c);
+    next->history_bytes += c->bytes;
+    while (next->history_count && (next->history_count == INTENT_HISTORY_MAX ||
+                                   next->history_bytes > INTENT_HISTORY_BYTES_MAX))
+        oldest_forget(next);
     next->history[next->history_count++] = c;
     next->version = c->version;
+    if (c->token)
+        told_add(&next->told, c->token, c->version, 0, NULL, c->wall_ms);
 }
 
 static int incidents_check(const struct intent *i, struct text *why)
@@ -369,6 +337,10 @@ static int edits_apply(const struct intent *old, const struct intent_request *r,
         text_appendf(why, "there are at most %d objects; remove some first", INTENT_OBJECTS_MAX);
         err = ERR_LIMIT;
     }
+    if (!err && next->object_bytes > INTENT_BYTES_MAX && next->object_bytes > old->object_bytes) {
+        text_appendf(why, "all objects have at most %d bytes; remove some first", INTENT_BYTES_MAX);
+        err = ERR_LIMIT;
+    }
     err = err ? err : incidents_check(next, why);
     err = err ? err : intent_references_check(next, why);
     err = err ? err : intent_nodes_check(old, next, c->wall_ms, why);
@@ -382,7 +354,7 @@ int intent_apply(const struct intent *old, const struct intent_request *request,
     if (err)
         return err;
     struct intent next = intent_share(old);
-    if (intent_token_find(old, request->token)) {
+    if (told_find(&old->told, request->token)) {
         *ret = next;
         return 0;
     }

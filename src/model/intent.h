@@ -7,19 +7,21 @@
  * of; names that no configuration knows have no effect.
  *
  * Invariants, kept by intent_apply():
- *  1. The version rises by one with every change, and the newest INTENT_HISTORY_MAX are known: who,
- *     when, why, and what every object was before.
+ *  1. The version rises by one with every change, and the newest INTENT_HISTORY_MAX (fewer where
+ *     they have more than INTENT_HISTORY_BYTES_MAX) are known: who, when, why, and what every
+ * object was before.
  *  2. Controls and rules refer only to what there is.
  *  3. After a change every assertion rule over a control that it flipped holds, no control was
  *     flipped whose gating rule did not hold before, and none within a rule's wait period after the
  *     flip before; but for the rules that the request overrides by name, which is recorded.
- *  4. A request whose token is known changes nothing: it was carried out before, or was refused, or
- *     had nothing to change, and whoever asked was told so. */
+ *  4. A request whose token is known (model/told.h) changes nothing: it was carried out before, or
+ *     was refused, or had nothing to change, and whoever asked was told so. */
 #pragma once
 
 #include "base/attr.h"
 #include "base/text.h"
 #include "model/config.h"
+#include "model/told.h"
 
 struct user;
 struct practice;
@@ -27,15 +29,15 @@ struct incident;
 
 enum {
     INTENT_OBJECTS_MAX = 20000,
-    INTENT_HISTORY_MAX = 1000,  /* changes that are remembered */
-    INTENT_TOLD_MAX = 1000,     /* outcomes of requests that changed nothing */
-    INTENT_SENTENCE_MAX = 300,  /* bytes of such an outcome */
-    INTENT_EDITS_MAX = 2000,    /* objects of one transaction */
-    INTENT_OVERRIDES_MAX = 100, /* rules that one transaction sets aside */
-    INTENT_EXPECTS_MAX = 16,    /* objects that one transaction wants unchanged */
-    INTENT_TEXT_MAX = 500,      /* bytes of an author or a reason */
-    INTENT_NAME_MAX = 1280,     /* bytes of an object's name */
-    INTENT_PART_MAX = 64,       /* of the name of a panel, a control or a rule (ARC's limit) */
+    INTENT_HISTORY_MAX = 1000,          /* changes that are remembered */
+    INTENT_BYTES_MAX = 24 << 20,        /* of all objects, in a file */
+    INTENT_HISTORY_BYTES_MAX = 8 << 20, /* of changes; the newest is known whatever it has */
+    INTENT_EDITS_MAX = 2000,            /* objects of one transaction */
+    INTENT_OVERRIDES_MAX = 100,         /* rules that one transaction sets aside */
+    INTENT_EXPECTS_MAX = 16,            /* objects that one transaction wants unchanged */
+    INTENT_TEXT_MAX = 500,              /* bytes of an author or a reason */
+    INTENT_NAME_MAX = 1280,             /* bytes of an object's name */
+    INTENT_PART_MAX = 64, /* of the name of a panel, a control or a rule (ARC's limit) */
     INTENT_TOKEN_MAX = 64,
     INTENT_GATES_MAX = 100,                 /* of one control */
     INTENT_RULE_CONTROLS_MAX = 300,         /* of one rule */
@@ -163,15 +165,7 @@ struct intent_change {
         char *before, *after; /* values; NULL: there was, or is, none */
     } * edits;
     uint32_t edit_count;
-};
-
-/* The outcome of a request that changed nothing: refused, or nothing was to be changed. Whoever was
- * told it may have sent the same request before, which must not be carried out after that. */
-struct intent_told {
-    uint32_t references;
-    char *token;
-    int err;        /* 0 = nothing was to be changed; else one of base/err.h's own */
-    char *sentence; /* cut after INTENT_SENTENCE_MAX bytes */
+    size_t bytes; /* in a file */
 };
 
 struct intent {
@@ -180,8 +174,8 @@ struct intent {
     uint32_t object_count;
     struct intent_change **history; /* the oldest first */
     uint32_t history_count;
-    struct intent_told **told; /* the oldest first */
-    uint32_t told_count;
+    size_t object_bytes, history_bytes; /* in a file */
+    struct told told;
     uint64_t version;
 };
 
@@ -200,14 +194,9 @@ struct intent_object *const *intent_list(const struct intent *intent, enum inten
 
 /* Another intent of the same objects and history; costs a pointer each. */
 must_check struct intent intent_share(const struct intent *intent);
-/* What a request with this token has done; NULL: it is not remembered, or the token is NULL. */
-pure_function const struct intent_change *intent_token_find(const struct intent *intent,
-                                                            const char *token);
-/* The outcome that was told of this token; NULL where it is not known, or made a change. */
-pure_function const struct intent_told *intent_told_find(const struct intent *intent,
-                                                         const char *token);
-/* Keeps an outcome that changed nothing. err: 0, or one of base/err.h's own. */
-void intent_tell(struct intent *intent, const char *token, int err, const char *sentence);
+/* For who tells an outcome that changed nothing: it is kept. err: 0, or one of base/err.h's own. */
+void intent_tell(struct intent *intent, const char *token, int err, const char *sentence,
+                 int64_t wall_ms);
 
 /* ---- changes ---- */
 

@@ -7,7 +7,9 @@
 
 #include "model/intent.h"
 
-enum { INTENT_FILE_MAX = 32 << 20, INTENT_DAMAGED_MAX = 9 };
+/* Bytes: objects (INTENT_BYTES_MAX), changes, the newest of which may have as many as those, and
+ * outcomes (model/told.h) have room in it. */
+enum { INTENT_FILE_MAX = 64 << 20, INTENT_DAMAGED_MAX = 9 };
 
 /* Fills *ret (config NULL); no file is an intent without orders. A damaged file is copied aside;
  * then the previous one holds, and a log line says so. Where that cannot be read either, the

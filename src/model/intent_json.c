@@ -77,10 +77,14 @@ static json_t *change_json(const struct intent_change *c)
     return out;
 }
 
-static json_t *told_json(const struct intent_told *t)
+/* ["token", wall_ms, version] of a change, ["token", wall_ms, "ERR_...", "sentence"] else. */
+static json_t *told_json(const struct told_one *t)
 {
-    return json_pack("{s:o,s:s,s:o}", "token", text_json(t->token), "error",
-                     t->err ? err_name(t->err) : "", "sentence", text_json(t->sentence));
+    if (t->version)
+        return json_pack("[o,I,I]", text_json(t->token), (json_int_t)t->wall_ms,
+                         (json_int_t)t->version);
+    return json_pack("[o,I,s,o]", text_json(t->token), (json_int_t)t->wall_ms,
+                     t->err ? err_name(t->err) : "", text_json(t->sentence));
 }
 
 char *intent_encode(const struct intent *intent)
@@ -90,12 +94,13 @@ char *intent_encode(const struct intent *intent)
         json_array_append_new(objects, object_json(intent->objects[i]));
     for (uint32_t i = 0; i < intent->history_count; i++)
         json_array_append_new(history, change_json(intent->history[i]));
-    for (uint32_t i = 0; i < intent->told_count; i++)
-        json_array_append_new(told, told_json(intent->told[i]));
-    json_t *root = json_pack("{s:i,s:I,s:o,s:o,s:o}", "format", INTENT_FILE_VERSION, "version",
-                             (json_int_t)intent->version, "objects", objects, "history", history,
-                             "told", told);
-    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    for (uint32_t i = 0; i < intent->told.count; i++)
+        json_array_append_new(told, told_json(told_at(&intent->told, i)));
+    json_t *root =
+        json_pack("{s:i,s:I,s:o,s:o,s:o,s:I}", "format", INTENT_FILE_VERSION, "version",
+                  (json_int_t)intent->version, "objects", objects, "history", history, "outcomes",
+                  told, "outcomes_forgotten", (json_int_t)intent->told.forgotten);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     invariant(text != NULL); /* nothing but a lack of memory */
     json_decref(root);
     return text;
@@ -176,6 +181,7 @@ static const char *object_read(const json_t *from, struct intent *out)
     o->author = mem_string(words.author);
     o->reason = words.reason ? mem_string(words.reason) : NULL;
     out->objects[out->object_count++] = o;
+    out->object_bytes += object_bytes(o);
     if (!id_read(from, o))
         return "a panel, control, rule or incident has an id that is not one";
     if (kind == INTENT_CONTROL && !number(from, "flipped_ms", &o->flipped_ms))
@@ -214,6 +220,7 @@ static const char *order_read(const json_t *from, struct intent *out)
     o->author = mem_string(*author ? author : "unknown");
     o->reason = reason ? mem_string(reason) : NULL;
     out->objects[out->object_count++] = o;
+    out->object_bytes += object_bytes(o);
     return NULL;
 }
 
@@ -314,7 +321,10 @@ static const char *change_read(const json_t *from, struct intent *out)
                                 .reason = words.reason ? mem_string(words.reason) : NULL,
                                 .token = token ? mem_string(token) : NULL};
     out->history[out->history_count++] = c;
-    return edits_read(from, c);
+    why = edits_read(from, c);
+    c->bytes = why ? 0 : change_bytes(c);
+    out->history_bytes += c->bytes;
+    return why;
 }
 
 static const char *history_read(const json_t *list, struct intent *out)
@@ -331,23 +341,37 @@ static const char *history_read(const json_t *list, struct intent *out)
     return NULL;
 }
 
-/* Files of before have none. */
-static const char *told_read(const json_t *list, struct intent *out)
+static const char *one_read(const json_t *from, struct told *told)
 {
+    const char *token = json_string_value(json_array_get(from, 0));
+    const json_t *wall = json_array_get(from, 1), *version = json_array_get(from, 2);
+    const char *error = json_string_value(version);
+    const char *sentence = json_string_value(json_array_get(from, 3));
+    int err = error && *error ? err_of_name(error) : 0;
+    bool made = json_is_integer(version) && json_integer_value(version) > 0;
+    if (!token || !*token || strlen(token) > INTENT_TOKEN_MAX || !json_is_integer(wall) ||
+        !(made || (error && sentence && strlen(sentence) <= TOLD_SENTENCE_MAX && (!*error || err))))
+        return "an outcome that was told has no token, time, error or sentence";
+    told_add(told, token, made ? (uint64_t)json_integer_value(version) : 0, err,
+             made ? NULL : sentence, json_integer_value(wall));
+    return NULL;
+}
+
+/* Files of before have none. */
+static const char *told_read(const json_t *root, struct intent *out)
+{
+    const json_t *list = json_object_get(root, "outcomes");
     size_t count = json_array_size(list);
-    if ((list && !json_is_array(list)) || count > INTENT_TOLD_MAX)
-        return "it has more than 1000 outcomes that were told";
+    int64_t forgotten = 0;
+    if ((list && !json_is_array(list)) || count > TOLD_MAX ||
+        (list && !number(root, "outcomes_forgotten", &forgotten)))
+        return "it has too many outcomes that were told, or does not say how many are forgotten";
     for (size_t i = 0; i < count; i++) {
-        const json_t *from = json_array_get(list, i);
-        const char *token = field(from, "token", INTENT_TOKEN_MAX);
-        const char *name = json_string_value(json_object_get(from, "error"));
-        const char *sentence = json_string_value(json_object_get(from, "sentence"));
-        int err = name && *name ? err_of_name(name) : 0;
-        if (!token || !name || !sentence || strlen(sentence) > INTENT_SENTENCE_MAX ||
-            (*name && !err))
-            return "an outcome that was told has no token, error or sentence";
-        intent_tell(out, token, err, sentence);
+        const char *why = one_read(json_array_get(list, i), &out->told);
+        if (why)
+            return why;
     }
+    out->told.forgotten = (uint64_t)forgotten;
     return NULL;
 }
 
@@ -372,7 +396,7 @@ static const char *root_read(const json_t *root, struct intent *out, int *ret_er
         return objects_read(json_object_get(root, "orders"), out, order_read);
     const char *why = objects_read(json_object_get(root, "objects"), out, object_read);
     why = why ? why : history_read(json_object_get(root, "history"), out);
-    return why ? why : told_read(json_object_get(root, "told"), out);
+    return why ? why : told_read(root, out);
 }
 
 int intent_decode(const char *data, size_t length, struct intent *ret, const char **ret_why)

@@ -129,6 +129,31 @@ void change_unref(struct intent_change *c)
     free(c);
 }
 
+enum { OBJECT_OVERHEAD = 150, EDIT_OVERHEAD = 80 /* as JSON */ };
+
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+size_t object_bytes(const struct intent_object *o)
+{
+    return OBJECT_OVERHEAD + length_of(o->name) + length_of(o->value) + length_of(o->author) +
+           length_of(o->reason);
+}
+
+size_t change_bytes(const struct intent_change *c)
+{
+    size_t bytes = OBJECT_OVERHEAD + length_of(c->author) + length_of(c->reason);
+    for (uint32_t i = 0; i < c->overridden.count; i++)
+        bytes += length_of(c->overridden.list[i]);
+    for (uint32_t i = 0; i < c->edit_count; i++) {
+        const struct intent_edited *e = &c->edits[i];
+        bytes += EDIT_OVERHEAD + length_of(e->name) + length_of(e->before) + length_of(e->after);
+    }
+    return bytes;
+}
+
 int object_compare(const struct intent_object *o, enum intent_kind kind, const char *name)
 {
     return o->kind == kind ? strcmp(o->name, name) : (int)o->kind - (int)kind;

@@ -15,6 +15,9 @@ bool kind_has_id(enum intent_kind kind);
 struct intent_object *object_ref(struct intent_object *o);
 void object_unref(struct intent_object *o);
 void change_unref(struct intent_change *c);
+/* What it takes in a file, roughly. */
+pure_function size_t object_bytes(const struct intent_object *o);
+pure_function size_t change_bytes(const struct intent_change *c);
 /* Is it "region:NAME", "provider:NAME" or "endpoint:SERVICE/ENDPOINT"? NULL, or a sentence's end.
  */
 const char *scope_check(const char *name);

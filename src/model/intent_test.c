@@ -317,6 +317,71 @@ START_TEST(test_token)
 }
 END_TEST
 
+/* More changes than the history holds came between, and a restart: it is known all the same. */
+START_TEST(test_late_token)
+{
+    struct intent_edit off = {INTENT_CONTROL, "p/a", OFF};
+    struct intent_request r = {
+        .author = "ana", .token = "once", .wall_ms = clock_ms, .edits = &off, .edit_count = 1};
+    struct intent next;
+    const char *wrong;
+    panel_make();
+    ck_assert_int_eq(intent_apply(&now, &r, &next, &why), 0);
+    intent_done(&now);
+    now = next;
+    uint64_t made = now.version;
+    for (unsigned i = 0; i < INTENT_HISTORY_MAX + 10; i++)
+        ck_assert_int_eq(put(INTENT_CONTROL, "p/a", i % 2 ? OFF : ON), 0);
+    uint64_t version = now.version;
+    ck_assert_uint_gt(now.history[0]->version, made);
+    char *bytes = intent_encode(&now);
+    ck_assert_int_eq(intent_decode(bytes, strlen(bytes), &next, &wrong), 0);
+    char *again = intent_encode(&next);
+    ck_assert_str_eq(bytes, again);
+    ck_assert_uint_eq(next.object_bytes, now.object_bytes);
+    ck_assert_uint_eq(next.history_bytes, now.history_bytes);
+    free(bytes);
+    free(again);
+    intent_done(&now);
+    now = next;
+    r.wall_ms = clock_ms + TOLD_FOR_MS;
+    ck_assert_int_eq(intent_apply(&now, &r, &next, &why), 0);
+    ck_assert_uint_eq(next.version, version);
+    ck_assert_uint_eq(told_find(&next.told, "once")->version, made);
+    intent_done(&next);
+}
+END_TEST
+
+/* Large objects: neither they nor what is remembered of them outgrows a file. */
+START_TEST(test_bytes)
+{
+    enum { LARGE = 1 << 20 };
+    char *value = mem_new(LARGE + 100, 1), name[32];
+    struct intent_edit e = {INTENT_CHECK, name, value};
+    int err = 0;
+    unsigned made = 0;
+    intent_done(&now);
+    snprintf(value, 30, "{\"tcp\":443,\"text\":\"");
+    memset(value + strlen(value), 'x', LARGE);
+    strncat(value, "\"}", 3);
+    for (; !err && made < 100; made += !err) {
+        snprintf(name, sizeof name, "c%u", made);
+        err = change(&e, 1, NULL);
+        ck_assert_uint_le(now.history_bytes, INTENT_HISTORY_BYTES_MAX);
+    }
+    ck_assert_int_eq(err, ERR_LIMIT);
+    ck_assert_uint_eq(made, INTENT_BYTES_MAX / (LARGE + 200));
+    ck_assert_uint_lt(now.history_count, 9);
+    ck_assert_uint_gt(now.history_count, 5);
+    /* what makes it smaller is taken */
+    e = (struct intent_edit){INTENT_CHECK, "c0", NULL};
+    ck_assert_int_eq(change(&e, 1, NULL), 0);
+    e = (struct intent_edit){INTENT_CHECK, "new", value};
+    ck_assert_int_eq(change(&e, 1, NULL), 0);
+    free(value);
+}
+END_TEST
+
 START_TEST(test_find)
 {
     struct config *c = config_make();
@@ -561,6 +626,6 @@ START_TEST(test_store_fails)
 END_TEST
 
 CHECK_MAIN("intent", test_apply, test_assertion, test_gating, test_references, test_standing,
-           test_clock_steps_back, test_history, test_undo, test_token, test_json_first_format,
-           test_find, test_states, test_json, test_json_refused, test_store, test_store_damaged,
-           test_store_lost, test_store_fails)
+           test_clock_steps_back, test_history, test_undo, test_token, test_late_token, test_bytes,
+           test_json_first_format, test_find, test_states, test_json, test_json_refused, test_store,
+           test_store_damaged, test_store_lost, test_store_fails)

@@ -166,6 +166,10 @@
       "1 where a majority of the voters can be reached.")                                       \
     X(CONTROL_REPLICA_HALTED, "holdfast_replica_halted", "", gauge,                             \
       "1 where this node stopped voting: its disk is damaged or full.")                         \
+    X(CONTROL_OUTCOMES, "holdfast_outcomes_remembered", "", gauge,                              \
+      "Requests with a token that are remembered: a retry changes nothing twice.")              \
+    X(CONTROL_OUTCOMES_FORGOTTEN, "holdfast_outcomes_forgotten_total", "", counter,             \
+      "Of those, forgotten before a quarter of an hour was over: there were too many.")         \
     X(CONTROL_OVERRIDES, "holdfast_overrides", "", gauge,                                       \
       "Changes of this node alone, made while it was cut off from its cluster.")                \
     X(CONTROL_REPLICA_TERM, "holdfast_replica_term", "", gauge, "Term of its leader.")          \

@@ -36,6 +36,8 @@ void control_intent_use(struct control *c, struct intent *next)
         control_incidents_tell(c);
     intent_done(&before);
     stats_add(c->stats.threads, CONTROL_ORDERS, 1);
+    stats_set(c->stats.threads, CONTROL_OUTCOMES, c->intent.told.count);
+    stats_set(c->stats.threads, CONTROL_OUTCOMES_FORGOTTEN, c->intent.told.forgotten);
 }
 
 /* Takes `next` over. */
@@ -74,8 +76,11 @@ static void propose(struct control *c, const char *proposal, const char *author,
         control_replica_propose(c, proposal, answer, context);
         return;
     }
-    int err = command_apply(&c->intent, proposal, strlen(proposal), clock_wall() / USEC_PER_MSEC,
-                            &next, &sentence);
+    int64_t wall_ms = clock_wall() / USEC_PER_MSEC;
+    int err = command_apply(&c->intent, proposal, strlen(proposal), wall_ms, &next, &sentence);
+    if (err || next.version == c->intent.version)
+        command_tell(&c->intent, c->intent.version, proposal, strlen(proposal), wall_ms, err,
+                     text_string(&sentence));
     if (!err && next.version == c->intent.version) {
         intent_done(&next);
     } else if (!err) {

@@ -57,7 +57,7 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
         intent_done(&r->intent);
         r->intent = next;
     }
-    command_tell(&r->intent, before, (const char *)request.data, request.length, err,
+    command_tell(&r->intent, before, (const char *)request.data, request.length, wall_ms, err,
                  text_string(sentence));
     return err;
 }

@@ -112,9 +112,11 @@ static const char *token_make(const struct waiting_update *u, unsigned try,
 static bool update_known(const struct waiting_update *u)
 {
     char token[INTENT_TOKEN_MAX + 1];
-    for (unsigned i = 0; i < UPDATE_TRIES_MAX; i++)
-        if (intent_token_find(&updates.c->intent, token_make(u, i, token)))
+    for (unsigned i = 0; i < UPDATE_TRIES_MAX; i++) {
+        const struct told_one *told = told_find(&updates.c->intent.told, token_make(u, i, token));
+        if (told && told->version)
             return true;
+    }
     return false;
 }
 
