@@ -156,6 +156,7 @@ class TlsFront:
         if alpn:
             self.context.set_alpn_protocols(list(alpn))
         self.connections = 0
+        self.asked = []  # the first bytes that each connection sent
         self.listener = socket.create_server((self.address, self.PORT))
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -197,6 +198,8 @@ class TlsFront:
                     socket.create_connection((self.primary.address, DNS_PORT), 5) as inner:
                 self.connections += 1
                 threading.Thread(target=self._pump, args=(inner, outer), daemon=True).start()
+                self.asked.append(outer.recv(16384))
+                inner.sendall(self.asked[-1])
                 self._pump(outer, inner)
 
     def _pump(self, source, target):

@@ -146,6 +146,10 @@ def test_over_tls(nodes, primaries):  # noqa: F811
         has(node, 1)
     p.change(ZONE, zone_text(2, timers=QUICK))
     has(by_name, 2)
+    # questions tell nothing by their length (RFC 8467), and ask for padding
+    asked = [dns.message.from_wire(a[2:]) for a in front.asked if a]
+    assert len(asked) > 2 and all(len(a) == 2 + 128 for a in front.asked if a)
+    assert all(o.otype == 12 for m in asked for o in m.options) and all(m.options for m in asked)
     assert wait_for(lambda: "hostname mismatch" in bad_name.log() and "pinned" in bad_pin.log(), 10)
     assert serial(bad_name) is None and serial(bad_pin) is None
 

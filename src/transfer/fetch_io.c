@@ -429,6 +429,7 @@ void fetch_zone(struct fetcher *fetcher, struct inbound_request request,
 {
     struct fetch *f = fetch_new(fetcher, context);
     request.key = peer->key;
+    request.padded = peer->tls != NULL;
     request.id = (uint16_t)random_u64(&fetcher->random);
     f->in = inbound_new(&request);
     f->done = done;

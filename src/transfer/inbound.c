@@ -101,6 +101,26 @@ static void version_write(struct writer *w, const struct inbound *in)
         writer_u32(w, 0);
 }
 
+/* An OPT record with so much padding that the message's length, signed, is a multiple of
+ * INBOUND_PAD; it also asks the primary for padding (RFC 7830 4). */
+static void padding_write(struct writer *w, const struct inbound *in)
+{
+    enum { OPT_SIZE = 11, OPTION_HEAD = 4, UDP_SIZE = 1232 };
+    static const uint8_t zeros[INBOUND_PAD];
+    size_t length = w->position + OPT_SIZE + OPTION_HEAD;
+    if (in->session.key)
+        length += tsig_request_size(in->session.key);
+    size_t padding = (INBOUND_PAD - length % INBOUND_PAD) % INBOUND_PAD;
+    writer_u8(w, 0);
+    writer_u16(w, DNS_OPT);
+    writer_u16(w, UDP_SIZE);
+    writer_u32(w, 0);
+    writer_u16(w, (uint16_t)(OPTION_HEAD + padding));
+    writer_u16(w, DNS_OPTION_PADDING);
+    writer_u16(w, (uint16_t)padding);
+    writer_bytes(w, zeros, padding);
+}
+
 int inbound_ask(struct inbound *in, uint64_t wall, uint8_t ret_wire[static INBOUND_REQUEST_MAX])
 {
     struct writer w = writer_init(ret_wire, INBOUND_REQUEST_MAX);
@@ -109,12 +129,14 @@ int inbound_ask(struct inbound *in, uint64_t wall, uint8_t ret_wire[static INBOU
     writer_u16(&w, 1);
     writer_u16(&w, 0);
     writer_u16(&w, in->request.incremental);
-    writer_u16(&w, 0);
+    writer_u16(&w, in->request.padded);
     writer_bytes(&w, in->zone, in->zone_length);
     writer_u16(&w, in->request.incremental ? DNS_IXFR : DNS_AXFR);
     writer_u16(&w, DNS_IN);
     if (in->request.incremental)
         version_write(&w, in);
+    if (in->request.padded)
+        padding_write(&w, in);
     invariant(!w.failed);
     if (!in->session.key)
         return (int)w.position;

@@ -17,13 +17,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { INBOUND_REQUEST_MAX = 12 + 255 + 4 + 2 + 10 + 22 + TSIG_SIZE_MAX };
+enum {
+    INBOUND_PAD = 128, /* questions are padded to multiples of this (RFC 8467 4.1) */
+    INBOUND_REQUEST_MAX = 12 + 255 + 4 + 2 + 10 + 22 + 15 + TSIG_SIZE_MAX + INBOUND_PAD,
+};
 
 struct inbound_request {
     const uint8_t *zone; /* lower wire form */
     bool incremental;    /* IXFR, from: */
     uint32_t serial;
     uint16_t id;
+    bool padded; /* over TLS: the lengths of question and answer are to tell little (RFC 9103) */
     const struct tsig_key *key; /* NULL: unsigned */
     uint64_t records_max;       /* that may come: of the zone, or of its differences */
     uint64_t bytes_max;         /* of all messages together; and of all records unpacked */

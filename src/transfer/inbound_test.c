@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "test/check_main.h"
 #include "transfer/inbound_fixture.h"
+#include "wire/dnsmsg.h"
 
 static struct inbound_request request(bool incremental)
 {
@@ -106,6 +107,37 @@ static const struct story {
      "the serials of its differences do not follow one another"},
     {true, {"S9 S7 S9 S9 www"}, ERR_INVALID, 0, "it goes on behind its last SOA"},
 };
+
+/* RFC 8467 4.1: whatever the zone, the key and the question, one of few lengths. */
+START_TEST(test_questions_are_padded)
+{
+    struct tsig_key keys[TSIG_ALGORITHMS];
+    for (unsigned i = 0; i < TSIG_ALGORITHMS; i++) {
+        keys[i] = (struct tsig_key){.name = "\1k", .algorithm = (enum tsig_algorithm)i};
+        ck_assert_int_eq(tsig_secret_parse("QUJD", &keys[i]), 0);
+    }
+    for (unsigned i = 0; i < 2 * (TSIG_ALGORITHMS + 1); i++) {
+        uint8_t wire[INBOUND_REQUEST_MAX];
+        struct inbound_request r = {.zone = fixture_zone,
+                                    .incremental = i % 2,
+                                    .id = FIXTURE_ID,
+                                    .key = i < 2 ? NULL : &keys[i / 2 - 1],
+                                    .padded = true};
+        struct inbound *in = inbound_new(&r);
+        int length = inbound_ask(in, FIXTURE_NOW, wire);
+        ck_assert_int_eq(length % INBOUND_PAD, 0);
+        ck_assert_int_le(length, 2 * INBOUND_PAD);
+        struct dnsmsg m;
+        struct dnsmsg_entry e;
+        unsigned options = 0;
+        ck_assert_int_eq(dnsmsg_open(wire, (size_t)length, &m), 0);
+        while (dnsmsg_next(&m, &e) == 1)
+            options += e.type == DNS_OPT && e.rdata.data[1] == DNS_OPTION_PADDING;
+        ck_assert_uint_eq(options, 1);
+        inbound_free(in);
+    }
+}
+END_TEST
 
 START_TEST(test_stories)
 {
@@ -313,5 +345,6 @@ START_TEST(test_request)
 }
 END_TEST
 
-CHECK_MAIN("inbound", test_stories, test_damage, test_first_needs_question, test_bytes, test_signed,
-           test_unsigned_is_not_believed, test_request)
+CHECK_MAIN("inbound", test_questions_are_padded, test_stories, test_damage,
+           test_first_needs_question, test_bytes, test_signed, test_unsigned_is_not_believed,
+           test_request)

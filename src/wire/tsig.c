@@ -382,6 +382,13 @@ int tsig_sign(struct tsig_session *s, uint8_t *wire, size_t length, size_t size,
     return result;
 }
 
+size_t tsig_request_size(const struct tsig_key *key)
+{
+    enum { FIXED = 2 + 2 + 4 + 2 + TIME_BYTES + 10 }; /* all but the names and the MAC */
+    return dname_length(key->name) + ALGORITHM_WIRE_LENGTH + FIXED +
+           algorithms[key->algorithm].mac_length;
+}
+
 int tsig_refuse(const struct tsig_session *s, const struct tsig *t, uint8_t *wire, size_t length,
                 size_t size)
 {
