@@ -117,7 +117,7 @@ static void beat(struct node *n, unsigned number)
         (void)world_sample(w, t, fails ? REASON_CONNECT_TIMEOUT : REASON_OK);
     }
     for (size_t i = 0; i < w->sample_count; i++) {
-        slow_sample(n->slow, &w->samples[i]);
+        slow_sample(n->slow, &w->samples[i], false);
         sample_turns_note(&n->turns, w->samples[i].target);
     }
     struct decide_input in = {.previous = w->plan.generation ? &w->plan : NULL,

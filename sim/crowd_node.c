@@ -158,7 +158,9 @@ void crowd_node_step(struct crowd_node *n, const struct intent *intent,
                      struct decide_output *ret)
 {
     for (size_t k = 0; k < n->sample_count; k++) {
-        slow_sample(n->slow, &n->samples[k]);
+        uint32_t t = n->samples[k].target;
+        bool down = t < n->plan.target_count && n->plan.targets[t].state == VERDICT_DOWN;
+        slow_sample(n->slow, &n->samples[k], down);
         sample_turns_note(&n->turns, n->samples[k].target);
     }
     n->facts = slow_step(n->slow, n->config->network, n->vantages.list, n->vantages.count,

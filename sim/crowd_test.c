@@ -413,7 +413,7 @@ START_TEST(test_loss_on_the_way)
     crowd_run(&c, 60 * SEC);
     ck_assert_uint_eq(state_of(&c, 0, API_US), VERDICT_UP);
     ck_assert_uint_eq(c.nodes[0].plan.views[API_US].lossy, 6);
-    ck_assert(told(&c, "% of probes from AS64500"));
+    ck_assert(told(&c, "% of probes from AS6450"));
     ck_assert(told(&c, "loss on the way, not the endpoint"));
     crowd_done(&c);
 }

@@ -4,6 +4,7 @@ Each node and each origin gets a loopback address of its own (127.a.b.c), so tes
 """
 
 import contextlib
+import ctypes
 import http.server
 import os
 import pathlib
@@ -97,6 +98,18 @@ class Origin:
 
         self._server = Server((self.address, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def lose(self, permille, requests_only=False):
+        """So many of the TCP segments that come are lost, by chance: a filter of the listener, which connections inherit
+        from it, sees them before TCP does."""
+        code = []
+        if requests_only:  # those with data: longer than the header, whose length is at its 13th byte
+            code += [(0x30, 0, 0, 12), (0x74, 0, 0, 4), (0x24, 0, 0, 4), (0x07, 0, 0, 0), (0x80, 0, 0, 0), (0x2d, 0, 4, 0)]
+        code += [(0x20, 0, 0, 0xfffff000 + 56), (0x94, 0, 0, 1000)]  # a random number: SKF_AD_RANDOM
+        code += [(0x35, 1, 0, permille), (0x06, 0, 0, 0), (0x06, 0, 0, 0xffffffff)]
+        steps = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in code))
+        so_attach_filter = 26
+        self._server.socket.setsockopt(socket.SOL_SOCKET, so_attach_filter, struct.pack("HL", len(code), ctypes.addressof(steps)))
 
     def mute(self):
         """Silence: the port is open, nothing is accepted or answered."""

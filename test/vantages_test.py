@@ -97,6 +97,25 @@ def test_what_is_usual_is_damaged(nodes):
     other.cut()
 
 
+def test_requests_that_are_sent_again(nodes):
+    """Loss is told of a way on which no probe fails: the kernel had to send requests twice."""
+    node = nodes("")
+    origin, other = Origin(port=WAY + 1), Ways()
+    node.name = "node-1"
+    text = config(node, node.name, origin.address, other.address).replace("mesh:", "# mesh:")
+    node.write(text.replace("interval: 250ms, timeout: 250ms", "interval: 800ms, timeout: 800ms"))
+    node.start()
+    assert wait_for(lambda: seen(node)[1] == "up", 10), node.log()
+    origin.lose(250, requests_only=True)
+    assert wait_for(lambda: seen(node)[0]["finding"] == "loss", 90, 0.2), seen(node)
+    found, state = seen(node)
+    assert state == "up" and found["loss"] > 0.02
+    assert found["loss_of"] == "segments" and "% of TCP segments since" in found["sentence"], found
+    assert "is down" not in node.log()
+    origin.cut()
+    other.cut()
+
+
 def test_votes_of_three(world):
     (node, second, third), primary, secondary = world
     everybody = [node, second, third]

@@ -156,7 +156,7 @@ static void count_add(struct loss_count *c, uint32_t tries, uint32_t lost)
     c->lost += lost;
 }
 
-void slow_sample(struct slow *s, const struct sample *sample)
+void slow_sample(struct slow *s, const struct sample *sample, bool down)
 {
     if (sample->target >= s->count || sample->late || sample->reason == REASON_INTERNAL ||
         sample->reason == REASON_NOT_YET)
@@ -167,7 +167,7 @@ void slow_sample(struct slow *s, const struct sample *sample)
     count_add(&w->pending[LOSS_OF_SEGMENTS], sample->segments, sample->segments_lost);
     if (failed)
         return;
-    bool outage = w->pending[LOSS_OF_PROBES].lost > RUN_MOST;
+    bool outage = down || w->pending[LOSS_OF_PROBES].lost > RUN_MOST;
     for (unsigned k = 0; k < LOSS_KINDS && !outage; k++)
         count_add(&w->counts[k], w->pending[k].tries, w->pending[k].lost);
     memset(w->pending, 0, sizeof w->pending);

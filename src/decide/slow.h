@@ -8,8 +8,9 @@
  * what it sent again: there are two to four of them to a probe, and one that is lost seldom fails
  * it. Two measures, since a target that fails one request in twenty loses no segment.
  *
- *  1. A probe is lost for this, and its segments, only once a later one came back: a failure that
- * lasts is a verdict's matter, and more than RUN_MOST in a row are no loss.
+ *  1. A probe is lost for this, and its segments, only once a later one came back. A failure that
+ *     lasts is a verdict's matter: of a target that is down nothing is counted, nor what failed
+ *     before it was, nor more than RUN_MOST in a row.
  *  2. The sum over all speaks of the target only where the most of the networks lost something
  *     since it began to rise: else it is the way of those that did.
  *  3. An alarm ends when the sum has fallen to half of h. It is told while at least 2 % were lost
@@ -36,8 +37,8 @@ void slow_free(struct slow *s);
  * Both lists are copied as far as needed. */
 void slow_targets(struct slow *s, const struct target *targets, const uint64_t *identities,
                   uint32_t count);
-/* Takes one of our own samples. */
-void slow_sample(struct slow *s, const struct sample *sample);
+/* Takes one of our own samples. down: the verdict on its target. */
+void slow_sample(struct slow *s, const struct sample *sample, bool down);
 /* After the samples of a beat. network: our own; vantages: as in struct decide_input. The facts,
  * one a target, are valid until the next call. */
 const struct slow_fact *slow_step(struct slow *s, const char *network,

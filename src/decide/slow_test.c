@@ -17,6 +17,7 @@ struct bench {
     usec_t now;
     int64_t wall;
     const struct slow_fact *facts;
+    bool down;
     struct vantage vantages[2];
     struct sight sights[2][2];
 };
@@ -37,7 +38,7 @@ static void second(struct bench *b, uint32_t took_us, enum reason reason, uint32
     for (uint32_t t = 0; t < 2; t++) {
         struct sample s = {.target = t, .ended = b->now, .reason = (uint8_t)reason};
         s.phase_us[PHASE_CONNECT] = took_us;
-        slow_sample(b->slow, &s);
+        slow_sample(b->slow, &s, b->down);
     }
     for (unsigned i = 0; i < 10; i++) {
         for (unsigned v = 0; v < 2; v++)
@@ -111,7 +112,7 @@ static void probe(struct bench *b, enum reason reason, uint8_t segments, uint8_t
 {
     struct sample s = {
         .ended = b->now, .reason = (uint8_t)reason, .segments = segments, .segments_lost = lost};
-    slow_sample(b->slow, &s);
+    slow_sample(b->slow, &s, b->down);
     b->facts = slow_step(b->slow, "AS9", b->vantages, 0, b->now, b->wall);
     b->now += SEC;
 }
@@ -152,6 +153,14 @@ START_TEST(test_what_is_no_loss_of_segments)
     begin(&b);
     for (unsigned i = 0; i < 2000; i++) {
         bool out = i % 200 > 150;
+        probe(&b, out ? REASON_CONNECT_TIMEOUT : REASON_OK, out ? 1 : 2, out);
+        ck_assert(!b.facts[0].lossy);
+    }
+    slow_free(b.slow);
+    begin(&b);
+    for (unsigned i = 0; i < 2000; i++) { /* a short one, which the others have called down */
+        bool out = i % 20 > 17;
+        b.down = i % 20 == 19 || i % 20 == 0;
         probe(&b, out ? REASON_CONNECT_TIMEOUT : REASON_OK, out ? 1 : 2, out);
         ck_assert(!b.facts[0].lossy);
     }

@@ -157,6 +157,12 @@ static void place_follow(struct control *c, usec_t now, int64_t wall)
 
 /* ---- the beat ---- */
 
+/* By the newest plan; where the list of targets is new, that is of the one before. */
+static bool is_down(const struct control *c, uint32_t target)
+{
+    return target < c->plan.target_count && c->plan.targets[target].state == VERDICT_DOWN;
+}
+
 void control_vantage_see(struct control *c, struct decide_input *input)
 {
     struct control_vantage *v = c->vantage;
@@ -167,7 +173,7 @@ void control_vantage_see(struct control *c, struct decide_input *input)
     for (size_t i = 0; i < c->sample_count; i++) {
         if (c->samples[i].epoch != c->epoch)
             continue;
-        slow_sample(v->slow, &c->samples[i]);
+        slow_sample(v->slow, &c->samples[i], is_down(c, c->samples[i].target));
         sample_turns_note(&v->turns, c->samples[i].target);
     }
     input->slow = slow_step(v->slow, c->loaded->config->network, v->vantages.list,
