@@ -8,29 +8,33 @@
 
 #define TRACE_MAX (1 << 20)
 
-static const struct plan_file plan_files[] = {{.kind = PLAN_FILE_ZONE, .name = 0, .hash = 1},
-                                              {.kind = PLAN_FILE_NETMAP, .name = 1, .hash = 2}};
-static const char *const file_names[] = {"example.com", "collections"};
-
+/* The maps of the first node's configuration, each a file of the plan behind the zone. */
 static void files_make(struct crowd *c)
 {
-    const struct config *config = c->nodes[0].config;
-    struct netmap_builder *b = netmap_builder_new();
-    size_t size;
-    for (uint32_t i = 0; i < config->collection_count; i++)
-        for (uint32_t k = 0; k < config->collections[i].prefix_count; k++)
-            netmap_builder_add(b, &config->collections[i].prefixes[k], i);
-    c->map_bytes = netmap_builder_finish(b, &size);
-    netmap_builder_free(b);
-    int err = netmap_open(c->map_bytes, size, &c->map);
+    struct decide_files *f = &c->files;
+    int *const places[NETMAP_KINDS] = {&f->geo, &f->collections, &f->latency};
+    const struct netmap **const maps[NETMAP_KINDS] = {&f->geo_map, &f->collections_map,
+                                                      &f->latency_map};
+    struct text problems = text_init(TRACE_MAX);
+    int err = netmap_of_config(c->nodes[0].config, c->maps, &problems);
+    if (err)
+        fprintf(stderr, "%s", text_string(&problems));
     invariant(!err);
-    c->files = (struct decide_files){.files = plan_files,
-                                     .names = file_names,
-                                     .file_count = config->collection_count ? 2 : 1,
-                                     .geo = CONFIG_NONE,
-                                     .collections = config->collection_count ? 1 : CONFIG_NONE,
-                                     .collections_map = config->collection_count ? &c->map : NULL,
-                                     .latency = CONFIG_NONE};
+    text_done(&problems);
+    c->list[0] = (struct plan_file){.kind = PLAN_FILE_ZONE, .hash = 1};
+    c->names[0] = "example.com";
+    *f = (struct decide_files){.files = c->list, .names = c->names, .file_count = 1};
+    for (unsigned i = 0; i < NETMAP_KINDS; i++) {
+        *places[i] = CONFIG_NONE;
+        if (!c->maps[i].data)
+            continue;
+        *places[i] = (int)f->file_count;
+        *maps[i] = &c->maps[i].map;
+        c->names[f->file_count] = netmap_kind_name((enum netmap_kind)i);
+        c->list[f->file_count] = (struct plan_file){
+            .kind = PLAN_FILE_NETMAP, .name = f->file_count, .hash = c->maps[i].map.hash};
+        c->views[f->file_count++] = &c->maps[i].map;
+    }
 }
 
 /* ---- nodes ---- */
@@ -79,7 +83,7 @@ void crowd_done(struct crowd *c)
         crowd_node_done(&c->nodes[i]);
     }
     free(c->messages);
-    free(c->map_bytes);
+    netmap_bytes_done(c->maps);
     text_done(&c->trace);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/text.h"
+#include "model/netmap_io.h"
 #include "sim/crowd_node.h"
 
 enum {
@@ -33,8 +34,10 @@ struct crowd {
     bool cut[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* from, to */
     enum crowd_sabotage sabotage;
     struct decide_files files;
-    uint8_t *map_bytes;
-    struct netmap map; /* of collections */
+    struct plan_file list[NETMAP_KINDS + 1];
+    const char *names[NETMAP_KINDS + 1];
+    const struct netmap *views[NETMAP_KINDS + 1]; /* of these files; the zone has none */
+    struct netmap_bytes maps[NETMAP_KINDS];
     struct random random;
     usec_t arrival[CROWD_NODES_MAX][CROWD_NODES_MAX]; /* of the newest message */
     usec_t time;

@@ -292,7 +292,7 @@ static const char *answer_to(const struct crowd *c, uint32_t node, const char *c
     unsigned scope;
     ck_assert_int_eq(ip_parse(client, &ip), 0);
     while (p->choices[choice].kind == CHOICE_NETWORK) {
-        uint32_t row = netmap_find(&c->map, &ip, &scope);
+        uint32_t row = netmap_find(c->views[p->choices[choice].map], &ip, &scope);
         choice = row == NETMAP_NO_ROW ? p->choices[choice].otherwise
                                       : p->branches[p->choices[choice].first + row].choice;
     }
@@ -328,6 +328,72 @@ START_TEST(test_locality)
     crowd_run(&c, 10 * SEC);
     ck_assert_uint_eq(c.nodes[0].plan.views[API_US].finding, FINDING_NONE);
     ck_assert_str_eq(answer_to(&c, 0, "192.0.2.1"), "use1");
+    crowd_done(&c);
+}
+END_TEST
+
+static void sees_begin(struct crowd *c, const struct crowd_place *places, uint32_t count,
+                       const char *more)
+{
+    struct text yaml = text_init(10000);
+    text_append(&yaml, more);
+    text_append(&yaml, fast_regions);
+    crowd_init(c, places, count, text_string(&yaml), 1);
+    text_done(&yaml);
+    crowd_run(c, 10 * SEC);
+}
+
+/* Without collections: clients are near those who look from the region of least latency to them.
+ * A collection that holds them knows better. */
+START_TEST(test_near_by_latency)
+{
+    struct crowd c;
+    sees_begin(&c, five, 5,
+               "latency:\n"
+               "  192.0.2.0/26: {us-east-1: 140ms, eu-west-1: 220ms, tokyo: 4ms, paris: 230ms}\n"
+               "  192.0.2.64/26: {us-east-1: 80ms, eu-west-1: 20ms, tokyo: 230ms, paris: 6ms}\n"
+               "  192.0.2.128/26: {us-east-1: 180ms, eu-west-1: 60ms, tokyo: 121ms}\n"
+               "  198.51.100.0/25: {tokyo: 9ms}\n"
+               "collections: {paris: [198.51.100.64/26], nobody: [192.0.2.0/28]}\n");
+    crowd_ways(&c, 1, API_US, REASON_CONNECT_REFUSED, 1000); /* tokyo */
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_TRANSIT, 15 * SEC), 0);
+    crowd_run(&c, 2 * SEC);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.1"), "euw1"); /* of a collection of nobody's */
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.33"), "euw1");
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.65"), "use1");
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.129"), "use1"); /* twice as far as the nearest */
+        ck_assert_str_eq(answer_to(&c, i, "198.51.100.1"), "euw1");
+        ck_assert_str_eq(answer_to(&c, i, "198.51.100.65"), "use1"); /* said to be near paris */
+        ck_assert_str_eq(answer_to(&c, i, "203.0.113.1"), "use1");
+    }
+    crowd_ways(&c, 1, API_US, REASON_OK, 0);
+    crowd_run(&c, 12 * SEC);
+    ck_assert_str_eq(answer_to(&c, 0, "192.0.2.33"), "use1");
+    ck_assert_uint_eq(c.nodes[0].plan.choice_count, 1); /* calm costs nothing */
+    crowd_done(&c);
+}
+END_TEST
+
+/* Who is near a site in two networks may be behind either: only what neither reaches is left out,
+ * whichever node decides. */
+START_TEST(test_site_of_two_networks)
+{
+    static const struct crowd_place places[] = {{"a", "tokyo", "AS9"},
+                                                {"b", "tokyo", "AS1"},
+                                                {"c", "paris", "AS5"},
+                                                {"d", "lima", "AS6"},
+                                                {"e", "oslo", "AS7"}};
+    struct crowd c;
+    sees_begin(&c, places, 5,
+               "collections: {tokyo: [192.0.2.0/25], AS9: [192.0.2.128/25]}\n"
+               "verdict: {rounds: 2}\n");
+    crowd_ways(&c, 0, API_US, REASON_CONNECT_REFUSED, 1000);
+    crowd_run(&c, 10 * SEC);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.1"), "use1");
+        ck_assert_str_eq(answer_to(&c, i, "192.0.2.129"), "euw1");
+    }
     crowd_done(&c);
 }
 END_TEST
@@ -437,4 +503,4 @@ END_TEST
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
            test_references, test_alone, test_one_network_twice, test_late_comer, test_late,
            test_causes, test_loss_on_the_way, test_brown_out, test_locality, test_flapping_path,
-           test_first_moved_stays)
+           test_first_moved_stays, test_near_by_latency, test_site_of_two_networks)

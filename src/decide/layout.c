@@ -193,6 +193,8 @@ static void region_names_place(struct layout *l)
             if (number != PLAN_NONE)
                 l->region_name[number] = l->config->services[s].endpoints[i].region;
         }
+    for (uint32_t i = 0; i < l->config->latency_count; i++)
+        l->region_name[l->latency_region[i]] = l->config->latencies[i].region;
 }
 
 /* Targets of one provider may fail together; where none is named, those of one region, else those

@@ -4,16 +4,22 @@
 #include "decide/choice.h"
 #include "decide/detour.h"
 #include "decide/member.h"
+#include "decide/near.h"
 #include "decide/policy.h"
 #include "decide/quorum.h"
 #include "decide/scratch.h"
-#include <string.h>
+
+enum { SETS_MAX = 64 /* of networks that clients are near; clients of more keep what they have */ };
 
 struct split {
-    const struct netmap *map;
-    uint32_t file;
-    uint64_t lost;                   /* networks that cannot reach somebody */
-    uint32_t alt[PLAN_VANTAGES_MAX]; /* of each network in `lost`: what its clients get */
+    struct face *face;
+    uint32_t root;
+    uint64_t lost; /* networks that cannot reach somebody */
+    struct {
+        uint64_t networks;
+        uint32_t choice; /* what clients near all of these get */
+    } sets[SETS_MAX];
+    unsigned set_count;
 };
 
 /* Networks, as bits, whose clients are led past the member. */
@@ -23,40 +29,6 @@ static uint64_t networks_lost(const struct face *f, const struct member *m,
     if (member_is_nested(m) || !m->automatic || m->tier != TIER_SERVING || m->verdict != VERDICT_UP)
         return 0;
     return detours_of(f->step, m->target, ret_since);
-}
-
-static bool voter_is_named(const struct step *step, uint32_t voter, const char *name)
-{
-    const struct plan_vantage *v = &step->next->vantages[voter];
-    const char *text = step->next->text;
-    return strcmp(text + v->network, name) == 0 || strcmp(text + v->site, name) == 0 ||
-           strcmp(text + v->node, name) == 0;
-}
-
-/* The network that the clients of a row are near; -1: none. */
-static int row_network(const struct step *step, const struct split *s, uint32_t row)
-{
-    const struct config *c = step->layout->config;
-    const struct quorum *q = step->quorum;
-    uint32_t count;
-    const uint32_t *keys = netmap_keys(s->map, row, &count);
-    for (uint32_t k = 0; k < count; k++)
-        for (uint32_t n = 0; keys[k] < c->collection_count && n < q->network_count; n++)
-            for (uint64_t rest = q->networks[n]; rest; rest &= rest - 1)
-                if (voter_is_named(step, (uint32_t)__builtin_ctzll(rest),
-                                   c->collections[keys[k]].name))
-                    return (int)n;
-    return -1;
-}
-
-static bool any_row_lost(const struct step *step, const struct split *s)
-{
-    for (uint32_t i = 0; i < s->map->row_count; i++) {
-        int n = row_network(step, s, i);
-        if (n >= 0 && (s->lost >> n & 1))
-            return true;
-    }
-    return false;
 }
 
 /* Of all members: the networks that lost somebody, and since when each of them has. */
@@ -99,51 +71,72 @@ static uint64_t lost_limit(const struct face *f, uint64_t lost, const usec_t *si
     return kept;
 }
 
-/* What the policy chooses without those that this network cannot reach; root where nobody is left
- * or it would make the chain of choices too long. */
-static uint32_t choice_without(struct face *f, unsigned network, uint32_t root)
+/* What the policy chooses without those that none of these networks reaches; root where nobody is
+ * left or it would make the chain of choices too long. */
+static uint32_t choice_without(struct face *f, uint64_t networks, uint32_t root)
 {
     usec_t since[PLAN_VANTAGES_MAX];
-    uint32_t healthy = 0, choice = root;
+    uint32_t healthy = 0, away = 0, choice = root;
     for (uint32_t i = 0; i < f->count; i++) {
         struct member *m = &f->members[i];
-        m->away = networks_lost(f, m, since) >> network & 1;
+        m->away = !(networks & ~networks_lost(f, m, since));
+        away += m->away;
         healthy += m->tier == TIER_SERVING && m->healthy && !m->away;
     }
     for (uint32_t i = 0; i < f->count && healthy; i++)
         if (f->members[i].away)
             f->members[i].tier = TIER_OPEN;
-    if (healthy)
+    if (healthy && away)
         choice = policy_choice(f);
-    for (uint32_t i = 0; i < f->count; i++)
+    for (uint32_t i = 0; i < f->count && healthy; i++)
         if (f->members[i].away)
             f->members[i].tier = TIER_SERVING;
     return f->step->next->heights[choice] < PLAN_DEPTH_MAX ? choice : root;
 }
 
+/* What clients near these networks get; made at most once for each set. */
+static uint32_t set_choice(struct split *s, uint64_t networks)
+{
+    if (!networks || (networks & ~s->lost))
+        return s->root;
+    for (unsigned i = 0; i < s->set_count; i++)
+        if (s->sets[i].networks == networks)
+            return s->sets[i].choice;
+    if (s->set_count == SETS_MAX)
+        return s->root;
+    s->sets[s->set_count].networks = networks;
+    s->sets[s->set_count].choice = choice_without(s->face, networks, s->root);
+    return s->sets[s->set_count++].choice;
+}
+
+/* Splits off the clients that this source knows; all others get `below`. */
+static uint32_t source_split(struct split *s, enum near_source source, uint32_t below)
+{
+    const struct step *step = s->face->step;
+    struct near_map m = near_map(step, source);
+    bool differs = false;
+    if (!m.map || step->next->heights[below] >= PLAN_DEPTH_MAX)
+        return below;
+    for (uint32_t i = 0; i < m.map->row_count; i++) /* the policy may need the rows below */
+        differs |= m.networks[i] && set_choice(s, m.networks[i]) != below;
+    if (!differs)
+        return below;
+    uint32_t *rows = scratch_rows(step->scratch, m.map->row_count);
+    for (uint32_t i = 0; i < m.map->row_count; i++)
+        rows[i] = m.networks[i] ? set_choice(s, m.networks[i]) : below;
+    return choice_network(s->face, m.file, rows, m.map->row_count, below);
+}
+
 uint32_t locality_choice(struct face *f, uint32_t root)
 {
-    const struct decide_files *files = f->step->input->files;
-    struct split s = {.map = files ? files->collections_map : NULL};
+    struct split s = {.face = f, .root = root};
     usec_t since[PLAN_VANTAGES_MAX];
-    if (!f->step->next->detour_count || !s.map || files->collections == CONFIG_NONE ||
-        f->step->next->heights[root] >= PLAN_DEPTH_MAX)
+    uint32_t choice = root;
+    if (!f->step->next->detour_count || f->step->next->heights[root] >= PLAN_DEPTH_MAX)
         return root;
     s.lost = lost_limit(f, all_lost(f, since), since);
-    if (!s.lost || !any_row_lost(f->step, &s))
-        return root;
-    bool moved = false;
-    for (uint64_t rest = s.lost; rest; rest &= rest - 1) {
-        unsigned n = (unsigned)__builtin_ctzll(rest);
-        s.alt[n] = choice_without(f, n, root);
-        moved |= s.alt[n] != root;
-    }
-    if (!moved)
-        return root;
-    uint32_t *rows = scratch_rows(f->step->scratch, s.map->row_count);
-    for (uint32_t i = 0; i < s.map->row_count; i++) {
-        int n = row_network(f->step, &s, i);
-        rows[i] = n >= 0 && (s.lost >> n & 1) ? s.alt[n] : root;
-    }
-    return choice_network(f, (uint32_t)files->collections, rows, s.map->row_count, root);
+    for (unsigned i = 0; i < NEAR_SOURCES && s.lost; i++)
+        choice = source_split(&s, (enum near_source)i, choice);
+    invariant(f->step->next->heights[choice] <= PLAN_DEPTH_MAX);
+    return choice;
 }

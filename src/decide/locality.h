@@ -1,10 +1,10 @@
 /* Steering by locality: a path that is broken for some moves only the clients behind it.
  *
- *  1. Clients are near a vantage's network when the collection of the configuration that holds them
- *     has the name of that network, or of the site or the node there.
- *  2. A member that is up, and that a network is led past (detour.h: it cannot be reached from
- * there, or could not a moment ago), is no member for the clients near that network: for them the
- *     policy chooses again among the others.
+ *  1. Which clients are near which networks says near.h, from several sources; the one that says it
+ *     best counts.
+ *  2. A member that is up, and that every network which clients are near is led past (detour.h: it
+ *     cannot be reached from there, or could not a moment ago), is no member for these clients: for
+ *     them the policy chooses again among the others.
  *  3. Clients whose only member that would be keep it (L3), and so do all others.
  *  4. Those who are moved are a minority of the networks: else the verdict is another. Beyond the
  *     service's velocity limit, by networks, the rest stays where it is (L4); one may always be

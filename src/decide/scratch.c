@@ -17,6 +17,7 @@ void scratch_begin(struct scratch *s, const struct layout *l)
     reserve(s->good_marks, l->target_count + 1u, s->good_capacity);
     memset(s->good_marks, 0, l->target_count * sizeof *s->good_marks);
     s->good_mark = 0;
+    memset(s->near_known, 0, sizeof s->near_known);
 }
 
 void scratch_done(struct scratch *s)
@@ -32,6 +33,8 @@ void scratch_done(struct scratch *s)
     free(s->latency_choice);
     free(s->rows);
     free(s->good_marks);
+    for (unsigned i = 0; i < NEAR_SOURCES; i++)
+        free(s->near[i]);
     *s = (struct scratch){0};
 }
 
@@ -58,4 +61,13 @@ uint32_t *scratch_rows(struct scratch *s, uint32_t count)
 {
     reserve(s->rows, count, s->row_capacity);
     return s->rows;
+}
+
+uint64_t *scratch_near(struct scratch *s, enum near_source source, uint32_t count, bool *ret_known)
+{
+    *ret_known = s->near_known[source];
+    s->near_known[source] = true;
+    if (!*ret_known)
+        reserve(s->near[source], count, s->near_capacity[source]);
+    return s->near[source];
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "decide/face.h"
+#include "decide/near.h"
 #include "decide/velocity.h"
 
 #define KEY_ANY         UINT32_MAX       /* "*": sorts after every key */
@@ -26,6 +27,9 @@ struct scratch {
     struct key_member *key_members;
     struct key_group *key_groups;
     uint32_t *region_choice, *latency_choice, *rows;
+    uint64_t *near[NEAR_SOURCES]; /* of each row (near.h) */
+    size_t near_capacity[NEAR_SOURCES];
+    bool near_known[NEAR_SOURCES]; /* in this step */
     uint32_t *good_marks; /* of each target: the mark of the face that was last good with it */
     uint32_t good_mark;
     size_t member_capacity, list_capacity, target_capacity, branch_capacity, removal_capacity,
@@ -41,3 +45,6 @@ void scratch_keys(struct scratch *s, const struct face *f);
 /* Forgets the choices of regions and networks. */
 void scratch_latency(struct scratch *s, const struct layout *l);
 uint32_t *scratch_rows(struct scratch *s, uint32_t count);
+/* Room for what a source says of its rows; *ret_known: it was asked for in this step already, and
+ * what was written then is there. */
+uint64_t *scratch_near(struct scratch *s, enum near_source source, uint32_t count, bool *ret_known);
