@@ -169,7 +169,8 @@ static int change_apply(const struct intent *old, const json_t *p, struct intent
     words->edit_count = count;
     words->overrides = overrides;
     words->expects = expects;
-    int err = incident_among(edits, count, why) ? ERR_INVALID : intent_apply(old, words, ret, why);
+    bool wrong = incident_among(edits, count, why) || command_keys_among(edits, count, why);
+    int err = wrong ? ERR_INVALID : intent_apply(old, words, ret, why);
     if (!err && ret->version == old->version)
         text_append(why, "nothing was to be changed");
     intent_edits_free(edits, count);
@@ -191,7 +192,7 @@ static int undo_apply(const struct intent *old, const json_t *p, struct intent_r
         return err;
     words->edits = edits;
     words->edit_count = count;
-    err = intent_apply(old, words, ret, why);
+    err = command_keys_among(edits, count, why) ? ERR_CONFLICT : intent_apply(old, words, ret, why);
     intent_edits_free(edits, count);
     return err;
 }
@@ -260,7 +261,7 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
     }
     bool order = op && !strcmp(op, "order"), undo = op && !strcmp(op, "undo");
     bool user = op && !strcmp(op, "user"), switches = op && !strcmp(op, "switch");
-    bool incident = op && !strcmp(op, "incident");
+    bool incident = op && !strcmp(op, "incident"), keys = op && !strcmp(op, "keys");
     const struct told_one *told = told_find(&old->told, words.token);
     int err = 0;
     if (told) {
@@ -277,6 +278,8 @@ static int proposal_apply(const struct intent *old, const json_t *p, int64_t wal
         err = command_switch_apply(old, p, &words, ret, sentence);
     else if (incident)
         err = command_incident_apply(old, p, &words, ret, sentence);
+    else if (keys)
+        err = command_keys_apply(old, p, &words, ret, sentence);
     else if (user)
         err = command_user_apply(old, p, &words, ret, sentence);
     else

@@ -157,18 +157,24 @@ void command_undo(const struct command_input *input, const json_t *request,
         command_say(ret, ERR_INVALID, COMMAND_UNDO_WANTS);
 }
 
+static void value_hide(json_t *value)
+{
+    user_value_hide(value);
+    command_keys_hide(value);
+}
+
 /* Who looks sees no secrets. */
 static void secrets_hide(json_t *intent)
 {
     json_t *one, *edit;
     size_t i, k;
     json_array_foreach(json_object_get(intent, "objects"), i, one)
-        user_value_hide(json_object_get(one, "value"));
+        value_hide(json_object_get(one, "value"));
     json_array_foreach(json_object_get(intent, "history"), i, one)
         json_array_foreach(json_object_get(one, "edits"), k, edit)
     {
-        user_value_hide(json_object_get(edit, "before"));
-        user_value_hide(json_object_get(edit, "after"));
+        value_hide(json_object_get(edit, "before"));
+        value_hide(json_object_get(edit, "after"));
     }
 }
 

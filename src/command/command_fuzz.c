@@ -31,6 +31,29 @@ static void apply(const struct intent *intent, const char *proposal)
     text_done(&sentence);
 }
 
+/* What another node proposes comes from its control, and is any bytes all the same. */
+static void take(const uint8_t *data, size_t size)
+{
+    static struct intent zone;
+    static const char made[] = "{\"op\": \"change\", \"author\": \"x\", \"edits\": [{\"kind\": "
+                               "\"zone\", \"name\": \"example.com\", \"value\": {}}]}";
+    struct text sentence = text_init(COMMAND_SENTENCE_MAX);
+    struct intent next;
+    if (!zone.version) {
+        int err = command_apply(&zone, made, sizeof made - 1, 1, &next, &sentence);
+        invariant(!err);
+        zone = next;
+        text_reset(&sentence);
+    }
+    int err = command_apply(&zone, (const char *)data, size, 2, &next, &sentence);
+    invariant(*text_string(&sentence));
+    if (!err) {
+        invariant(next.version <= 2);
+        intent_done(&next);
+    }
+    text_done(&sentence);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct config *config;
@@ -39,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!config)
         invariant(config_parse("x", file, sizeof file - 1, NULL, &problems, &config) == 0);
     struct intent intent = {.config = config};
+    take(data, size);
     command_run(&(struct command_input){.line = (const char *)data,
                                         .length = size,
                                         .author = "uid 1",

@@ -76,3 +76,11 @@ void command_incident(const struct command_input *input, const json_t *request,
 int command_incident_apply(const struct intent *old, const json_t *proposal,
                            const struct intent_request *words, struct intent *ret,
                            struct text *why);
+
+/* Keys of zones that nodes share (command_keys.c); as command_apply(). */
+int command_keys_apply(const struct intent *old, const json_t *proposal,
+                       const struct intent_request *words, struct intent *ret, struct text *why);
+/* Are there edits of those, which no other request may have? Then `why` says so. */
+bool command_keys_among(const struct intent_edit *edits, unsigned count, struct text *why);
+/* Takes what is sealed out of an object's value, where it has any. */
+void command_keys_hide(json_t *value);

@@ -88,7 +88,7 @@ START_TEST(test_problems)
         {PART_SERVICE, "b.example.com", "[1]"},
         {PART_SERVICE, "c.example.com", "{"},
         {PART_ZONE, "d.example.com", "{\"file\": \"/etc/passwd\"}"},
-        {PART_ZONE, "e.example.com", "{\"dnssec\": \"on\"}"},
+        {PART_ZONE, "e.example.com", "{\"serial\": \"date\"}"},
     };
     struct text out = text_init(PROBLEMS_MAX);
     const struct config_parts parts = {wrong, array_length(wrong)};
@@ -101,7 +101,7 @@ START_TEST(test_problems)
     ck_assert_ptr_nonnull(strstr(text, "shared service b.example.com:1:1: it is no mapping"));
     ck_assert_ptr_nonnull(strstr(text, "shared service c.example.com:"));
     ck_assert_ptr_nonnull(strstr(text, "shared zone d.example.com:1:10: what is shared has"));
-    ck_assert_ptr_nonnull(strstr(text, "shared zone e.example.com:1:12: a zone whose records"));
+    ck_assert_ptr_nonnull(strstr(text, "shared zone e.example.com:1:12: the serial of a zone"));
     text_done(&out);
 }
 END_TEST

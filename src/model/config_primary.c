@@ -132,18 +132,13 @@ const struct list_of primaries = {
 /* A zone whose records are shared: what would come out otherwise on every node has no place. */
 static void link_shared(struct linking *l, const struct draft_zone *d, struct config_zone *ret)
 {
-    static const char *const alone[] = {"dnssec", "serial"};
-    static const char *const why[] = {
-        "a zone whose records are shared cannot be signed: every node would make keys of its own",
-        "the serial of a zone whose records are shared follows from its changes",
-    };
     if (!config_zone_is_shared(ret))
         return;
     ret->file = arena_printf(l->reading->keep, "shared records of %s", d->name ? d->name : "");
-    for (unsigned i = 0; i < array_length(alone); i++)
-        if (tree_get(d->head.node, alone[i]))
-            problem_add(l->reading->problems, place_under(&d->head, alone[i]), "%s; take %s out",
-                        why[i], alone[i]);
+    if (tree_get(d->head.node, "serial"))
+        problem_add(l->reading->problems, place_under(&d->head, "serial"),
+                    "the serial of a zone whose records are shared follows from its changes; take "
+                    "serial out");
 }
 
 static void primaries_fill(struct linking *l, const struct draft_zone *d, struct config_zone *ret)

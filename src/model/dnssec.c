@@ -195,19 +195,30 @@ const uint8_t *dnssec_key_rdata(const struct dnssec_key *key, size_t *ret_length
     return key->rdata;
 }
 
+int dnssec_rdata_ds(const uint8_t *rdata, size_t length, uint16_t tag, const uint8_t *zone,
+                    uint8_t ret[static DNSSEC_DS_SIZE])
+{
+    enum { ALGORITHM_AT = 3, HEAD = 4 };
+    uint8_t input[DNAME_MAX + DNSSEC_DNSKEY_MAX];
+    size_t zone_length = dname_length(zone);
+    if (length <= HEAD || length > DNSSEC_DNSKEY_MAX)
+        return ERR_INVALID;
+    memcpy(input, zone, zone_length);
+    memcpy(input + zone_length, rdata, length);
+    ret[0] = (uint8_t)(tag >> 8);
+    ret[1] = (uint8_t)tag;
+    ret[2] = rdata[ALGORITHM_AT];
+    ret[3] = DIGEST_SHA256;
+    int done = EVP_Digest(input, zone_length + length, ret + 4, NULL, EVP_sha256(), NULL);
+    invariant(done == 1);
+    return 0;
+}
+
 void dnssec_key_ds(const struct dnssec_key *key, const uint8_t *zone,
                    uint8_t ret[static DNSSEC_DS_SIZE])
 {
-    uint8_t input[DNAME_MAX + DNSSEC_DNSKEY_MAX];
-    size_t zone_length = dname_length(zone);
-    memcpy(input, zone, zone_length);
-    memcpy(input + zone_length, key->rdata, key->length);
-    ret[0] = (uint8_t)(key->tag >> 8);
-    ret[1] = (uint8_t)key->tag;
-    ret[2] = key->algorithm;
-    ret[3] = DIGEST_SHA256;
-    int done = EVP_Digest(input, zone_length + key->length, ret + 4, NULL, EVP_sha256(), NULL);
-    invariant(done == 1);
+    int err = dnssec_rdata_ds(key->rdata, key->length, key->tag, zone, ret);
+    invariant(!err);
 }
 
 /* ---- what is signed (RFC 4034 3.1.8.1, 6.2, 6.3) ---- */

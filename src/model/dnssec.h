@@ -47,6 +47,9 @@ const uint8_t *dnssec_key_rdata(const struct dnssec_key *key, size_t *ret_length
 /* DS (and CDS) rdata for this key at this zone: SHA-256 (RFC 4509). */
 void dnssec_key_ds(const struct dnssec_key *key, const uint8_t *zone,
                    uint8_t ret[static DNSSEC_DS_SIZE]);
+/* The same from a DNSKEY's data alone, whose tag it is told: 0, or ERR_INVALID where it is none. */
+must_check int dnssec_rdata_ds(const uint8_t *rdata, size_t length, uint16_t tag,
+                               const uint8_t *zone, uint8_t ret[static DNSSEC_DS_SIZE]);
 
 /* One set of records to be signed. */
 struct dnssec_set {

@@ -132,7 +132,7 @@ static int state_save(const char *folder, const struct key_state *s)
 
 /* ---- keys ---- */
 
-static uint16_t flags_of(enum key_use use)
+uint16_t dnssec_key_flags(enum key_use use)
 {
     return use == KEY_ZSK ? DNSSEC_FLAG_ZONE : DNSSEC_FLAG_ZONE | DNSSEC_FLAG_SEP;
 }
@@ -155,7 +155,7 @@ static int key_make(const char *folder, struct key_state *s, struct key_need nee
     int err = ERR_CONFLICT;
     for (unsigned i = 0; i < TAG_TRIES && err == ERR_CONFLICT; i++) {
         struct dnssec_key *key;
-        err = dnssec_key_generate(need.algorithm, flags_of(need.use), &key);
+        err = dnssec_key_generate(need.algorithm, dnssec_key_flags(need.use), &key);
         if (err)
             return err;
         err = key_state_add(s, need, dnssec_key_tag(key), now);
@@ -183,7 +183,7 @@ static int key_read(const char *folder, const struct key_record *k, struct text 
                      err_text(err));
         return err;
     }
-    err = dnssec_key_parse(pem, length, k->algorithm, flags_of((enum key_use)k->use), ret);
+    err = dnssec_key_parse(pem, length, k->algorithm, dnssec_key_flags((enum key_use)k->use), ret);
     explicit_bzero(pem, length);
     free(pem);
     if (!err && dnssec_key_tag(*ret) != k->tag) {
@@ -399,8 +399,30 @@ int dnssec_keys_load(const struct dnssec_keys_request *q, struct text *problems,
     return ring_make(q, folder.text, &on_disk, &s, problems, ret);
 }
 
+struct dnssec_keyring *dnssec_keyring_shared(const struct config_zone *zone,
+                                             const struct key_state *state,
+                                             struct dnssec_key *const *pairs, int64_t epoch,
+                                             int64_t wall)
+{
+    struct dnssec_keyring *r = mem_new(1, sizeof *r);
+    struct key_record removed[KEY_RECORDS_MAX];
+    unsigned count;
+    *r = (struct dnssec_keyring){.references = 1,
+                                 .saved = *state,
+                                 .state = *state,
+                                 .policy = key_policy_of(&zone->dnssec),
+                                 .made = epoch};
+    memcpy(r->pairs, pairs, state->count * sizeof(struct dnssec_key *));
+    ring_fill(r, &zone->dnssec);
+    struct key_state next = *state;
+    r->next_event = key_state_step(&next, &r->policy, wall, removed, &count);
+    return r;
+}
+
 int dnssec_keyring_commit(struct dnssec_keyring *r, int64_t ttl_max)
 {
+    if (dnssec_keyring_is_shared(r))
+        return 0;
     key_state_served(&r->state, &r->policy, ttl_max, r->made);
     int err = memcmp(&r->state, &r->saved, sizeof r->state) ? state_save(r->folder, &r->state) : 0;
     for (unsigned i = 0; !err && i < r->removed_count; i++) {
@@ -433,6 +455,13 @@ void dnssec_keyring_unref(struct dnssec_keyring *ring)
 
 /* ---- orders ---- */
 
+void dnssec_ds_text(const uint8_t ds[static DNSSEC_DS_SIZE], struct text *out)
+{
+    text_appendf(out, "%u %u %u ", ds[0] << 8 | ds[1], ds[2], ds[3]);
+    for (size_t i = 4; i < DNSSEC_DS_SIZE; i++)
+        text_appendf(out, "%02X", ds[i]);
+}
+
 struct ds_context {
     const char *folder;
     const uint8_t *zone;
@@ -452,9 +481,7 @@ static const char *ds_text(void *context, const struct key_record *k)
     dnssec_key_ds(key, c->zone, ds);
     dnssec_key_free(key);
     text_reset(&c->line);
-    text_appendf(&c->line, "%u %u %u ", k->tag, k->algorithm, ds[3]);
-    for (size_t i = 4; i < sizeof ds; i++)
-        text_appendf(&c->line, "%02X", ds[i]);
+    dnssec_ds_text(ds, &c->line);
     return text_string(&c->line);
 }
 

@@ -24,7 +24,7 @@ struct dnssec_keyring {
     struct dnssec_key *lists[4][KEY_RECORDS_MAX];
     struct key_record removed[KEY_RECORDS_MAX];
     unsigned removed_count;
-    char *folder;
+    char *folder; /* NULL: the keys are shared */
 };
 
 struct dnssec_keys_request {
@@ -41,6 +41,21 @@ struct dnssec_keys_request {
  */
 must_check int dnssec_keys_load(const struct dnssec_keys_request *r, struct text *problems,
                                 struct dnssec_keyring **ret);
+/* A ring of keys that nodes share (model/shared_keys.h): nothing of it is on disk here, and its
+ * commit does nothing. pairs: as state->keys, taken over. Signatures are made as of `epoch`. */
+struct dnssec_keyring *dnssec_keyring_shared(const struct config_zone *zone,
+                                             const struct key_state *state,
+                                             struct dnssec_key *const *pairs, int64_t epoch,
+                                             int64_t wall);
+/* Is it one? */
+static inline bool dnssec_keyring_is_shared(const struct dnssec_keyring *r)
+{
+    return !r->folder;
+}
+/* Of a key of this use. */
+const_function uint16_t dnssec_key_flags(enum key_use use);
+/* "41290 13 2 4E5F...", the presentation form of a DS record's data. */
+void dnssec_ds_text(const uint8_t ds[static DNSSEC_DS_SIZE], struct text *out);
 /* Has the zone ever been signed here? */
 bool dnssec_keys_exist(const char *data, const char *zone);
 /* The zone signed with these keys is in service; its longest TTL is ttl_max seconds. Keys that left

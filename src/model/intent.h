@@ -76,6 +76,8 @@ must_check int admin_state_parse(const char *name, enum admin_state *ret);
  *   practice "region:us-east-1"      {"first_ms": ..., ...} (model/practice.h)
  *   cluster  "cluster"               {"name": "europe"}: what the API calls all of it
  *   incident "use1-errors"           {"title": "Errors in us-east-1", ...} (model/incident.h)
+ *   seal     "seal"                  {"members": [...]} (model/shared_keys.h)
+ *   keys     "example.com"           {"state": {...}, "pairs": [...]}, likewise
  *   user     "ana"                   {"keys": [...], "statements": [...]} (model/user.h)
  *   check    "web"                   {"tcp": 443}, as the configuration file would say it
  *   service  "api.example.com"       {"policy": "failover", "endpoints": [...]}, likewise
@@ -105,8 +107,10 @@ enum intent_kind {
     INTENT_PRACTICE,
     INTENT_CLUSTER,
     INTENT_INCIDENT,
+    INTENT_SEAL,
+    INTENT_KEYS,
 };
-enum { INTENT_KINDS = 16 };
+enum { INTENT_KINDS = 18 };
 const_function const char *intent_kind_name(enum intent_kind kind);
 must_check int intent_kind_parse(const char *name, enum intent_kind *ret);
 
@@ -141,8 +145,8 @@ struct intent_object {
     enum rule_type type;
     uint32_t threshold, wait_ms;
     int64_t expires_ms;         /* shift, invite */
-    uint64_t touched;           /* zone: the newest version in which it or one of its records
-                                   changed */
+    uint64_t touched;           /* zone: the newest version in which it, its keys or one of its
+                                   records changed */
     struct intent_names first;  /* control: gates; rule: asserted or gating controls, full names */
     struct intent_names second; /* rule: target controls */
     bool practice_run;          /* shift: no operator ordered it */

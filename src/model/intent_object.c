@@ -6,13 +6,15 @@
 #include "base/memory.h"
 #include "model/incident.h"
 #include "model/practice.h"
+#include "model/shared_keys.h"
 #include "model/user.h"
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const kind_names[INTENT_KINDS] = {
-    "endpoint", "panel",   "control", "rule",   "shift",     "user",     "check",   "service",
-    "zone",     "records", "node",    "invite", "authority", "practice", "cluster", "incident"};
+    "endpoint",  "panel",    "control", "rule",     "shift", "user",
+    "check",     "service",  "zone",    "records",  "node",  "invite",
+    "authority", "practice", "cluster", "incident", "seal",  "keys"};
 static const char *const admin_names[ADMIN_STATES] = {"auto", "drained", "disabled", "forced-up"};
 static const char *const type_names[RULE_TYPES] = {"ATLEAST", "AND", "OR"};
 
@@ -201,6 +203,10 @@ static const char *object_name_check(enum intent_kind kind, const char *name)
         return scope_check(name);
     if (kind >= INTENT_CHECK && kind <= INTENT_RECORDS)
         return shared_name_check(kind, name);
+    if (kind == INTENT_KEYS)
+        return shared_name_check(INTENT_ZONE, name);
+    if (kind == INTENT_SEAL)
+        return strcmp(name, "seal") ? "is the one called seal" : NULL;
     if (kind == INTENT_CLUSTER)
         return strcmp(name, "cluster") ? "is the one called cluster" : NULL;
     if (kind != INTENT_ENDPOINT && kind != INTENT_CONTROL && kind != INTENT_RULE)
@@ -394,6 +400,30 @@ static const char *incident_read(const json_t *value, struct intent_object *o)
     return why;
 }
 
+static const char *seal_read(const json_t *value, struct intent_object *o)
+{
+    struct seal seal;
+    const char *why = NULL;
+    char *text = json_dumps(value, JSON_COMPACT);
+    (void)o;
+    int err = seal_decode(text, &seal, &why);
+    free(text);
+    return err ? why : NULL;
+}
+
+static const char *keys_read(const json_t *value, struct intent_object *o)
+{
+    struct shared_keys keys;
+    const char *why = NULL;
+    char *text = json_dumps(value, JSON_COMPACT);
+    (void)o;
+    int err = shared_keys_decode(text, &keys, &why);
+    if (!err)
+        shared_keys_done(&keys);
+    free(text);
+    return err ? why : NULL;
+}
+
 static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_object *) = {
     [INTENT_ENDPOINT] = endpoint_read,   [INTENT_PANEL] = panel_read,
     [INTENT_CONTROL] = control_read,     [INTENT_RULE] = rule_read,
@@ -403,6 +433,7 @@ static const char *(*const readers[INTENT_KINDS])(const json_t *, struct intent_
     [INTENT_NODE] = node_read,           [INTENT_INVITE] = invite_read,
     [INTENT_AUTHORITY] = authority_read, [INTENT_PRACTICE] = practice_value_read,
     [INTENT_CLUSTER] = cluster_read,     [INTENT_INCIDENT] = incident_read,
+    [INTENT_SEAL] = seal_read,           [INTENT_KEYS] = keys_read,
 };
 
 struct intent_object *object_decode(enum intent_kind kind, const char *name, const json_t *value,

@@ -175,7 +175,8 @@ void zones_touch(struct intent *next, const struct intent_change *change)
         const struct intent_edited *e = &change->edits[i];
         char zone[INTENT_NAME_MAX];
         struct records_name n = {.zone = e->name, .zone_length = strlen(e->name)};
-        if (e->kind != INTENT_ZONE && (e->kind != INTENT_RECORDS || !records_name_cut(e->name, &n)))
+        if (e->kind != INTENT_ZONE && e->kind != INTENT_KEYS &&
+            (e->kind != INTENT_RECORDS || !records_name_cut(e->name, &n)))
             continue;
         memcpy(zone, n.zone, n.zone_length);
         zone[n.zone_length] = 0;

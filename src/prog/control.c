@@ -7,6 +7,7 @@
 #include "model/intent_io.h"
 #include "prog/control_api.h"
 #include "prog/control_intent.h"
+#include "prog/control_keys.h"
 #include "prog/control_mesh.h"
 #include "prog/control_override.h"
 #include "prog/control_practice.h"
@@ -127,6 +128,7 @@ static void beat(uv_timer_t *timer)
     control_mesh_beat(c, now);
     control_replica_beat(c, now);
     control_practice_beat(c, now);
+    control_keys_beat(c, now);
     control_vantage_tell(c, now);
 }
 

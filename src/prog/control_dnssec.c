@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "prog/control.h"
+#include "prog/control_keys.h"
 #include "seam/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,10 @@ void control_dnssec(struct control *c, const struct command_result *wish, const 
     int index = config_zone_find(config, wish->zone);
     const struct config_zone *zone = index == CONFIG_NONE ? NULL : &config->zones[index];
     struct text out = text_init(COMMAND_REPLY_MAX / 2);
+    if (zone && config_zone_is_shared(zone)) {
+        control_keys_order(c, zone, wish, author, to);
+        return;
+    }
     if (!zone || (wish->dnssec != DNSSEC_STATUS && c->reload.running)) {
         control_reply(to, zone ? ERR_CONFLICT : ERR_MISSING,
                       zone ? "a reload is under way; ask again when it has ended"

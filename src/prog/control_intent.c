@@ -97,6 +97,12 @@ static void propose(struct control *c, const char *proposal, const char *author,
     text_done(&sentence);
 }
 
+void control_intent_propose(struct control *c, const char *proposal, const char *author,
+                            control_intent_answer *answer, void *context)
+{
+    propose(c, proposal, author, false, answer, context);
+}
+
 /* A proposal that waits until what it would share was tried. */
 struct tried {
     struct control *c;

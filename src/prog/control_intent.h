@@ -15,6 +15,10 @@ typedef void control_intent_answer(void *context, int err, const char *message);
 void control_intent_submit(struct control *c, const char *line, size_t length, const char *author,
                            control_intent_answer *answer, void *context);
 
+/* A proposal of the node's own (command_apply()), with its author and token in it. */
+void control_intent_propose(struct control *c, const char *proposal, const char *author,
+                            control_intent_answer *answer, void *context);
+
 /* Answers once this node wants all that was decided before this call; err as of a request. */
 void control_intent_agree(struct control *c, control_intent_answer *answer, void *context);
 

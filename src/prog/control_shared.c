@@ -3,6 +3,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/dnssec_keys_io.h"
 #include "prog/load_alias.h"
 #include "prog/load_shared.h"
 #include "prog/load_zone.h"
@@ -14,6 +15,7 @@
 struct trial {
     uv_work_t work;
     char *path;
+    const char *data;            /* the node's folder */
     struct load_shared *shared;  /* with the change */
     struct load_shared *current; /* without it */
     struct text problems;
@@ -28,6 +30,20 @@ static bool zone_keys_known(const struct config_zone *z)
     for (uint32_t i = 0; i < z->update.rule_count; i++)
         known &= z->update.rules[i].key != CONFIG_NONE;
     return known;
+}
+
+/* L3: the parent may have a DS for keys that this node has alone. Others would not fit it. */
+static bool zone_keys_fit(const struct trial *t, const struct config_zone *z, struct text *problems)
+{
+    if (!z->dnssec.on || load_shared_keys(t->current, z->name) ||
+        !dnssec_keys_exist(t->data, z->name))
+        return true;
+    text_appendf(problems,
+                 "%s: zone %s was signed with keys of this node's own (keys/%s in its folder), "
+                 "which do not become those of all: have it go unsigned first (holdfast dnssec "
+                 "unsign), then move them away\n",
+                 z->file, z->name, z->name);
+    return false;
 }
 
 /* Zones that stay as they are were tried when they came. */
@@ -48,6 +64,8 @@ static int zones_try(struct trial *t, const struct config *config)
          * right. */
         if (!err && !load_shared_entry_is(t->shared, t->current, z->name) && !zone_keys_known(z))
             err = ERR_MISSING;
+        if (!err && !zone_keys_fit(t, z, &t->problems))
+            err = ERR_REFUSED;
         if (err && err != -EAGAIN && !result) /* that one's ALIAS records lead to other zones */
             result = err;
     }
@@ -91,6 +109,7 @@ void control_shared_try(struct control *c, const struct intent *next, control_sh
 {
     struct trial *t = mem_new(1, sizeof *t);
     *t = (struct trial){.path = mem_string(c->options->config),
+                        .data = c->options->data,
                         .shared = load_shared_new(next),
                         .current = load_shared_new(&c->intent),
                         .problems = text_init(LOAD_PROBLEMS_MAX),

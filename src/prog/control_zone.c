@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "model/zone_form.h"
 #include "prog/control.h"
+#include "prog/control_keys.h"
 #include "prog/control_relay.h"
 #include "prog/load_form.h"
 #include "prog/load_ledger.h"
@@ -280,7 +281,7 @@ void control_zones_renew(struct control *c)
     if (wall < c->loaded->renew_at || c->remake.running || c->reload.running)
         return;
     for (uint32_t i = 0; i < c->loaded->config->zone_count; i++)
-        if (c->loaded->zones[i].keys.renew_at <= wall)
+        if (c->loaded->zones[i].keys.renew_at <= wall && !control_keys_decide(c, i))
             control_zone_changed(c, i);
     log_event(LOG_INFO, "dnssec.renew");
     c->loaded->renew_at = wall + REMAKE_RETRY_S; /* until what is made says better */

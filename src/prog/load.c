@@ -191,7 +191,7 @@ static int attempt_take(struct loaded *l, struct attempt *a, struct text *proble
     z->answer_count = made->answer_count;
     z->text_serial = made->text_serial;
     l->made += made->anew;
-    if (!a->err || !a->order.load->keep_old || !a->order.was)
+    if (!a->err || !(a->order.load->keep_old || made->locked) || !a->order.was)
         return a->err;
     zone_kept(l, a->order.zone, a->order.load, a->order.was, problems);
     form_kept(&a->order, z);

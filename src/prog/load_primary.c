@@ -35,9 +35,9 @@ int primary_compile(const struct held_content *content, const char *path,
 }
 
 /* SOA and NS, so that it is a zone; no server ever sends them. */
-static int dark_compile(const struct config_zone *zone, const uint8_t *const *steered,
-                        unsigned steered_count, struct text *problems, uint8_t **ret_data,
-                        size_t *ret_size)
+int zone_dark_compile(const struct config_zone *zone, const uint8_t *const *steered,
+                      unsigned steered_count, struct text *problems, uint8_t **ret_data,
+                      size_t *ret_size)
 {
     static const uint8_t soa[2 + 20], ns[1];
     uint8_t origin[DNAME_MAX];
@@ -70,7 +70,7 @@ int primary_zone_compile(const char *data, const struct config_zone *zone,
     int err = data ? zone_held_read(data, zone->name, problems, &content, NULL) : -ENOENT;
     *ret_dark = err != 0;
     if (err) /* none yet; or damaged, which the problems say: fetched anew, that is mended */
-        return dark_compile(zone, steered, steered_count, problems, ret_data, ret_size);
+        return zone_dark_compile(zone, steered, steered_count, problems, ret_data, ret_size);
     err = primary_compile(content, zone->file, steered, steered_count, &how, problems, ret_data,
                           ret_size);
     held_content_free(content);

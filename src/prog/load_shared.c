@@ -12,7 +12,16 @@ struct load_shared {
     struct arena arena;
     struct config_parts parts;
     struct text *texts; /* of the zones, by their places in `parts`; without a SOA record empty */
+    const char **keys;  /* likewise: of signed zones; NULL: none */
+    const char *seal;
 };
+
+static const char *value_copy(struct load_shared *s, const struct intent *intent,
+                              enum intent_kind kind, const char *name)
+{
+    const struct intent_object *o = intent_find(intent, kind, name);
+    return o ? arena_string(&s->arena, o->value, strlen(o->value)) : NULL;
+}
 
 struct load_shared *load_shared_new(const struct intent *intent)
 {
@@ -20,6 +29,8 @@ struct load_shared *load_shared_new(const struct intent *intent)
     s->arena = arena_init();
     s->parts = intent_parts(intent, &s->arena);
     s->texts = mem_new(s->parts.count + (size_t)1, sizeof *s->texts);
+    s->keys = arena_new(&s->arena, s->parts.count + (size_t)1, sizeof *s->keys);
+    s->seal = value_copy(s, intent, INTENT_SEAL, "seal");
     for (uint32_t i = 0; i < s->parts.count; i++) {
         s->texts[i] = text_init(SHARED_TEXT_MAX);
         if (s->parts.list[i].kind == PART_ZONE &&
@@ -27,6 +38,8 @@ struct load_shared *load_shared_new(const struct intent *intent)
             text_done(&s->texts[i]);
             s->texts[i] = text_init(0);
         }
+        if (s->parts.list[i].kind == PART_ZONE)
+            s->keys[i] = value_copy(s, intent, INTENT_KEYS, s->parts.list[i].name);
     }
     return s;
 }
@@ -69,6 +82,17 @@ bool load_shared_zone_is(const struct load_shared *a, const struct load_shared *
 {
     return load_shared_entry_is(a, b, name) && !strcmp(text_string(&a->texts[zone_place(a, name)]),
                                                        text_string(&b->texts[zone_place(b, name)]));
+}
+
+const char *load_shared_keys(const struct load_shared *s, const char *zone)
+{
+    uint32_t i = zone_place(s, zone);
+    return i < s->parts.count ? s->keys[i] : NULL;
+}
+
+const char *load_shared_seal(const struct load_shared *s)
+{
+    return s->seal;
 }
 
 /* TSIG keys are each node's own. */

@@ -25,3 +25,6 @@ must_check int load_shared_compile(const struct load_shared *s, const struct con
                                    const uint8_t *const *steered, unsigned steered_count,
                                    const struct zone_seal *seal, struct zone_alias_source *aliases,
                                    struct text *problems, uint8_t **ret_data, size_t *ret_size);
+/* Values of the intent's objects `keys` (of this zone) and `seal`; NULL: there is none. */
+const char *load_shared_keys(const struct load_shared *s, const char *zone);
+const char *load_shared_seal(const struct load_shared *s);

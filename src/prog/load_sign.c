@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "model/zone_sign_io.h"
 #include "model/zone_walk.h"
+#include "prog/load_shared.h"
+#include "prog/shared_pairs.h"
 #include <stdlib.h>
 
 enum { SERVICES_DEEP_MAX = PLAN_DEPTH_MAX, RESIGN_MIN_S = 3600 };
@@ -52,6 +54,22 @@ static int given_refuse(const struct config_zone *z, struct text *problems)
     return ERR_REFUSED;
 }
 
+/* L3: a zone with keys that cannot be opened goes on as it is served; one that is not served yet
+ * waits. */
+static int shared_open(const struct load_request *r, const struct config_zone *z, int64_t wall,
+                       bool served_signed, struct text *problems, struct load_sign *ret)
+{
+    const struct shared_ring_request q = {.data = r->data,
+                                          .zone = z,
+                                          .keys = load_shared_keys(r->shared, z->name),
+                                          .seal = load_shared_seal(r->shared),
+                                          .wall = wall,
+                                          .served_signed = served_signed};
+    int err = shared_ring_open(&q, problems, &ret->ring);
+    ret->locked = err != 0;
+    return ret->has_old ? err : 0;
+}
+
 int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
                    uint64_t hash, int64_t wall, struct text *problems, struct load_sign *ret)
 {
@@ -72,11 +90,13 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
     };
     bool given = request.served_signed && ret->old.header->flags & ZONE_GIVEN;
     if (given) {
-        if (z->dnssec.on && !dnssec_keys_exist(r->data, z->name))
+        if (z->dnssec.on && !dnssec_keys_exist(r->data, z->name) && !config_zone_is_shared(z))
             return given_refuse(z, problems);
         request.served_signed = false;
     }
-    int err = dnssec_keys_load(&request, problems, &ret->ring);
+    int err = config_zone_is_shared(z)
+                  ? shared_open(r, z, wall, request.served_signed, problems, ret)
+                  : dnssec_keys_load(&request, problems, &ret->ring);
     if (err || !ret->ring)
         return err;
     ret->families = steered_families(c, zone);
@@ -114,7 +134,7 @@ void load_sign_sooner(const struct zone_sign *sign, int64_t wall, struct loaded_
 {
     const struct dnssec_zone_keys *k = sign->keys;
     int64_t batch = k->refresh / 4 < RESIGN_MIN_S ? k->refresh / 4 : RESIGN_MIN_S;
-    int64_t left = (int32_t)(sign->expires - k->now) - (int64_t)k->refresh;
+    int64_t left = (int32_t)(sign->expires - (uint32_t)wall) - (int64_t)k->refresh;
     int64_t at = wall + (left > batch ? left : batch);
     if (sign->expires && at < ret->renew_at)
         ret->renew_at = at;
@@ -131,8 +151,8 @@ void load_sign_keep(struct load_sign *s, const struct zone *zone, int64_t wall,
     ret->signatures_end = s->sign.expires;
     ret->renew_at = KEY_NEVER;
     load_sign_sooner(&s->sign, wall, ret);
-    if (s->ring->next_event < ret->renew_at)
-        ret->renew_at = s->ring->next_event;
+    if (s->ring->next_event < ret->renew_at && !dnssec_keyring_is_shared(s->ring))
+        ret->renew_at = s->ring->next_event; /* of shared ones the nodes decide: control_keys.c */
 }
 
 static void end_note(const struct zone *z, uint32_t records, uint32_t *end)

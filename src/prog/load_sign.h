@@ -16,10 +16,12 @@ struct load_sign {
     struct mapped file;    /* the zone as it was served until now */
     struct zone old;
     bool has_old;
+    bool locked; /* its keys are shared, and this node cannot open them (yet) */
 };
 
 /* hash: of the compiled file in service, or 0. wall: seconds since 1970. 0, or an error with a line
- * in `problems`; load_sign_done in either case. */
+ * in `problems`; load_sign_done in either case. A zone that is locked and was never served is no
+ * error; it must not be served unsigned. */
 must_check int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
                               uint64_t hash, int64_t wall, struct text *problems,
                               struct load_sign *ret);

@@ -107,6 +107,10 @@ static int zone_compile_source(struct making *m, struct text *problems, uint8_t 
                                size_t *ret_size)
 {
     const struct zone_seal *seal = &m->sign.seal;
+    m->dark = m->sign.locked;
+    if (m->dark)
+        return zone_dark_compile(m->zone, m->steered, m->steered_count, problems, ret_data,
+                                 ret_size);
     if (m->zone->primary_count)
         return primary_zone_compile(m->order->load->data, m->zone, m->steered, m->steered_count,
                                     seal, &m->note.watch, problems, ret_data, ret_size, &m->dark);
@@ -246,7 +250,8 @@ int load_zone(const struct zone_order *o, struct text *problems, struct zone_mad
             free(ret->answers);
             ret->answers = NULL;
         }
-        if (err && err != -EAGAIN && o->load->keep_old)
+        ret->locked = m.sign.locked;
+        if (err && err != -EAGAIN && (o->load->keep_old || ret->locked))
             load_sign_stuck(&m.sign, m.wall, &ret->keys);
         load_sign_done(&m.sign);
         load_note_done(&m.note);

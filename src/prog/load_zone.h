@@ -24,6 +24,7 @@ struct zone_made {
     uint32_t answer_count;
     uint32_t text_serial; /* of what it was made from; 0 = not known */
     bool anew;            /* compiled; else it was in the store already */
+    bool locked;          /* keys that nodes share cannot be opened: what was served goes on */
 };
 
 /* Puts the compiled zone into the store. Also on failure `ret->keys` is set: where the load keeps
