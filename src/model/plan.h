@@ -341,6 +341,8 @@ static inline uint32_t plan_file_find(const struct plan *p, uint32_t *at,
                                       const struct plan_file *file)
 {
     enum { SHIFT = 8 }; /* so many may have come or gone since the last one that was found */
+    if (*at < p->file_count && p->files[*at].hash == file->hash && p->files[*at].kind == file->kind)
+        return (*at)++;
     for (uint32_t i = *at > SHIFT ? *at - SHIFT : 0; i < p->file_count && i <= *at + SHIFT; i++)
         if (p->files[i].hash == file->hash && p->files[i].kind == file->kind) {
             *at = i + 1;

@@ -375,6 +375,36 @@ START_TEST(the_newest_three_are_kept_with_what_they_reach)
 }
 END_TEST
 
+/* Plans that reach the same files as the one before do not look at the store; what they leave to
+ * the sweep goes all the same, and so does what comes after. */
+START_TEST(plans_of_the_same_files_sweep_what_was_before)
+{
+    folder_new();
+    published(1, 1);
+    published(2, 2);
+    published(3, 2);
+    ck_assert(exists(zone_path(1))); /* a kept plan reaches it */
+    published(4, 2);
+    ck_assert(!exists(zone_path(1)));
+    for (uint64_t g = 5; g <= 9; g++)
+        published(g, 2);
+    ck_assert(exists(zone_path(2)) && !exists(plan_path(6)) && exists(plan_path(7)));
+    published(10, 3);
+    ck_assert(exists(zone_path(2)));
+    published(11, 3);
+    published(12, 3);
+    ck_assert(!exists(zone_path(2)) && exists(zone_path(3)));
+    ck_assert_uint_eq(count_files("store"), 2);
+    ck_assert_uint_eq(load(0, NULL), 12);
+
+    /* a file that is gone is missed where it matters: by a plan that is the first to reach it */
+    struct maker m = maker_small(13);
+    m.files[SMALL_ZONE].hash = 2;
+    ck_assert_int_eq(snapshot_publish(data, &m.plan), ERR_MISSING);
+    maker_done(&m);
+}
+END_TEST
+
 START_TEST(age_means_nothing)
 {
     folder_new();
@@ -691,7 +721,8 @@ CHECK_MAIN("snapshot_io", what_is_published_is_loaded, a_writer_beside_a_publish
            every_torn_length_is_refused, an_older_plan_under_a_newer_name_is_refused,
            a_future_version_is_refused_as_such, what_is_not_a_file_is_refused,
            a_plan_whose_file_is_gone_is_refused, the_newest_three_are_kept_with_what_they_reach,
-           age_means_nothing, what_was_put_for_a_plan_to_come_stays,
+           plans_of_the_same_files_sweep_what_was_before, age_means_nothing,
+           what_was_put_for_a_plan_to_come_stays,
            what_another_process_left_is_swept_by_reachability,
            a_kept_plan_that_cannot_be_read_keeps_every_file,
            a_damaged_file_of_the_store_is_put_again, what_a_dead_writer_left_half_written_goes,

@@ -6,7 +6,12 @@
  *     (October 2025: each enactor checked once, at its start, and applied much later.)
  *  2. A file of the store is removed only when no kept plan reaches it and it was not put there for
  * a plan that is still to come. No clock is read and no age compared.
- *  3. What the clean-up cannot understand it keeps. */
+ *  3. What the clean-up cannot understand it keeps.
+ *
+ * Most plans reach the same files as the one before. Of ten thousand zones their listing is most of
+ * what a publication costs, so the store is listed for plans that reach other files, and for those
+ * that follow until no kept plan reaches the old ones. A file that somebody takes away meanwhile is
+ * missed by control's look at the store, once a second. */
 #include "model/snapshot_io.h"
 
 #include "base/err.h"
@@ -78,6 +83,34 @@ static void publisher_leave(int lock)
 {
     disk_folder_unlock(lock);
     pthread_mutex_unlock(&publisher_lock);
+}
+
+/* The plan that this process published last. */
+static struct last {
+    char *data; /* the folder; NULL: none yet */
+    uint8_t *bytes;
+    struct plan plan; /* in the bytes */
+} last;
+/* Publications that have to look for files which no kept plan reaches any more. */
+static unsigned sweeps_due;
+
+static bool last_reaches_same(const char *data, const struct plan *plan)
+{
+    const struct plan *p = &last.plan;
+    if (!last.data || strcmp(last.data, data) != 0 || p->file_count != plan->file_count)
+        return false;
+    for (uint32_t i = 0; i < p->file_count; i++)
+        if (p->files[i].hash != plan->files[i].hash || p->files[i].kind != plan->files[i].kind)
+            return false;
+    return true;
+}
+
+/* Takes the bytes over. */
+static void last_set(const char *data, uint8_t *bytes, const struct plan *plan)
+{
+    free(last.data);
+    free(last.bytes);
+    last = (struct last){mem_string(data), bytes, *plan};
 }
 
 /* ---- folders ---- */
@@ -192,9 +225,9 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
 
 struct cleanup {
     const char *data;
-    const struct store_listing *listing;
-    bool *reached; /* by item of the listing: a kept plan reaches it */
-    bool keep_all; /* a plan that stays could not be read */
+    const struct store_listing *listing; /* NULL: the store is left alone */
+    bool *reached;                       /* by item of the listing: a kept plan reaches it */
+    bool keep_all;                       /* a plan that stays could not be read */
 };
 
 static void cleanup_keep_all(struct cleanup *c, const char *path, int err, const char *where)
@@ -211,12 +244,13 @@ static bool cleanup_reach(struct cleanup *c, uint64_t generation)
     struct mapped file;
     struct plan plan;
     const char *where;
-    int r = snapshot_read(c->data, generation, NULL, c->listing, path, &file, &plan, &where);
+    const struct plan *known = c->listing ? NULL : &last.plan;
+    int r = snapshot_read(c->data, generation, known, c->listing, path, &file, &plan, &where);
     if (r < 0) {
         cleanup_keep_all(c, path, r, where);
         return false;
     }
-    for (uint32_t i = 0; i < plan.file_count; i++) {
+    for (uint32_t i = 0; c->listing && i < plan.file_count; i++) {
         size_t item = snapshot_store_find(c->listing, plan.files[i].kind, plan.files[i].hash);
         if (item)
             c->reached[item - 1] = true;
@@ -293,15 +327,17 @@ static int cleanup_store(struct cleanup *c, int lock)
 static void cleanup_run(const char *data, const struct store_listing *listing, int lock)
 {
     struct cleanup c = {.data = data, .listing = listing};
-    c.reached = mem_new(listing->count + 1, sizeof *c.reached);
+    c.reached = mem_new((listing ? listing->count : 0) + 1, sizeof *c.reached);
     path_buffer folder;
     int r = snapshot_path(folder, "%s/plan", data);
     if (!r)
         r = disk_list(folder, leftover_remove, folder);
     if (!r)
         r = cleanup_plans(&c);
-    if (!r)
+    if (!r && listing)
         r = cleanup_store(&c, lock);
+    if (!r && !c.keep_all && sweeps_due)
+        sweeps_due--;
     if (r < 0)
         log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
                   {"reason", LOG_S(err_text(r))});
@@ -312,18 +348,18 @@ static void cleanup_run(const char *data, const struct store_listing *listing, i
 
 /* As its readers will, at the moment it gets its name. */
 static int publish_check(const char *data, const struct plan *plan,
-                         const struct store_listing *listing, const void *bytes, size_t size)
+                         const struct store_listing *listing, const void *bytes, size_t size,
+                         struct plan *ret_decoded)
 {
     uint64_t highest;
-    struct plan decoded;
     const char *where;
     int r = snapshot_highest(data, &highest);
     if (r < 0)
         return r;
     if (plan->generation <= highest)
         return ERR_OLDER;
-    r = snapshot_decode(bytes, size, &decoded, NULL);
-    return r < 0 ? r : snapshot_files_present(data, plan, NULL, listing, &where);
+    r = snapshot_decode(bytes, size, ret_decoded, NULL);
+    return r < 0 || !listing ? r : snapshot_files_present(data, plan, NULL, listing, &where);
 }
 
 static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
@@ -343,26 +379,43 @@ static int publish_write(const char *data, uint64_t generation, const void *byte
     return r;
 }
 
+/* It has its name: what it reaches needs no pin any more, and what only those before it reached can
+ * go. Takes the bytes over. */
+static void published(const char *data, uint8_t *bytes, const struct plan *decoded,
+                      const struct store_listing *listing, int lock)
+{
+    if (listing && !last_reaches_same(data, decoded))
+        sweeps_due = SNAPSHOT_KEEP;
+    for (uint32_t i = 0; i < decoded->file_count && pins.count; i++)
+        set_remove(&pins, pin_key(data, decoded->files[i].kind, decoded->files[i].hash));
+    last_set(data, bytes, decoded);
+    cleanup_run(data, listing, lock);
+}
+
 int snapshot_publish(const char *data, const struct plan *plan)
 {
     size_t size;
-    auto_free uint8_t *bytes = snapshot_encode(plan, &size);
+    uint8_t *bytes = snapshot_encode(plan, &size);
     int lock, r = publisher_enter(data, &lock);
-    if (r < 0)
+    if (r < 0) {
+        free(bytes);
         return r;
+    }
+    bool listed = sweeps_due || !last_reaches_same(data, plan);
     struct store_listing listing = {0};
-    r = snapshot_store_list(data, &listing);
+    struct plan decoded;
+    if (listed)
+        r = snapshot_store_list(data, &listing);
     if (!r)
-        r = publish_check(data, plan, &listing, bytes, size);
+        r = publish_check(data, plan, listed ? &listing : NULL, bytes, size, &decoded);
     if (!r)
         r = store_sync_locked(data);
     if (!r)
         r = publish_write(data, plan->generation, bytes, size);
-    if (!r) {
-        for (uint32_t i = 0; i < plan->file_count && pins.count; i++)
-            set_remove(&pins, pin_key(data, plan->files[i].kind, plan->files[i].hash));
-        cleanup_run(data, &listing, lock);
-    }
+    if (!r)
+        published(data, bytes, &decoded, listed ? &listing : NULL, lock);
+    else
+        free(bytes);
     store_listing_done(&listing);
     publisher_leave(lock);
     return r;

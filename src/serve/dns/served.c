@@ -137,7 +137,8 @@ static struct served_file *file_known(struct build *b, uint32_t *at, const struc
     struct served_file *f = place == PLAN_NONE ? NULL : previous->files[place];
     if (f && f->hash == file->hash && f->kind == file->kind)
         return f;
-    for (uint32_t i = 0; !b->known.count && i < previous->plan.file_count; i++)
+    bool made = b->known.count;
+    for (uint32_t i = 0; !made && i < previous->plan.file_count; i++)
         map_put(&b->known, &previous->files[i]->hash, sizeof(uint64_t), previous->files[i]);
     f = map_get(&b->known, &file->hash, sizeof file->hash);
     return f && f->kind == file->kind ? f : NULL;
@@ -187,33 +188,74 @@ static int origin_put(struct build *b, uint32_t index)
     return 0;
 }
 
+static struct served_zone zone_of(const struct served_file *f)
+{
+    const struct zone_header *h = f->zone.header;
+    return (struct served_zone){
+        .zone = f->zone,
+        .negative = (const struct zone_image *)(f->zone.base + h->negative),
+        .origin_length = h->origin_length,
+        .labels = h->labels,
+        .steered = h->steered_count,
+    };
+}
+
+static bool origin_same(const struct served_zone *a, const struct served_zone *b)
+{
+    return dname_equal(a->zone.header->origin, a->origin_length, b->zone.header->origin,
+                       b->origin_length);
+}
+
+/* Most zones are those of the plan before, in their places. Of these nothing is looked at but what
+ * the tables of that one say, since of thousands of zones hardly any is in the cache. Says whether
+ * all origins are where they were. */
+static bool zones_list(struct build *b)
+{
+    struct served *s = b->s;
+    const struct served *before = b->previous;
+    bool same = before && before->zone_count == s->zone_count;
+    for (uint32_t i = 0, n = 0, was = 0; i < b->plan->file_count; i++) { /* was: its place before */
+        bool there = before && i < before->plan.file_count;
+        if (b->plan->files[i].kind == PLAN_FILE_ZONE) {
+            bool kept = there && s->files[i] == before->files[i];
+            s->zones[n] = kept ? before->zones[was] : zone_of(s->files[i]);
+            s->zones[n].state = b->plan->files[i].state;
+            same = same && n == was && (kept || origin_same(&s->zones[n], &before->zones[was]));
+            n++;
+        }
+        was += there && before->plan.files[i].kind == PLAN_FILE_ZONE;
+    }
+    return same;
+}
+
+static int origins_build(struct build *b, bool same)
+{
+    struct served *s = b->s;
+    size_t slots = 4;
+    int err = 0;
+    while (slots < 2 * (size_t)s->zone_count)
+        slots *= 2;
+    s->origins = mem_new(slots, sizeof *s->origins);
+    s->origin_mask = (uint32_t)slots - 1;
+    for (uint32_t n = 0; n < s->zone_count && !same && !err; n++)
+        err = origin_put(b, n);
+    if (same) {
+        memcpy(s->origins, b->previous->origins, slots * sizeof *s->origins);
+        memcpy(s->label_counts, b->previous->label_counts, sizeof s->label_counts);
+    }
+    return err;
+}
+
 static int zones_build(struct build *b)
 {
     struct served *s = b->s;
-    size_t slots = 4, faces = 0;
-    while (slots < 2 * (size_t)s->zone_count)
-        slots *= 2;
+    size_t faces = 0;
     s->zones = mem_new(s->zone_count + 1, sizeof *s->zones);
-    s->origins = mem_new(slots, sizeof *s->origins);
-    s->origin_mask = (uint32_t)slots - 1;
-    for (uint32_t i = 0, n = 0; i < b->plan->file_count; i++) {
-        if (s->files[i]->kind != PLAN_FILE_ZONE)
-            continue;
-        const struct zone *z = &s->files[i]->zone;
-        s->zones[n] = (struct served_zone){
-            .zone = *z,
-            .negative = (const struct zone_image *)(z->base + z->header->negative),
-            .origin_length = z->header->origin_length,
-            .labels = z->header->labels,
-            .state = b->plan->files[i].state,
-        };
-        faces += (size_t)z->header->steered_count * IP_FAMILIES;
-        int err = origin_put(b, n++);
-        if (err)
-            return err;
-    }
+    int err = origins_build(b, zones_list(b));
+    for (uint32_t n = 0; n < s->zone_count; n++)
+        faces += (size_t)s->zones[n].steered * IP_FAMILIES;
     s->faces = mem_new(faces + 1, sizeof *s->faces);
-    return 0;
+    return err;
 }
 
 /* ---- choices ---- */
@@ -465,12 +507,11 @@ static int signatures_check(struct build *b, uint32_t service, const struct serv
     return 0;
 }
 
-static int zone_link(struct build *b, uint32_t file, struct served_zone *z,
+static int zone_link(struct build *b, uint32_t file, const struct served_zone *z,
                      struct served_face *faces)
 {
     const struct zone_header *h = z->zone.header;
     const uint64_t *steered = (const uint64_t *)(z->zone.base + h->steered);
-    z->faces = faces;
     if (h->flags & ZONE_SIGNED)
         b->wanted = zone_algorithms(&z->zone);
     for (uint32_t i = 0; i < h->steered_count; i++) {
@@ -512,9 +553,10 @@ static int names_build(struct build *b)
         if (p->files[i].kind != PLAN_FILE_ZONE)
             continue;
         struct served_zone *z = &b->s->zones[n++];
-        err = zone_link(b, i, z, faces);
-        faces += (size_t)z->zone.header->steered_count * IP_FAMILIES;
-        if (!err && wanted[i] != z->zone.header->steered_count)
+        z->faces = faces;
+        err = z->steered ? zone_link(b, i, z, faces) : 0;
+        faces += (size_t)z->steered * IP_FAMILIES;
+        if (!err && wanted[i] != z->steered)
             err = wrong(b, ERR_EMPTY_ANSWER, "a service of the plan has no name in the zone",
                         plan_text(p, p->files[i].name));
     }

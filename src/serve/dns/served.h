@@ -47,7 +47,8 @@ struct served_zone {
     const struct zone_image *negative;
     uint16_t origin_length;
     uint8_t labels;
-    uint8_t state; /* enum plan_zone_state */
+    uint8_t state;    /* enum plan_zone_state */
+    uint32_t steered; /* names */
 };
 
 /* The answer records of one CHOICE_ADDRESSES, ready to be sent: owner 0xc00c, type, class, TTL,

@@ -241,6 +241,88 @@ START_TEST(test_nested_zones)
 }
 END_TEST
 
+/* Each zone of the plan answers with the address that is its content's mark, and none of the others
+ * does. */
+static void marks_check(struct rig *r, const int *names, const int *marks, uint32_t count)
+{
+    char question[80], expected[128];
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(question, sizeof question, "NS.z%d.test", names[i]);
+        snprintf(expected, sizeof expected, "an %s 5 A 192.0.2.%d\n", question, marks[i]);
+        ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){question, DNS_A}), expected));
+    }
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"zz.test", DNS_A}), "REFUSED"));
+}
+
+static void mark_file(struct rig *r, uint32_t place, int name, int mark)
+{
+    char origin[32], text[128];
+    snprintf(origin, sizeof origin, "z%d.test", name);
+    snprintf(text, sizeof text, "@ 5 SOA a b 1 2 3 4 5\n@ 5 NS ns\nns 5 A 192.0.2.%d\n", mark);
+    r->files[place] = rig_zone(origin, text, NULL, 0);
+    r->maker.files[place].hash = rig_hash(&r->files[place]);
+}
+
+static void marks_next(struct rig *r, const int *names, const int *marks, uint32_t count)
+{
+    struct served *next = next_build(r);
+    served_free(r->served);
+    r->served = next;
+    marks_check(r, names, marks, count);
+}
+
+/* What a plan takes over from the one before is right whatever became of the list: the same, new
+ * content in a place, another zone in it, two that changed places, one that went, one that came. */
+START_TEST(test_zones_come_and_go)
+{
+    enum { ZONES = 40 };
+    struct rig *r = rig_new();
+    int names[ZONES], marks[ZONES];
+    struct rig_file old[2];
+    served_free(r->served);
+    maker_done(&r->maker);
+    r->maker = maker_init(ZONES, 1 << 16);
+    r->maker.plan.generation = 1;
+    for (int i = 0; i < ZONES; i++) {
+        free(r->files[i].data);
+        names[i] = i, marks[i] = i + 1;
+        maker_file(&r->maker, PLAN_FILE_ZONE, "z.test", 0);
+        mark_file(r, (uint32_t)i, names[i], marks[i]);
+    }
+    ck_assert_msg(rig_build(r, NULL, &r->served) == 0, "%s", r->where);
+    marks_next(r, names, marks, ZONES);
+    old[0] = r->files[7];
+    mark_file(r, 7, 7, marks[7] = 107);
+    marks_next(r, names, marks, ZONES);
+    ck_assert_uint_eq(r->gets, 3 + ZONES + 1);
+    old[1] = r->files[9];
+    mark_file(r, 9, names[9] = 99, marks[9] = 109);
+    marks_next(r, names, marks, ZONES);
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"ns.z9.test", DNS_A}), "REFUSED"));
+
+    struct plan_file *f = r->maker.files, swap = f[3];
+    f[3] = f[30], f[30] = swap;
+    marks_next(r, names, marks, ZONES);
+    f[3] = f[ZONES - 1];
+    r->maker.plan.file_count--; /* the one in its place before is gone */
+    names[30] = 3, marks[30] = 4, names[3] = ZONES - 1, marks[3] = ZONES;
+    marks_next(r, names, marks, ZONES - 1);
+    r->maker.plan.file_count++; /* the last, which is there already */
+    struct served *none = NULL;
+    r->maker.plan.generation++;
+    ck_assert_int_eq(rig_build(r, r->served, &none), ERR_CONFLICT);
+    f[0].state = PLAN_ZONE_STALE;
+    r->maker.plan.file_count--;
+    struct served *next = next_build(r);
+    ck_assert_uint_eq(next->zones[0].state, PLAN_ZONE_STALE);
+    ck_assert_uint_eq(r->served->zones[0].state, 0);
+    served_free(next);
+    free(old[0].data);
+    free(old[1].data);
+    rig_free(r);
+}
+END_TEST
+
 START_TEST(test_many_zones)
 {
     enum { ZONES = 500 };
@@ -272,4 +354,4 @@ END_TEST
 CHECK_MAIN("served", test_files_are_shared, test_no_room_for_mappings,
            test_every_steered_name_has_its_service, test_every_way_ends_at_an_answer,
            test_ways_are_not_too_long, test_files_are_what_the_plan_says,
-           test_order_does_not_matter, test_nested_zones, test_many_zones)
+           test_order_does_not_matter, test_nested_zones, test_zones_come_and_go, test_many_zones)
