@@ -1,5 +1,5 @@
 """What clients of a cluster see of its controls is one history: real processes in network namespaces of their own, clients that
-change controls on every node at once, kill -9, SIGSTOP and partitions meanwhile, and at the end the question whether all
+change controls on every node at once, kill -9, SIGSTOP, partitions, also in one direction, and steps of clocks meanwhile, and at the end the question whether all
 that was answered fits into one order (linear.py)."""
 
 import collections
@@ -9,6 +9,7 @@ import os
 import random
 import re
 import signal
+import struct
 import threading
 import time
 
@@ -20,6 +21,7 @@ from node import Node, open_path, wait_for  # noqa: F401
 from wires import refused, run
 
 CONTROLS = ("p/a", "p/b", "p/c")
+HARMS = ("kill", "stop", "cut", "mute", "deaf", "one way", "clock")
 CLIENTS, SECONDS, SEED = 6, 10, int(os.environ.get("HISTORY_SEED", "0")) or random.SystemRandom().randrange(1 << 30)
 SAME, NOT_DONE = "same", "not done"
 
@@ -90,6 +92,14 @@ class Net:
     def cut(self, number, down):
         self.ip(self.hub, "link", "set", f"p{number}", "down" if down else "up")
 
+    def deafen(self, to, number, deaf):
+        """What node `number` sends never comes to node `to`, who is heard all the same: it goes to an address that nobody has."""
+        space, peer = f"{self.name}{number}", f"192.0.2.{to}"
+        if deaf:
+            self.ip(space, "neigh", "replace", peer, "lladdr", "02:00:00:00:00:99", "dev", "e0", "nud", "permanent")
+        else:
+            self.ip(space, "neigh", "del", peer, "dev", "e0")
+
     def close(self):
         for space in self.spaces:
             run("ip", "netns", "del", space)
@@ -98,13 +108,17 @@ class Net:
 class Far(Node):
     """A node in a namespace of its own."""
 
-    def __init__(self, net, number, *args):
+    def __init__(self, net, number, clockstep, *args):
         super().__init__(*args)
         self.number, self.name, self.net = number, f"node-{number}", net
         real, self.space = self.binary, net.join(number)
+        self.clock = self.folder / "clock"
+        self.clock_step(0)
+        self.clock.chmod(0o644)
+        clock = f"env LD_PRELOAD={clockstep} HOLDFAST_TEST_CLOCK={self.clock}"
         self.binary = str(self.folder / "holdfast")
         with open(self.binary, "w") as f:
-            f.write(f"#!/bin/sh\nexec ip netns exec {self.space} {real} \"$@\"\n")
+            f.write(f"#!/bin/sh\nexec ip netns exec {self.space} {clock} {real} \"$@\"\n")
         os.chmod(self.binary, 0o755)
         self.write(f"""node: {{name: {self.name}, site: site-{number}, network: AS6450{number}, data: "%DATA%"}}
 dns: {{listen: ["%DNS%"], threads: 1}}
@@ -112,15 +126,19 @@ tell: {{listen: ["%TELL%"]}}
 mesh: {{listen: "192.0.2.{number}:{PORT}"}}
 """)
 
+    def clock_step(self, seconds):
+        with open(self.clock, "r+b" if self.clock.exists() else "wb") as f:  # mapped by the roles: never another file
+            f.write(struct.pack("<q", seconds))
+
 
 @pytest.fixture
-def far(holdfast, open_path):
+def far(holdfast, build, open_path):
     if why := refused(af_xdp=False):
         pytest.skip(why)
     net, made = Net(), []
     try:
         for number in (1, 2, 3):
-            node = Far(net, number, holdfast, open_path / f"node{number}", "", {})
+            node = Far(net, number, build / "libclockstep.so", holdfast, open_path / f"node{number}", "", {})
             made.append(node)
             if number == 1:
                 assert node.cli("init", str(node.config_path)).returncode == 0
@@ -180,7 +198,11 @@ class Clients:
 
 def harm(net, among, rng):
     """One thing that goes wrong for a moment, and comes right again."""
-    node, what = rng.choice(among), rng.choice(("kill", "stop", "cut"))
+    node, what = rng.choice(among), rng.choice(HARMS)
+    others = [n.number for n in among if n is not node]
+    # From whom to whom nothing comes: nobody hears it, it hears nobody, or one link.
+    ways = {"mute": [(o, node.number) for o in others], "deaf": [(node.number, o) for o in others],
+            "one way": [(rng.choice(others), node.number)]}
     pid = node.pid("control")
     if what == "kill" and pid > 1:
         os.kill(pid, signal.SIGKILL)
@@ -193,6 +215,15 @@ def harm(net, among, rng):
         net.cut(node.number, True)
         time.sleep(0.5 + rng.random())
         net.cut(node.number, False)
+    elif what in ways:
+        for way in ways[what]:
+            net.deafen(*way, True)
+        time.sleep(0.5 + 2 * rng.random())
+        for way in ways[what]:
+            net.deafen(*way, False)
+    elif what == "clock":
+        node.clock_step(rng.choice((-40, -3, 0, 3, 40)))
+        time.sleep(0.5)
     return what
 
 
