@@ -205,6 +205,14 @@ static bool has_halted(const struct sim_node *n)
     return v.state == REPLICA_HALTED;
 }
 
+static void halted_note(struct sim_node *n)
+{
+    bool is = has_halted(n);
+    n->cluster->seen[SEEN_HALTS] += is && !n->halted;
+    n->cluster->seen[SEEN_REVIVALS] += n->halted && !is;
+    n->halted = is;
+}
+
 /* Nodes that stand are started, as their supervisors and operators do it; whose disk is ruined is
  * given up. */
 static void restart(struct cluster *c)
@@ -213,11 +221,9 @@ static void restart(struct cluster *c)
         struct sim_node *n = &c->nodes[i];
         if (n->expelled)
             continue;
-        if (n->up && has_halted(n))
-            node_stop(n, false);
         if (!n->up)
             node_start(n);
-        n->expelled = has_halted(n);
+        n->expelled = n->ruined && has_halted(n);
     }
 }
 
@@ -259,6 +265,7 @@ static void event_of_node(struct cluster *c, struct sim_event *e)
     }
     if (e->kind == EVENT_TICK) {
         replica_tick(n->replica);
+        halted_note(n);
         sim_event_add(c, (struct sim_event){.at = c->now + REPLICA_BEAT_MS,
                                             .kind = EVENT_TICK,
                                             .node = e->node,

@@ -91,6 +91,7 @@ struct sim_node {
     struct cluster *cluster;
     uint64_t id;
     bool up, expelled, ruined; /* ruined: its disk can no longer be believed */
+    bool halted;               /* as of its newest tick */
     uint64_t life;             /* counts starts: what was under way in another one is nothing */
     struct replica_port port;
     struct replica_machine machine;

@@ -265,6 +265,7 @@ void node_start(struct sim_node *n)
     n->life++;
     n->up = true;
     n->paused_until = 0;
+    n->halted = false;
     n->chain = 0;
     struct replica_options o = {.id = n->id,
                                 .port = &n->port,
@@ -275,8 +276,6 @@ void node_start(struct sim_node *n)
     n->replica = replica_new(&o);
     struct replica_view v;
     replica_look(n->replica, &v);
-    if (v.state == REPLICA_HALTED)
-        c->seen[SEEN_HALTS]++;
     if (v.state == REPLICA_HALTED && !n->ruined && !n->disk.full &&
         !is_sabotaged(n, SABOTEUR_LYING_DISK))
         cluster_wrong(c, "node %s halts on a disk that was only stopped: %s", n->name, v.halted);

@@ -1,10 +1,12 @@
 """What operators want, decided together: three real nodes on loopback, and what happens to them."""
 
+import contextlib
 import json
 import os
 import random
 import re
 import signal
+import subprocess
 import threading
 import time
 
@@ -159,6 +161,43 @@ def test_a_damaged_log_never_votes_and_always_serves(three):
     others = [n for n in three if n is not follower]
     assert wait_for(lambda: leader(others))
     assert ask(others[0], flip("c", "On"))["ok"]
+
+
+def test_a_full_disk_halts_and_the_node_comes_back_by_itself(three, open_path):
+    follower = next(n for n in three if n is not leader(three))
+    others = [n for n in three if n is not follower]
+    folder, kept = follower.data / "replica", open_path / "kept"
+    follower.stop()
+    subprocess.run(["cp", "-a", folder, kept], check=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+        follower.start()
+        assert wait_for(lambda: follower.metric("holdfast_replica_quorum") == 1), follower.log()
+        pid, ballast = follower.pid("control"), folder / "ballast"
+        with open(ballast, "wb", buffering=0) as f, contextlib.suppress(OSError):
+            while True:
+                f.write(b"x" * 4096)
+        wide = {"reason": "x" * 400}  # what the log's last page has room for is soon used up
+        assert wait_for(lambda: all(ask(others[0], flip("a", s, **wide))["ok"] for s in ("Off", "On")) and
+                        follower.metric("holdfast_replica_halted") == 1), follower.log()
+        assert follower.short("static.example.com") == ["192.0.2.80"]
+        said = follower.cli("nodes", "--data", str(follower.data)).stdout
+        assert "THIS NODE VOTES NO MORE" in said and "No space left" in said and "goes on by itself" in said, said
+        for i in range(5):
+            assert ask(others[0], flip("b", "On" if i % 2 else "Off"))["ok"]
+        time.sleep(1.5)  # it tries, and does not say that it has come back
+        assert follower.metric("holdfast_replica_halted") == 1
+        ballast.unlink()
+        assert wait_for(lambda: follower.metric("holdfast_replica_halted") == 0), follower.log()
+        assert wait_for(lambda: states(follower) == states(others[0])), follower.log()
+        assert follower.pid("control") == pid and "replica.resumed" in follower.log()
+        others[1].stop()  # its vote counts again
+        assert wait_for(lambda: (ask(follower, flip("c", "Off")) or {}).get("ok"), 10), follower.log()
+    finally:
+        follower.stop()
+        subprocess.run(["umount", "-l", folder], capture_output=True)
 
 
 def test_override(three):

@@ -108,9 +108,10 @@ static void nodes_print(const json_t *reply)
                ? "; CUT OFF: it decides and answers on its own, and nothing can be changed"
                : "");
     if (halted)
-        printf("THIS NODE VOTES NO MORE: %s; free its disk and restart it, or, where a file is "
-               "damaged, expel it, remove DATA/mesh, and have it join anew\n\n",
-               halted);
+        printf(
+            "THIS NODE VOTES NO MORE: %s; free its disk, and it goes on by itself; where a file is "
+            "damaged, expel it, remove DATA/mesh, and have it join anew\n\n",
+            halted);
     else
         printf("%s%s\n\n", leader ? "led by " : "nobody leads", leader ? leader : "");
     printf("%-16s %-8s %-21s %-11s %8s %9s %4s %-8s %5s  %s\n", "NAME", "ROLE", "ADDRESS", "LINK",

@@ -370,15 +370,20 @@ void control_replica_beat(struct control *c, usec_t now)
     stats_set(c->stats.threads, CONTROL_REPLICA_QUORUM, v.voters && v.voters_linked > v.voters / 2);
     stats_set(c->stats.threads, CONTROL_REPLICA_TERM, v.term);
     stats_set(c->stats.threads, CONTROL_REPLICA_APPLIED, v.applied);
-    if (v.state != REPLICA_HALTED || r->told_halted)
+    if (v.state != REPLICA_HALTED && r->told_halted)
+        log_event(LOG_INFO, "replica.resumed", {"applied", LOG_U(v.applied)});
+    if (v.state != REPLICA_HALTED || r->told_halted) {
+        r->told_halted = v.state == REPLICA_HALTED;
         return;
+    }
     r->told_halted = true;
     log_event(
         LOG_ERROR, "replica.halted", {"reason", LOG_S(v.halted)},
         {"consequence", LOG_S("this node votes no more and hears of no changes; it answers and "
                               "decides with what it has")},
-        {"remedy", LOG_S("free the disk and restart it; where its files are damaged, expel "
-                         "it, remove DATA/mesh, and have it join anew")});
+        {"remedy",
+         LOG_S("free the disk, and it goes on by itself; where its files are damaged, expel "
+               "it, remove DATA/mesh, and have it join anew")});
 }
 
 /* ---- calls ---- */

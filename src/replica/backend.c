@@ -364,6 +364,11 @@ void backend_close(struct backend *b)
     close_end(b);
 }
 
+bool backend_may_mend(const struct backend *b)
+{
+    return b->failed < 0 && b->failed > ERR_BASE; /* an errno */
+}
+
 void backend_done(struct backend *b)
 {
     invariant(!b->started || b->closed);
@@ -471,6 +476,12 @@ int backend_start(struct backend *b, const struct backend_options *o)
     vault_init(&b->vault, &o->port->disk, o->segment_max);
     io_fill(b);
     b->failed = vault_load(&b->vault, &b->loaded, &b->why);
+    if (b->failed)
+        return b->failed;
+    /* The newest vote may have its name from a write that failed at its very end, and last no
+     * longer than the machine: it is made to last, and all names of the folder with it. */
+    if (b->vault.vote_sequence)
+        (void)vote_save(b, b->vault.term, b->vault.vote);
     if (b->failed)
         return b->failed;
     b->next = b->vault.last + 1;

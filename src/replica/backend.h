@@ -81,5 +81,8 @@ void backend_take(struct backend *b, uint64_t node, struct bytes data);
 void backend_settle(struct backend *b);
 /* Stops; nothing is called back after `closed` is set, which may be at once. */
 void backend_close(struct backend *b);
+/* What failed may work another time: the disk could not be written or read. Else something is lost
+ * for good. */
+bool backend_may_mend(const struct backend *b);
 /* After `closed`, or a failed start. */
 void backend_done(struct backend *b);

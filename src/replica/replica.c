@@ -110,7 +110,7 @@ struct replica *replica_new(const struct replica_options *o)
                                .apply = fsm_apply,
                                .snapshot = fsm_snapshot,
                                .restore = fsm_restore};
-    struct backend_options b = {
+    r->options = (struct backend_options){
         .id = o->id,
         .port = o->port,
         .fsm = &r->fsm,
@@ -122,7 +122,7 @@ struct replica *replica_new(const struct replica_options *o)
         .trailing_entries = o->trailing_entries ? o->trailing_entries : TRAILING_ENTRIES,
         .segment_max = o->segment_max ? o->segment_max : VAULT_SEGMENT_MAX,
     };
-    (void)backend_start(&r->backend, &b); /* replica_look() tells what is wrong */
+    (void)backend_start(&r->backend, &r->options); /* replica_look() tells what is wrong */
     r->leaderless_ms = o->port->now_ms(o->port->context);
     replica_settle(r);
     return r;
@@ -196,7 +196,7 @@ void replica_settle(struct replica *r)
         settle_once(r);
     }
     r->deep = false;
-    if (r->closing && r->backend.closed && r->closed) {
+    if (r->closing && r->closed && replica_is_still(r)) {
         void (*closed)(void *) = r->closed;
         r->closed = NULL;
         closed(r->closed_context);
@@ -206,6 +206,7 @@ void replica_settle(struct replica *r)
 void replica_tick(struct replica *r)
 {
     backend_tick(&r->backend);
+    revive_go(r);
     lead_members(r);
     replica_settle(r);
 }

@@ -6,8 +6,9 @@
  * waits for anybody (L1). Everything happens in calls of the owner's loop; only what blocks runs in
  * a worker (replica/port.h).
  *
- * A replica whose disk is damaged or full halts: it takes no part in decisions any more, until an
- * operator has acted; what it had applied stays with the owner. */
+ * A replica whose disk is damaged or full halts: it takes no part in decisions any more; what it
+ * had applied stays with the owner. One that could not write or read tries again by itself, one
+ * that is damaged waits for an operator. */
 #pragma once
 
 #include "base/attr.h"

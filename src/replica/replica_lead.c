@@ -43,6 +43,8 @@ void lead_end(struct replica *r)
     for (size_t i = 0; i < r->gathered_count; i++)
         free(r->gathered[i].data);
     free(r->gathered);
+    r->gathered = NULL;
+    r->gathered_count = r->gathered_capacity = 0;
 }
 
 /* ---- entries ---- */

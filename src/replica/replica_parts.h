@@ -51,8 +51,19 @@ struct batch {
     unsigned count;
 };
 
+/* A halted replica's way back; replica_revive.c. */
+struct revival {
+    struct replica_work work;
+    bool probing;
+    int err;
+    int64_t wait_ms, due_ms; /* between tries; of the next one, 0: none is wanted */
+    int64_t revived_ms;
+};
+
 struct replica {
     struct backend backend;
+    struct backend_options options;
+    struct revival revival;
     struct raft_fsm fsm;
     const struct replica_port *port;
     struct replica_machine machine;
@@ -89,6 +100,12 @@ void lead_gather(struct replica *r, uint64_t node, uint64_t number, struct bytes
 void lead_go(struct replica *r);
 void lead_members(struct replica *r);
 void lead_end(struct replica *r);
+
+/* replica_revive.c */
+/* On every tick. */
+void revive_go(struct replica *r);
+/* Nothing is under way, and libraft is closed. */
+bool replica_is_still(const struct replica *r);
 
 /* replica.c */
 uint64_t replica_leader(const struct replica *r);
