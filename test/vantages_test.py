@@ -116,6 +116,36 @@ def test_requests_that_are_sent_again(nodes):
     other.cut()
 
 
+def test_nodes_take_turns(nodes, monkeypatch):
+    """Three nodes with the same check probe a third of its interval apart, whenever each of them began."""
+    origin, other = Origin(port=WAY), Origin(port=WAY)
+    monkeypatch.setattr(mesh_test, "config", lambda node, name, extra="": config(node, name, origin.address, other.address)
+                        .replace(f":{WAY + int(name[-1])}/", f":{WAY}/").replace("250ms", "1s"))
+    cluster = mesh_test.Cluster(nodes)
+    members = [cluster.first()]
+    members += [cluster.joined(members[0]), cluster.joined(members[0])]
+    for n in members:
+        assert wait_for(lambda: votes(n) == ["node-1", "node-2", "node-3"], 15), n.log()
+
+    def gaps():
+        times, count = [], origin.requests
+        while len(times) < 8:
+            if origin.requests != count:
+                count = origin.requests
+                times.append(time.monotonic())
+            time.sleep(0.002)
+        return [b - a for a, b in zip(times, times[1:])]
+
+    for _ in range(10):  # a busy machine may delay some
+        seen_gaps = gaps()
+        if all(0.26 < g < 0.41 for g in seen_gaps):
+            break
+    else:
+        pytest.fail(f"they probe at {seen_gaps}")
+    origin.cut()
+    other.cut()
+
+
 def test_votes_of_three(world):
     (node, second, third), primary, secondary = world
     everybody = [node, second, third]
