@@ -15,6 +15,7 @@ enum {
     HTTP_SEND_TIMEOUT_S = 60,  /* for a whole response */
     HTTP_LINGER_TIMEOUT_S = 2, /* for the client to close after us */
     HTTP_TICK_MS = 1000,       /* time is looked at so often */
+    HTTP_TURN_US = 5000,       /* a turn takes no longer, but for what one client asks */
 };
 
 struct http_server;
@@ -41,5 +42,7 @@ void http_server_answer(struct http_server *s, struct http_ticket to, const stru
 void http_server_tls(struct http_server *s, SSL_CTX *context);
 /* Connections that there are. */
 unsigned http_server_clients(const struct http_server *s);
+/* Connections that were turned away before a handshake (http/admission.h). */
+uint64_t http_server_refused(const struct http_server *s);
 /* NULL is fine. */
 void http_server_free(struct http_server *s);

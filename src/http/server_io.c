@@ -4,6 +4,9 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "http/admission.h"
+#include "seam/clock.h"
+#include "seam/entropy.h"
 #include "seam/net.h"
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -25,7 +28,9 @@ struct http_server {
     int epoll_fd;
     bool accepting; /* false for a tick after the process ran out of descriptors */
     usec_t ticked;
-    SSL_CTX *tls; /* NULL: none yet, or none wanted */
+    SSL_CTX *tls;                /* NULL: none yet, or none wanted */
+    struct admission *admission; /* with TLS */
+    uint64_t refused;
 };
 
 static uint64_t event_pack(enum event_kind kind, unsigned index, uint32_t serial)
@@ -110,10 +115,25 @@ static void client_take(struct http_server *s, int fd)
         client_end(s, c);
 }
 
+/* One whose address is unknown counts as 0.0.0.0. */
+static bool may_shake(struct http_server *s, const struct sockaddr *from)
+{
+    struct ip ip = {0};
+    uint16_t port;
+    if (!s->admission)
+        return true;
+    if (net_ip_of(from, &ip, &port))
+        ip = (struct ip){0};
+    return admission_take(s->admission, &ip, s->rules.now);
+}
+
 static void client_accept(struct http_server *s, unsigned listener)
 {
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(s->options.listen_fds[listener], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from;
+        socklen_t size = sizeof from;
+        int fd = accept4(s->options.listen_fds[listener], (struct sockaddr *)&from, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 log_event(LOG_WARN, "http.accept", {"reason", LOG_S(err_text(-errno))});
@@ -121,7 +141,12 @@ static void client_accept(struct http_server *s, unsigned listener)
             }
             return;
         }
-        client_take(s, fd);
+        if (may_shake(s, (const struct sockaddr *)&from)) {
+            client_take(s, fd);
+        } else {
+            s->refused++;
+            close(fd);
+        }
     }
 }
 
@@ -163,7 +188,8 @@ void http_server_turn(struct http_server *s, usec_t now, int64_t wall_s)
     s->rules.now = now;
     s->rules.wall_s = wall_s;
     int count = epoll_wait(s->epoll_fd, events, EVENTS_MAX, 0);
-    for (int i = 0; i < count; i++)
+    /* What is left is still there at the next turn, after all that others wait for. */
+    for (int i = 0; i < count && (!i || clock_now() - now < HTTP_TURN_US); i++)
         event_take(s, &events[i]);
     if (now - s->ticked >= HTTP_TICK_MS * USEC_PER_MSEC) {
         s->ticked = now;
@@ -203,6 +229,10 @@ int http_server_new(const struct http_server_options *o, struct http_server **re
                   : epoll_set(s, EPOLL_CTL_ADD, o->listen_fds[i], EPOLLIN,
                               event_pack(EVENT_LISTEN, i, 0));
     }
+    if (o->tls) {
+        s->admission = mem_new(1, sizeof *s->admission);
+        s->admission->seed = entropy_u64();
+    }
     if (err)
         http_server_free(s);
     else
@@ -228,6 +258,11 @@ unsigned http_server_clients(const struct http_server *s)
     return s->client_count;
 }
 
+uint64_t http_server_refused(const struct http_server *s)
+{
+    return s->refused;
+}
+
 void http_server_free(struct http_server *s)
 {
     if (!s)
@@ -238,6 +273,7 @@ void http_server_free(struct http_server *s)
     if (s->epoll_fd >= 0)
         close(s->epoll_fd);
     SSL_CTX_free(s->tls);
+    free(s->admission);
     free(s->clients);
     free(s);
 }

@@ -133,6 +133,8 @@
     X(CONTROL_UPDATES_FORWARDED, "holdfast_updates_total", "result=\"forwarded\"", counter,     \
       "DNS UPDATE messages.")                                                                   \
     X(CONTROL_ORDERS, "holdfast_orders_total", "", counter, "Operator's orders accepted.")      \
+    X(CONTROL_API_TURNED_AWAY, "holdfast_api_connections_refused_total", "", counter,           \
+      "Connections to the API from a network that had begun too many handshakes.")              \
     X(CONTROL_API_DONE, "holdfast_api_requests_total", "outcome=\"done\"", counter,             \
       "Requests of the API, by what became of them.")                                           \
     X(CONTROL_API_REFUSED, "holdfast_api_requests_total", "outcome=\"refused\"", counter,       \

@@ -17,12 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { API_SHARE_PERCENT = 25, API_CREDIT_US = 20000 };
+
 /* One a process, as control is. */
 static struct api {
     struct control *control;
     struct http_server *server;
     uv_poll_t poll;
-    uv_timer_t timer;
+    uv_timer_t timer, again;
+    usec_t credit, metered; /* of the loop's time; see turn() */
     struct arc_meter meters[ARC_SERVICES];
     char extra[ARC_EXTRA_MAX]; /* of the answer that is being made */
     char *certificate, *key;   /* files; NULL: plain HTTP */
@@ -159,24 +162,47 @@ static void certificate_look(bool first)
 
 /* ---- turns ---- */
 
-static void turn(void)
+static void turn(usec_t now)
 {
-    http_server_turn(api.server, clock_now(), clock_wall() / USEC_PER_SEC);
+    http_server_turn(api.server, now, clock_wall() / USEC_PER_SEC);
+    stats_set(api.control->stats.threads, CONTROL_API_TURNED_AWAY, http_server_refused(api.server));
 }
 
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static void on_again(uv_timer_t *timer)
+{
+    (void)timer;
+    int err = uv_poll_start(&api.poll, UV_READABLE, on_ready);
+    invariant(!err);
+}
+
+/* L9: probes and verdicts are on the same loop. Whoever calls, however often, the API has its share
+ * of the time and no more; what it does not get to waits in the kernel. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
-    (void)poll;
+    usec_t now = clock_now(), gained = (now - api.metered) / 100 * API_SHARE_PERCENT;
     (void)status;
     (void)events;
-    turn();
+    api.credit = gained > API_CREDIT_US - api.credit ? API_CREDIT_US : api.credit + gained;
+    api.metered = now;
+    turn(now);
+    api.credit -= clock_now() - now;
+    if (api.credit > 0)
+        return;
+    int err = uv_poll_stop(poll);
+    err = err ? err
+              : uv_timer_start(
+                    &api.again, on_again,
+                    (uint64_t)(-api.credit * 100 / API_SHARE_PERCENT) / USEC_PER_MSEC + 1, 0);
+    invariant(!err);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     (void)timer;
     certificate_look(false);
-    turn();
+    turn(clock_now());
 }
 
 int control_api_open(struct control *c)
@@ -201,6 +227,7 @@ int control_api_open(struct control *c)
         certificate_look(true);
     err = err ? err : uv_poll_init(&c->loop, &api.poll, http_server_fd(api.server));
     err = err ? err : uv_poll_start(&api.poll, UV_READABLE, on_ready);
+    err = err ? err : uv_timer_init(&c->loop, &api.again);
     err = err ? err : uv_timer_init(&c->loop, &api.timer);
     return err ? err : uv_timer_start(&api.timer, on_tick, HTTP_TICK_MS, HTTP_TICK_MS);
 }
