@@ -1,8 +1,8 @@
 /* Secrets that nodes share without showing them to their log: pure computation on OpenSSL.
  *
- *   wrap   the shared secret for one node: X25519 (RFC 7748) with a key made for this one wrap,
- * then AES-256-GCM under a hash of what both agree on and of both public keys box    bytes under
- * the shared secret: AES-256-GCM, bound to what they are for
+ * A wrap is the shared secret for one node: X25519 (RFC 7748) with a key made for this one wrap,
+ * then AES-256-GCM under a hash of what both agree on and of both public keys. A box has bytes
+ * under the shared secret: AES-256-GCM, bound to what they are for.
  *
  * Whoever calls brings the random bytes. */
 #pragma once
