@@ -204,8 +204,9 @@ def test_members_of_a_catalog(nodes, primaries):  # noqa: F811
     """Knot makes a catalog; its members come and go here, after a restart, too; never by the dozen."""
     zones = {f"m{i}.example": zone_text(i + 1, timers=QUICK) for i in range(8)}
     p = primaries("knot", zones, catalog="catz.example")
-    text = config(at(p)).replace(f"name: {ZONE}", "name: catz.example\n    catalog: consume")
-    node = nodes(text, {}).start()
+    text = config(at(p), zones="  - {name: big.example, file: big.zone}").replace(f"name: {ZONE}", "name: catz.example\n    catalog: consume")
+    big = zone_text(1) + "".join(f"b{i} A 192.0.2.1\n" for i in range(60000))
+    node = nodes(text, {"big.zone": big}).start()
     for i in range(8):
         assert wait_for(lambda n=i: serial(node, f"m{n}.example") == n + 1, 20), node.log()
     p.change("m3.example", zone_text(77, timers=QUICK))
@@ -226,7 +227,8 @@ def test_members_of_a_catalog(nodes, primaries):  # noqa: F811
     node.stop()
     node.start()
     assert [serial(node, n) for n in ("m3.example", "new.example")] == [77, 5]
-    done = node.cli("reload", "--accept-shrink", "catz.example", "--data", str(node.data))
+    # the catalog comes while this reload, which takes its time, is still on its way
+    done = node.cli("reload", "--fresh", "--accept-shrink", "catz.example", "--data", str(node.data))
     assert done.returncode == 0, done.stderr
     assert wait_for(lambda: rcode(node, "www.new.example").rcode() == 5, 10), node.log()
     assert serial(node, "m3.example") == 77

@@ -80,7 +80,9 @@ struct reload_order {
 
 struct reload {
     uv_work_t work;
-    bool running, again;
+    bool running;
+    bool again;               /* another one follows, of the whole configuration, */
+    struct reload_order then; /* with this accepted */
     bool loaded; /* the worker is done; what it made waits for updates that use the old one */
     struct reload_order order;
     struct load_shared *shared; /* the worker takes it over */

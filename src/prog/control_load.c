@@ -307,10 +307,8 @@ void control_reload_end(struct control *c)
     free(r->zones);
     r->zones = NULL;
     order_done(&r->order);
-    if (r->again) {
-        r->again = false;
-        control_reload(c, (struct reload_order){0}, NULL);
-    }
+    if (r->again)
+        control_reload(c, r->then, NULL); /* which takes it over */
     control_zones_go(c);
 }
 
@@ -333,13 +331,32 @@ void control_reload_begin(struct control *c)
     invariant(err == 0);
 }
 
+/* The file, or a catalog, may have changed again since it was read. What was accepted of a zone
+ * that changed meanwhile holds when its turn comes. */
+static void reload_defer(struct reload *r, struct reload_order *order)
+{
+    struct reload_order *then = &r->then;
+    for (unsigned i = 0; i < order->accept_shrink_count; i++) {
+        unsigned known = 0;
+        while (known < then->accept_shrink_count &&
+               strcmp(then->accept_shrink[known], order->accept_shrink[i]) != 0)
+            known++;
+        if (known < then->accept_shrink_count)
+            continue;
+        then->accept_shrink =
+            mem_resize(then->accept_shrink, known + (size_t)1, sizeof *then->accept_shrink);
+        then->accept_shrink[then->accept_shrink_count++] = mem_string(order->accept_shrink[i]);
+    }
+    r->again = true;
+    order_done(order);
+}
+
 void control_reload(struct control *c, struct reload_order order, struct command_reply_to *reply_to)
 {
     struct reload *r = &c->reload;
     if (r->running) {
-        /* A signal meanwhile: the file may have changed again since it was read. */
-        invariant(!reply_to && !order.accept_shrink_count && !order.zone_count);
-        r->again = true;
+        invariant(!reply_to && !order.zone_count);
+        reload_defer(r, &order);
         return;
     }
     *r = (struct reload){.order = order,

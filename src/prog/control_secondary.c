@@ -99,7 +99,7 @@ static void take_work(uv_work_t *work)
 static void members_reload(struct control *c, const struct question *q)
 {
     struct reload_order order = {0};
-    if (q->order.accepting && !c->reload.running) {
+    if (q->order.accepting) {
         order.accept_shrink = mem_new(1, sizeof *order.accept_shrink);
         order.accept_shrink[order.accept_shrink_count++] = mem_string(q->zone);
     }
