@@ -30,9 +30,15 @@ PDNS = shutil.which("pdns_server", path=os.environ.get("PATH", "") + ":/usr/sbin
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that is free, and the next one as well: TLS is served there."""
+    while True:
+        with socket.socket() as s, socket.socket() as following:
+            s.bind(("127.0.0.1", 0))
+            try:
+                following.bind(("127.0.0.1", s.getsockname()[1] + 1))
+            except (OSError, OverflowError):
+                continue
+            return s.getsockname()[1]
 
 
 def descendants(pid):

@@ -21,10 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS = 16, BATCH = 16, SIZE = 1536, QUERY_MAX = 288, RATE_MAX = 1000000 };
+enum { SOCKETS = 4, BATCH = 32, SIZE = 1536, QUERY_MAX = 288, RATE_MAX = 1000000 };
 enum { SECONDS_MAX = 600, FILE_MAX = 1 << 28 };
 #define SECOND  UINT64_C(1000000000)
-#define TICK    UINT64_C(100000) /* between two looks at the clock */
+#define TICK    UINT64_C(200000) /* between two looks at the clock */
 #define PENDING UINT64_MAX
 
 struct query {
