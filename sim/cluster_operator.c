@@ -143,6 +143,18 @@ static void shift(struct cluster *c, const struct sim_node *n, struct text *out)
         text_appendf(out, "{\"expires_ms\":%lld}}]", (long long)shift_end(c, n));
 }
 
+/* Opened, told about, ended; refused where it stands otherwise. */
+static void incident(struct cluster *c, struct text *out)
+{
+    static const char *const what[] = {
+        "open\",\"title\":\"t",         "update\",\"status\":\"identified",
+        "update\",\"message\":\"more",  "update\",\"status\":\"monitoring",
+        "resolve\",\"message\":\"over", "update\",\"status\":\"postmortem"};
+    text_appendf(out, "\"op\":\"incident\",\"incident\":\"i%u\",\"do\":\"%s\"",
+                 random_below(&c->operators, 3),
+                 what[random_below(&c->operators, array_length(what))]);
+}
+
 static void rule(struct cluster *c, struct text *out)
 {
     unsigned which = random_below(&c->operators, 3);
@@ -311,6 +323,8 @@ void cluster_operate(struct cluster *c)
             order(c, &body);
         else if (what == 15)
             shift(c, &c->nodes[node], &body);
+        else if (what == 16)
+            incident(c, &body);
         else if (what < 18 || !undo(c, &c->nodes[node].intent, &body)) {
             text_reset(&body);
             rule(c, &body);

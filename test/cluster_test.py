@@ -220,6 +220,10 @@ def test_override(three):
     assert wait_for(lambda: alone.metric("holdfast_overrides") == 1)
     assert "OVERRIDE" in alone.cli("status", "--data", str(alone.data)).stdout
     assert "OVERRIDE" in alone.cli("explain", "static.example.com", "--data", str(alone.data)).stdout
+    seen = alone.cli("nodes", "--data", str(alone.data)).stdout
+    assert "OVERRIDE: this node goes by 1 change(s)" in seen and re.search(r"cluster \w+, change \d{1,3}:", seen), seen
+    for what in (("control", "list"), ("rule", "list"), ("shift", "list"), ("incident", "list"), ("log",)):
+        assert "OVERRIDE" in alone.cli(*what, "--data", str(alone.data)).stderr, what
     for n in others:
         n.start()
     assert wait_for(lambda: states(alone).get("p/b") == "On", 10), alone.log()
@@ -227,6 +231,7 @@ def test_override(three):
     assert (alone.data / "override.json.laid-aside").exists() and not (alone.data / "override.json").exists()
     assert wait_for(lambda: (ask(alone, flip("b", "Off")) or {}).get("ok"), 10), alone.log()
     assert wait_for(lambda: all(states(n).get("p/b") == "Off" for n in others))
+    assert "OVERRIDE" not in alone.cli("control", "list", "--data", str(alone.data)).stderr
 
 
 class Clients:

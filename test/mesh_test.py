@@ -131,6 +131,10 @@ def test_a_second_node_joins_and_is_expelled(cluster):
     # it is told, either by the change itself, which it may still have had to decide on, or by who cut the link
     assert wait_for(lambda: view(b)["node-2"]["role"] == "expelled"
                     or "membership" in view(b)["node-1"].get("reason", ""))
+    if view(b)["node-2"]["role"] == "expelled":  # it says so of itself, and not that it is cut off
+        assert "EXPELLED" in b.cli("nodes", "--data", str(b.data)).stdout
+        reply = ask(b, {"op": "change", "edits": [{"kind": "panel", "name": "p", "value": {}}]})
+        assert not reply["ok"] and "this node was expelled from its cluster" in reply["message"], reply
     b.stop()
     c = cluster.node(name="node-2")  # the same host, set up anew
     assert join(c, invite(a)).returncode == 0

@@ -50,6 +50,10 @@ enum {
     INTENT_WAIT_MAX_MS = 24 * 3600 * 1000,
 };
 
+/* Versions of what a node that is cut off decided alone lie above this, and so above all that its
+ * cluster decides: no reader takes one for the other. */
+#define INTENT_OVERRIDE_VERSION ((uint64_t)1 << 40)
+
 /* An endpoint's administrative state: what an order says, or what follows from controls and shifts.
  */
 enum admin_state {

@@ -101,12 +101,18 @@ static void nodes_print(const json_t *reply)
     const json_t *nodes = json_object_get(reply, "nodes");
     const char *leader = json_string_value(json_object_get(reply, "leader"));
     const char *halted = json_string_value(json_object_get(reply, "halted"));
+    const char *alone = "";
+    if (json_is_true(json_object_get(reply, "expelled")))
+        alone = "; EXPELLED: it decides and answers on its own, and belongs to the cluster no more";
+    else if (json_is_true(json_object_get(reply, "cut_off")))
+        alone = "; CUT OFF: it decides and answers on its own, and nothing can be changed";
     printf("cluster %.8s, change %lld: %lld of %lld voters seen from here%s\n",
            word(reply, "cluster"), number(reply, "change"), number(reply, "voters_seen"),
-           number(reply, "voters"),
-           json_is_true(json_object_get(reply, "cut_off"))
-               ? "; CUT OFF: it decides and answers on its own, and nothing can be changed"
-               : "");
+           number(reply, "voters"), alone);
+    if (number(reply, "overrides"))
+        printf("OVERRIDE: this node goes by %lld change(s) of its own that its cluster has not "
+               "decided\n",
+               number(reply, "overrides"));
     if (halted)
         printf(
             "THIS NODE VOTES NO MORE: %s; free its disk, and it goes on by itself; where a file is "

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "command/command_io.h"
+#include "model/intent.h"
 #include "prog/change.h"
 #include "prog/commands.h"
 #include "prog/options.h"
@@ -104,6 +105,9 @@ json_t *order_intent(const char *data)
     json_t *reply = order_fetch(data, json_pack("{s:s}", "op", "intent"), ORDER_WAIT_S);
     json_t *intent = json_incref(json_object_get(reply, "intent"));
     json_decref(reply);
+    if ((uint64_t)json_integer_value(json_object_get(intent, "version")) > INTENT_OVERRIDE_VERSION)
+        fputs("holdfast: OVERRIDE: this is what this node goes by, not what its cluster decided\n",
+              stderr);
     return intent;
 }
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/incident.h"
 #include "model/intent_io.h"
+#include "prog/control_mesh.h"
 #include "prog/control_override.h"
 #include "prog/control_replica.h"
 #include "prog/control_shared.h"
@@ -70,6 +71,13 @@ static void propose(struct control *c, const char *proposal, const char *author,
     struct intent next;
     if (alone) {
         control_override(c, proposal, author, answer, context);
+        return;
+    }
+    if (control_mesh_expelled(c)) {
+        answer(
+            context, ERR_REFUSED,
+            "nothing was changed: this node was expelled from its cluster; it answers and decides "
+            "on its own, and comes back with an empty DATA/mesh and an invitation");
         return;
     }
     if (is_member(c)) {

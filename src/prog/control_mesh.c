@@ -71,6 +71,12 @@ const struct intent_object *control_mesh_own(const struct control *c)
     return o && o->node->id == c->mesh->identity.id ? o : NULL;
 }
 
+bool control_mesh_expelled(const struct control *c)
+{
+    const struct intent_object *own = control_mesh_own(c);
+    return own && own->node->role == NODE_EXPELLED;
+}
+
 static struct mesh_member member_make(const struct intent_object *o)
 {
     const struct node *n = o->node;
@@ -86,8 +92,7 @@ static struct mesh_member member_make(const struct intent_object *o)
 static void members_take(struct control *c)
 {
     struct mesh_member members[MESH_PEERS_MAX];
-    const struct intent_object *own = control_mesh_own(c);
-    bool expelled = own && own->node->role == NODE_EXPELLED;
+    bool expelled = control_mesh_expelled(c);
     unsigned count = 0;
     uint32_t all;
     struct intent_object *const *nodes = intent_list(&c->intent, INTENT_NODE, &all);
@@ -95,7 +100,7 @@ static void members_take(struct control *c)
         if (nodes[i]->node->role != NODE_EXPELLED && nodes[i]->node->id != c->mesh->identity.id)
             members[count++] = member_make(nodes[i]);
     if (expelled)
-        log_event(LOG_ERROR, "node.expelled", {"name", LOG_S(own->name)},
+        log_event(LOG_ERROR, "node.expelled", {"name", LOG_S(c->mesh->identity.name)},
                   {"consequence", LOG_S("it answers and decides on its own; to come back it needs "
                                         "an invitation")});
     mesh_members(c->mesh->mesh, members, count);

@@ -55,6 +55,8 @@ struct control_mesh {
 void control_mesh_beat(struct control *c, usec_t now);
 /* This node in the membership: NULL where it is in none. */
 const struct intent_object *control_mesh_own(const struct control *c);
+/* Does it say that this node does not belong to the cluster any more? */
+bool control_mesh_expelled(const struct control *c);
 /* What the configuration says of this node, into its object. */
 void control_mesh_describe(const struct control *c, json_t *value);
 /* A change of ours, in JSON: its edits (stolen), and why. One at a time: `asked` until it is

@@ -5,6 +5,7 @@
 #include "model/intent_node.h"
 #include "prog/control_intent.h"
 #include "prog/control_mesh.h"
+#include "prog/control_override.h"
 #include "prog/control_replica.h"
 #include "seam/clock.h"
 #include <jansson.h>
@@ -73,7 +74,7 @@ static void link_add(const struct control *c, json_t *out, const struct link_vie
         return;
     /* in changes; one that is ahead has seen what is on its way here */
     json_object_set_new(out, "lag",
-                        json_integer((json_int_t)(c->intent.version - l->state.applied)));
+                        json_integer((json_int_t)(control_override_base(c) - l->state.applied)));
     json_object_set_new(out, "certificate_end", json_integer(l->state.certificate_end));
     seen_add(c, out, l->state.seen, l->state.seen_count);
 }
@@ -136,13 +137,15 @@ static void nodes_tell(const struct control *c, struct command_reply_to *to)
     struct intent_object *const *nodes = intent_list(&c->intent, INTENT_NODE, &count);
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(list, node_tell(c, nodes[i], now));
-    json_t *out = json_pack("{s:b,s:s,s:s,s:I,s:i,s:i,s:b,s:o}", "ok", 1, "message", "the nodes",
-                            "cluster", c->mesh->identity.cluster, "change",
-                            (json_int_t)c->intent.version, "voters", (int)v.all, "voters_seen",
-                            (int)v.seen, "cut_off", 2 * v.seen <= v.all, "nodes", list);
+    json_t *out = json_pack(
+        "{s:b,s:s,s:s,s:I,s:i,s:i,s:b,s:o}", "ok", 1, "message", "the nodes", "cluster",
+        c->mesh->identity.cluster, "change", (json_int_t)control_override_base(c), "voters",
+        (int)v.all, "voters_seen", (int)v.seen, "cut_off", 2 * v.seen <= v.all, "nodes", list);
     struct replica_view r = {.halted = ""};
     bool decides = control_replica_look(c, &r);
     const char *leader = r.leader ? name_of(c, r.leader) : NULL;
+    json_object_set_new(out, "overrides", json_integer(c->overrides));
+    json_object_set_new(out, "expelled", json_boolean(control_mesh_expelled(c)));
     json_object_set_new(out, "leader", leader ? json_string(leader) : json_null());
     json_object_set_new(out, "halted", decides && *r.halted ? json_string(r.halted) : json_null());
     char *reply = json_dumps(out, JSON_COMPACT);

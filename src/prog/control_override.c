@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Versions of overrides lie above all that a cluster decides: no reader takes one for the other. */
-#define OVERRIDE_VERSION ((uint64_t)1 << 40)
 enum { FILE_MODE = 0640, REPORT_MAX = 4096 };
 
 static int path_make(const struct control *c, const char *suffix, char path[static PATH_MAX])
@@ -37,11 +35,19 @@ static int override_save(const struct control *c, const char *suffix, const stru
 static unsigned overrides_count(const struct intent *i, uint64_t *ret_before)
 {
     unsigned count = 0;
-    *ret_before = i->version < OVERRIDE_VERSION ? i->version : i->version - OVERRIDE_VERSION;
+    *ret_before =
+        i->version < INTENT_OVERRIDE_VERSION ? i->version : i->version - INTENT_OVERRIDE_VERSION;
     for (uint32_t k = 0; k < i->history_count; k++)
-        count += i->history[k]->version > OVERRIDE_VERSION;
-    *ret_before -= i->version < OVERRIDE_VERSION ? 0 : count;
+        count += i->history[k]->version > INTENT_OVERRIDE_VERSION;
+    *ret_before -= i->version < INTENT_OVERRIDE_VERSION ? 0 : count;
     return count;
+}
+
+uint64_t control_override_base(const struct control *c)
+{
+    uint64_t before;
+    (void)overrides_count(&c->intent, &before);
+    return before;
 }
 
 int control_override_load(struct control *c)
@@ -97,8 +103,8 @@ void control_override(struct control *c, const char *proposal, const char *autho
     text_append(&sentence, "OVERRIDE, on this node alone until it is with its cluster again: ");
     size_t head = sentence.length;
     base = intent_share(&c->intent);
-    if (base.version < OVERRIDE_VERSION)
-        base.version += OVERRIDE_VERSION;
+    if (base.version < INTENT_OVERRIDE_VERSION)
+        base.version += INTENT_OVERRIDE_VERSION;
     int err = command_apply(&base, proposal, strlen(proposal), clock_wall() / USEC_PER_MSEC, &next,
                             &sentence);
     bool changes = !err && next.version != base.version;
@@ -145,7 +151,7 @@ bool control_override_end(struct control *c, const struct replica_view *v,
         v->applied < v->agreed || agreed->version < before)
         return false;
     for (uint32_t k = 0; k < c->intent.history_count; k++)
-        if (c->intent.history[k]->version > OVERRIDE_VERSION)
+        if (c->intent.history[k]->version > INTENT_OVERRIDE_VERSION)
             report(c->intent.history[k]);
     int err = override_save(c, ".laid-aside", &c->intent);
     err = err ? err : path_make(c, "", path);

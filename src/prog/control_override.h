@@ -10,6 +10,8 @@
 
 /* Before the configuration is loaded: an override that was under way goes on. */
 must_check int control_override_load(struct control *c);
+/* The newest change of the cluster's that this node's intent has, under whatever overrides. */
+uint64_t control_override_base(const struct control *c);
 /* Carries the proposal out on this node alone, where no majority can be reached. */
 void control_override(struct control *c, const char *proposal, const char *author,
                       control_intent_answer *answer, void *context);
