@@ -164,6 +164,22 @@ def test_many_at_once(three):
         assert wait_for(lambda n=n: wanted <= set(n.short("many.example.org", "TXT", "+tcp"))), n.log()
 
 
+def test_who_was_ended_serves_nothing_older(three):
+    """L2: what was agreed on is saved a moment later; a control that is killed in between begins with less than it serves."""
+    a, b, _ = three
+    for i in range(2):
+        for value in ("first", "second"):  # the second one is not saved yet
+            assert send(a, lambda u: u.replace("www", 60, "TXT", f"{value}-{i}")).rcode() == dns.rcode.NOERROR
+        assert wait_for(lambda: b.short("www.example.org", "TXT") == [f'"second-{i}"'], 2), b.log()
+        pid = b.pid("control")
+        b.kill("control", signal.SIGKILL)
+        seen, until = set(), time.monotonic() + 1.5
+        while time.monotonic() < until:
+            seen.add((tuple(b.short("www.example.org", "TXT")), serial(b)))
+        b.wait_restart("control", pid)
+        assert seen == {((f'"second-{i}"',), serial(a))}, (seen, b.log()[-3000:])
+
+
 def test_without_a_majority_nothing_is_said_to_be_done(three):
     lead = leader(three)
     alone = three[1] if lead is not three[1] else three[0]

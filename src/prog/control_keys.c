@@ -332,7 +332,14 @@ static bool is_wanted(const struct control *c)
     return count;
 }
 
-/* Zones whose keys could not be opened when they were loaded. */
+/* Has this node all that it can know of? */
+static bool is_abreast(const struct control *c)
+{
+    struct replica_view v;
+    return !control_replica_look(c, &v) || (v.leader && v.applied >= v.agreed);
+}
+
+/* Zones whose keys could not be opened when they were loaded, or that wait since a start. */
 static void unlock(struct control *c, usec_t now)
 {
     const struct config *config = c->loaded->config;
@@ -340,7 +347,7 @@ static void unlock(struct control *c, usec_t now)
     for (uint32_t i = 0; i < config->zone_count; i++)
         locked |= config_zone_is_shared(&config->zones[i]) && !control_keys_decide(c, i) &&
                   value_of(c, INTENT_KEYS, config->zones[i].name);
-    if (!locked || now < keys.unlock || c->reload.running)
+    if (!locked || now < keys.unlock || !is_abreast(c))
         return;
     keys.unlock = now + UNLOCK_MS * USEC_PER_MSEC;
     control_reload(c, (struct reload_order){0}, NULL);

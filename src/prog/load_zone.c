@@ -13,6 +13,7 @@
 #include "prog/load_sign.h"
 #include "seam/clock.h"
 #include "wire/dname.h"
+#include "wire/serial.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,21 @@ static int zone_settle(struct making *m, const struct zone_made *made, uint8_t *
     return load_settle(&s, data, problems, ret_form);
 }
 
+/* L2: what nodes share is saved a moment after it was agreed on. A node that was ended in between
+ * begins with what it wanted before, and hears of the rest from the others: until then it goes on
+ * with what it served. */
+static int older_check(const struct making *m, const struct zone *zone, struct text *problems)
+{
+    const struct zone_order *o = m->order;
+    bool start = o->load->served && !o->load->current;
+    if (!start || !o->was || o->was_form || m->dark || !config_zone_is_shared(m->zone) ||
+        !serial_newer(o->was->serial, zone->header->serial))
+        return 0;
+    text_appendf(problems, "%s: they are older than what zone %s was served from\n", m->zone->file,
+                 m->zone->name);
+    return ERR_OLDER;
+}
+
 static int zone_make(struct making *m, struct text *problems, struct zone_made *ret)
 {
     const struct zone_order *o = m->order;
@@ -202,6 +218,8 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
         err = zone_compile_source(m, problems, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
+    if (!err)
+        err = older_check(m, &zone, problems);
     /* A transfer was asked about when it came, each update and each change of what is shared when
      * it was made. */
     if (!err && !m->zone->primary_count && !m->held && !config_zone_is_shared(m->zone))
