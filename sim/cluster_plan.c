@@ -51,7 +51,8 @@ const struct decide_files planner_files = {.files = &zone_file,
                                            .file_count = 1,
                                            .geo = CONFIG_NONE,
                                            .collections = CONFIG_NONE,
-                                           .latency = CONFIG_NONE};
+                                           .latency = CONFIG_NONE,
+                                           .sites = CONFIG_NONE};
 
 static unsigned number(const struct sim_node *n)
 {

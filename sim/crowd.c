@@ -12,9 +12,9 @@
 static void files_make(struct crowd *c)
 {
     struct decide_files *f = &c->files;
-    int *const places[NETMAP_KINDS] = {&f->geo, &f->collections, &f->latency};
+    int *const places[NETMAP_KINDS] = {&f->geo, &f->collections, &f->latency, &f->sites};
     const struct netmap **const maps[NETMAP_KINDS] = {&f->geo_map, &f->collections_map,
-                                                      &f->latency_map};
+                                                      &f->latency_map, &f->sites_map};
     struct text problems = text_init(TRACE_MAX);
     int err = netmap_of_config(c->nodes[0].config, c->maps, &problems);
     if (err)

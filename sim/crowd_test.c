@@ -375,6 +375,40 @@ START_TEST(test_near_by_latency)
 }
 END_TEST
 
+/* Without either: clients are near the site that is nearest on the globe. */
+START_TEST(test_near_by_geography)
+{
+    struct crowd c;
+    struct text more = text_init(10000);
+    const char *source = getenv("HOLDFAST_SOURCE");
+    text_appendf(&more,
+                 "geo: {database: \"%s/test/data/cities.mmdb\"}\n"
+                 "sites:\n"
+                 "  tokyo: {latitude: 35.7, longitude: 139.7}\n"
+                 "  paris: {latitude: 48.9, longitude: 2.4}\n"
+                 "  oslo: {latitude: 59.9, longitude: 10.75}\n"
+                 "  nobody: {latitude: 37.0, longitude: -120}\n"
+                 "latency: {203.0.113.32/27: {lima: 3ms}}\n"
+                 "collections: {oslo: [203.0.113.0/28]}\n",
+                 source ? source : ".");
+    sees_begin(&c, five, 5, text_string(&more));
+    text_done(&more);
+    crowd_ways(&c, 2, API_US, REASON_CONNECT_REFUSED, 1000); /* paris */
+    ck_assert_int_ge(crowd_until_finding(&c, API_US, FINDING_TRANSIT, 15 * SEC), 0);
+    crowd_run(&c, 2 * SEC);
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(answer_to(&c, i, "203.0.113.17"), "euw1"); /* Belgium */
+        ck_assert_str_eq(answer_to(&c, i, "203.0.113.1"), "use1");  /* but said to be near oslo */
+        ck_assert_str_eq(answer_to(&c, i, "203.0.113.33"), "use1"); /* or measured from lima */
+        ck_assert_str_eq(answer_to(&c, i, "203.0.113.65"), "use1"); /* Korea */
+        ck_assert_str_eq(answer_to(&c, i, "198.51.100.1"), "use1"); /* a site without nodes */
+        ck_assert_str_eq(answer_to(&c, i, "198.51.100.129"), "use1");
+        ck_assert_str_eq(answer_to(&c, i, "2001:db8::1"), "euw1"); /* France; its resolver's v6 */
+    }
+    crowd_done(&c);
+}
+END_TEST
+
 /* Who is near a site in two networks may be behind either: only what neither reaches is left out,
  * whichever node decides. */
 START_TEST(test_site_of_two_networks)
@@ -503,4 +537,5 @@ END_TEST
 CHECK_MAIN("crowd", test_down, test_transit, test_cut_off, test_path, test_name, test_sick,
            test_references, test_alone, test_one_network_twice, test_late_comer, test_late,
            test_causes, test_loss_on_the_way, test_brown_out, test_locality, test_flapping_path,
-           test_first_moved_stays, test_near_by_latency, test_site_of_two_networks)
+           test_first_moved_stays, test_near_by_latency, test_near_by_geography,
+           test_site_of_two_networks)

@@ -76,7 +76,8 @@ static void files_make(struct stage *s)
                                      .file_count = c->zone_count,
                                      .geo = CONFIG_NONE,
                                      .collections = CONFIG_NONE,
-                                     .latency = CONFIG_NONE};
+                                     .latency = CONFIG_NONE,
+                                     .sites = CONFIG_NONE};
 }
 
 /* Probes are spread over their interval, as the observer spreads them. */

@@ -5,12 +5,13 @@ memory. IPv4 networks lie under ::/96, and ::ffff:0:0/96 and 2002::/16 are alias
 in the files that users have.
 
     python3 test/mmdb_writer.py test/data/small.mmdb
+    python3 test/mmdb_writer.py test/data/cities.mmdb
 """
 import ipaddress
 import struct
 import sys
 
-MAP, ARRAY, STRING, UINT16, UINT32, UINT64 = 7, 11, 2, 5, 6, 9
+MAP, ARRAY, STRING, DOUBLE, UINT16, UINT32, UINT64 = 7, 11, 2, 3, 5, 6, 9
 
 
 def control(kind, size):
@@ -33,6 +34,8 @@ def encode(value, kind=UINT32):
     if isinstance(value, str):
         data = value.encode()
         return control(STRING, len(data)) + data
+    if isinstance(value, float):
+        return control(DOUBLE, 8) + struct.pack(">d", value)
     if isinstance(value, dict):
         return control(MAP, len(value)) + b"".join(encode(k) + encode(v) for k, v in value.items())
     if isinstance(value, list):
@@ -117,8 +120,10 @@ def make(networks, version=6, record_size=24, aliases=True, epoch=1700000000):
     return search + b"\0" * 16 + data + b"\xab\xcd\xefMaxMind.com" + metadata
 
 
-def place(continent=None, country=None, subdivision=None):
+def place(continent=None, country=None, subdivision=None, at=None):
     value = {}
+    if at:
+        value["location"] = {"latitude": float(at[0]), "longitude": float(at[1])}
     if continent:
         value["continent"] = {"code": continent, "names": {"en": continent}}
     if country:
@@ -143,6 +148,18 @@ SMALL = {
     "2001:db8:2::/48": place("EU", "GB", "ENG"),
 }
 
+# What has coordinates, and what has a country alone.
+CITIES = {
+    "198.51.100.0/26": place("NA", "US", "CA", (37.8, -122.4)),   # San Francisco
+    "198.51.100.64/26": place("NA", "US", "NY", (40.7, -74.0)),   # New York
+    "198.51.100.128/26": place("OC", "NZ", None, (-36.8, 174.8)),  # Auckland
+    "203.0.113.0/26": place("EU", "BE"),
+    "203.0.113.64/26": place("AS", "KR"),
+    "203.0.113.128/26": place("EU", "ZZ"),
+    "203.0.113.192/26": {"location": {"latitude": 95.5, "longitude": "east"}},
+    "2001:db8::/32": place("EU", "FR", None, (48.9, 2.4)),
+}
+
 if __name__ == "__main__":
     with open(sys.argv[1], "wb") as f:
-        f.write(make(SMALL))
+        f.write(make(CITIES if "cities" in sys.argv[1] else SMALL))

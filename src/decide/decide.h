@@ -25,8 +25,8 @@ struct decide_files {
     const struct plan_file *files; /* name: index into names below instead of a text offset */
     const char *const *names;
     uint32_t file_count;
-    int geo, collections, latency; /* indices into files, or CONFIG_NONE */
-    const struct netmap *geo_map, *collections_map, *latency_map; /* or NULL */
+    int geo, collections, latency, sites; /* indices into files, or CONFIG_NONE */
+    const struct netmap *geo_map, *collections_map, *latency_map, *sites_map; /* or NULL */
 };
 
 /* A sentence for the log about one thing that the step decided. */

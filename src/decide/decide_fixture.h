@@ -141,7 +141,8 @@ static inline struct world *world_new(struct config *c)
                                      .file_count = 1,
                                      .geo = CONFIG_NONE,
                                      .collections = CONFIG_NONE,
-                                     .latency = CONFIG_NONE};
+                                     .latency = CONFIG_NONE,
+                                     .sites = CONFIG_NONE};
     w->decider = decider_new();
     w->now = 1000 * SEC;
     w->boot_id = 7;

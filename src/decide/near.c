@@ -65,12 +65,26 @@ static uint64_t row_by_latency(const struct step *step, const uint32_t *keys, ui
     return nearest && least_seen <= NEAR_TIMES * least ? networks_of(step, nearest) : 0;
 }
 
+static uint64_t row_by_site(const struct step *step, const uint32_t *keys, uint32_t count)
+{
+    const struct config *c = step->layout->config;
+    const struct store *next = step->next;
+    uint64_t set = 0;
+    for (uint32_t i = 0; i < next->vantage_count && count && keys[0] < c->site_count; i++)
+        set |= (uint64_t)(strcmp(next->text + next->vantages[i].site, c->sites[keys[0]].name) == 0)
+               << i;
+    return networks_of(step, set);
+}
+
 static struct near_map source_map(const struct step *step, enum near_source source)
 {
     const struct decide_files *f = step->input->files;
     if (!f)
         return (struct near_map){0};
     switch (source) {
+    case NEAR_SITES:
+        return (struct near_map){f->sites == CONFIG_NONE ? NULL : f->sites_map, (uint32_t)f->sites,
+                                 NULL};
     case NEAR_LATENCY:
         return (struct near_map){f->latency == CONFIG_NONE ? NULL : f->latency_map,
                                  (uint32_t)f->latency, NULL};
@@ -79,6 +93,20 @@ static struct near_map source_map(const struct step *step, enum near_source sour
                                  (uint32_t)f->collections, NULL};
     }
     return (struct near_map){0};
+}
+
+static uint64_t row_networks(const struct step *step, enum near_source source, const uint32_t *keys,
+                             uint32_t count)
+{
+    switch (source) {
+    case NEAR_SITES:
+        return row_by_site(step, keys, count);
+    case NEAR_LATENCY:
+        return row_by_latency(step, keys, count);
+    case NEAR_COLLECTIONS:
+        return row_by_collections(step, keys, count);
+    }
+    return 0;
 }
 
 struct near_map near_map(const struct step *step, enum near_source source)
@@ -91,8 +119,7 @@ struct near_map near_map(const struct step *step, enum near_source source)
     for (uint32_t i = 0; i < m.map->row_count && !known; i++) {
         uint32_t count;
         const uint32_t *keys = netmap_keys(m.map, i, &count);
-        rows[i] = source == NEAR_COLLECTIONS ? row_by_collections(step, keys, count)
-                                             : row_by_latency(step, keys, count);
+        rows[i] = row_networks(step, source, keys, count);
     }
     m.networks = rows;
     return m;

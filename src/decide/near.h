@@ -5,6 +5,7 @@
  *  2. Else the latency table: clients are near the vantages in the region (a site of that name) of
  *     least latency to them among those where a vantage stands, unless another region is less than
  *     half as far: then nobody who looks is near.
+ *  3. Else geography: the map of sites says which one is nearest (model/netmap_io.h).
  *
  * A site may stand in several networks; its clients are near all of them, as nobody knows behind
  * which. The sets depend on the configuration and on who looks, so they are alike on all nodes, and
@@ -14,8 +15,8 @@
 #include "decide/step.h"
 
 /* By rising weight of what they say. */
-enum near_source { NEAR_LATENCY, NEAR_COLLECTIONS };
-enum { NEAR_SOURCES = 2 };
+enum near_source { NEAR_SITES, NEAR_LATENCY, NEAR_COLLECTIONS };
+enum { NEAR_SOURCES = 3 };
 
 struct near_map {
     const struct netmap *map; /* NULL: the configuration has none */

@@ -61,8 +61,10 @@ static uint32_t policy_weighted(struct face *f)
 uint32_t policy_choice(struct face *f)
 {
     const struct decide_files *files = f->step->input->files;
-    static const struct decide_files none = {
-        .geo = CONFIG_NONE, .collections = CONFIG_NONE, .latency = CONFIG_NONE};
+    static const struct decide_files none = {.geo = CONFIG_NONE,
+                                             .collections = CONFIG_NONE,
+                                             .latency = CONFIG_NONE,
+                                             .sites = CONFIG_NONE};
     if (!files)
         files = &none;
     switch ((enum policy)f->policy) {

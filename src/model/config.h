@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "model/geography.h"
 #include "model/serial.h"
 #include "model/zonemd.h"
 #include <stdbool.h>
@@ -32,6 +33,7 @@ enum {
     CONFIG_LISTENS_MAX = 64,
     CONFIG_XDP_MAX = 8,
     CONFIG_RESOLVERS_MAX = 3,
+    CONFIG_SITES_MAX = 256,
     CONFIG_API_ENDPOINTS_MAX = 32,
     CONFIG_API_URL_MAX = 128,
     CONFIG_PROXIES_MAX = 64, /* networks of proxies */
@@ -245,6 +247,12 @@ struct config_collection {
     struct config_place place;
 };
 
+/* Where nodes stand: clients are near the nearest. */
+struct config_site {
+    const char *name; /* as nodes have it */
+    struct coordinates at;
+};
+
 /* Measured latency between a client network and a region. */
 struct config_latency {
     struct ip_prefix network;
@@ -398,6 +406,8 @@ struct config {
     uint32_t collection_count;
     struct config_latency *latencies;
     uint32_t latency_count;
+    struct config_site *sites; /* where there are any there is a database */
+    uint32_t site_count;
     enum { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON } log_format;
     int log_level;        /* enum log_level */
     uint64_t fingerprint; /* config_fingerprint() */

@@ -22,6 +22,7 @@ const struct tree *parts_merge(struct reading *r, const struct tree *root,
 void link_networks(struct linking *l);
 void link_streams(struct linking *l);
 void link_mesh(struct linking *l);
+void link_sites(struct linking *l);
 /* What a list of struct draft_listen says. */
 struct config_listen *link_listens(struct linking *l, const struct list *list, uint32_t *ret_count);
 /* The API. */

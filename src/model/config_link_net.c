@@ -189,4 +189,5 @@ void link_networks(struct linking *l)
     link_catalogs(l);
     collections_fill(l);
     latencies_fill(l);
+    link_sites(l);
 }

@@ -489,6 +489,9 @@ static const struct key root_keys[] = {
      .help = "for policy latency: network of clients -> region -> measured latency; the longest "
              "network "
              "that holds the client counts"},
+    {"sites", &type_names, AT(draft_root, sites), .max = CONFIG_SITES_MAX, .detail = &sites,
+     .help = "where the sites of nodes stand, the same on every node: clients whom neither a "
+             "collection nor the table latency knows are near the nearest, within 3,000 km"},
     {"checks", &type_names, AT(draft_root, checks), .max = CONFIG_CHECKS_MAX, .detail = &checks,
      .help = "named ways to probe"},
     {"services", &type_list, AT(draft_root, services), .max = CONFIG_SERVICES_MAX,
@@ -504,5 +507,5 @@ const struct shape *const config_shapes[] = {
     &shape_dnssec,  &shape_transfer, &shape_update,   &shape_rule,         &shape_tsig,
     &shape_chaos,   &shape_cookies,  &shape_rrl,      &shape_tls,          &shape_proxy,
     &shape_verdict, &shape_mesh,     &shape_api,      &shape_api_endpoint, &shape_group,
-    &shape_api_tls};
+    &shape_api_tls, &shape_site};
 const size_t config_shape_count = LENGTH(config_shapes);

@@ -108,6 +108,11 @@ struct draft_latency {
     struct list regions; /* struct draft_region_latency */
 };
 
+struct draft_site {
+    struct draft head;
+    struct config_site site;
+};
+
 struct draft_header {
     struct draft head;
     const char *name, *value;
@@ -222,14 +227,14 @@ struct draft_root {
     struct {
         const char *database;
     } geo;
-    struct list zones, collections, latencies, checks, services, tsigs;
+    struct list zones, collections, latencies, checks, services, tsigs, sites;
 };
 
 extern const struct shape shape_root, shape_ttl, shape_velocity, shape_fallback, shape_location,
     shape_dnssec, shape_transfer, shape_update, shape_rule, shape_tsig, shape_chaos, shape_cookies,
     shape_rrl, shape_tcp, shape_tls, shape_proxy, shape_mesh, shape_api, shape_api_endpoint,
-    shape_api_tls;
-extern const struct names_of tsigs;
+    shape_api_tls, shape_site;
+extern const struct names_of tsigs, sites;
 extern const struct list_of listens, primaries, update_networks;
 /* Every shape but the root, for the schema's definitions. */
 extern const struct shape *const config_shapes[];

@@ -24,6 +24,8 @@ struct geo {
     MMDB_s db;
     const uint32_t *wanted; /* sorted */
     uint32_t wanted_count;
+    const struct bearing *sites; /* instead: the keys are the nearest of these */
+    uint32_t site_count;
     struct netmap_builder *builder;
     uint8_t *walked;      /* a bit a node */
     struct place *places; /* [0] is PLACE_NONE */
@@ -112,12 +114,56 @@ static uint32_t place_read(struct geo *g, MMDB_entry_s *entry)
     return place_number(g, &p);
 }
 
+/* Degrees at the path, in thousandths; false: there are none. */
+static bool degrees_read(MMDB_entry_s *entry, const char *const *path, int32_t *ret)
+{
+    MMDB_entry_data_s data;
+    if (MMDB_aget_value(entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
+        data.type != MMDB_DATA_TYPE_DOUBLE || !(data.double_value >= -180) ||
+        !(data.double_value <= 180))
+        return false;
+    *ret = (int32_t)(data.double_value * DEGREE);
+    return true;
+}
+
+static bool coordinates_read(struct geo *g, MMDB_entry_s *entry, struct coordinates *ret)
+{
+    static const char *const latitude_path[] = {"location", "latitude", NULL};
+    static const char *const longitude_path[] = {"location", "longitude", NULL};
+    static const char *const country_path[] = {"country", "iso_code", NULL};
+    char country[3];
+    if (degrees_read(entry, latitude_path, &ret->latitude) &&
+        degrees_read(entry, longitude_path, &ret->longitude))
+        return true;
+    code_read(g, entry, country_path, 2, 2, country);
+    return country_place(country, ret);
+}
+
+static uint32_t site_read(struct geo *g, MMDB_entry_s *entry)
+{
+    struct coordinates at;
+    struct place p = {.count = 0};
+    double nearest = nearness_at(NETMAP_NEAR_KM);
+    bool known = coordinates_read(g, entry, &at);
+    struct bearing here = known ? bearing_of(&at) : (struct bearing){0};
+    for (uint32_t i = 0; i < g->site_count && known; i++) {
+        double nearness = bearing_nearness(here, g->sites[i]);
+        if (nearness <= nearest)
+            continue;
+        nearest = nearness;
+        p.keys[0] = i;
+        p.count = 1;
+    }
+    return place_number(g, &p);
+}
+
 static uint32_t place_of(struct geo *g, MMDB_entry_s *entry)
 {
     void *known = map_get(&g->by_offset, &entry->offset, sizeof entry->offset);
     if (known)
         return (uint32_t)((uintptr_t)known - 1);
-    uint32_t place = place_read(g, entry), *key = arena_new(&g->arena, 1, sizeof *key);
+    uint32_t place = g->site_count ? site_read(g, entry) : place_read(g, entry),
+             *key = arena_new(&g->arena, 1, sizeof *key);
     *key = entry->offset;
     map_put(&g->by_offset, key, sizeof *key, (void *)((uintptr_t)place + 1));
     return place;
@@ -239,42 +285,37 @@ static int geo_walk(struct geo *g, const char *path, struct text *problems)
         return ERR_BOUNDS;
     }
     if (!g->added) {
-        text_appendf(
-            problems,
-            "%s: no network in it lies in any location that the configuration names; use a "
-            "file with countries, and with cities where subdivisions are named\n",
-            path);
+        text_appendf(problems, "%s: %s\n", path,
+                     g->site_count ? "no network in it lies near any of the sites; use a file with "
+                                     "cities, or with countries"
+                                   : "no network in it lies in any location that the configuration "
+                                     "names; use a file with countries, and with cities where "
+                                     "subdivisions are named");
         return ERR_REFUSED;
     }
     return 0;
 }
 
-static int geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_t count,
-                     struct netmap_builder *b, struct text *problems)
+/* g: builder, and what is wanted. */
+static int geo_build(const char *mmdb_path, struct geo *g, struct text *problems)
 {
-    struct geo g = {.builder = b, .v4_start = UINT32_MAX, .wanted_count = count};
-    int status = MMDB_open(mmdb_path, MMDB_MODE_MMAP, &g.db);
+    int status = MMDB_open(mmdb_path, MMDB_MODE_MMAP, &g->db);
     if (status != MMDB_SUCCESS) {
         text_appendf(problems, "%s: %s\n", mmdb_path, MMDB_strerror(status));
         return status == MMDB_FILE_OPEN_ERROR ? ERR_MISSING : ERR_INVALID;
     }
-    uint32_t *wanted = mem_new((size_t)count + 1, sizeof *wanted);
-    if (count)
-        memcpy(wanted, keys_wanted, count * sizeof *wanted);
-    qsort(wanted, count, sizeof *wanted, key_compare);
-    g.wanted = wanted;
-    g.walked = mem_new(g.db.metadata.node_count / 8 + 1, 1);
-    g.arena = arena_init();
-    g.by_offset = map_init();
-    uint32_t none = place_number(&g, &(struct place){.count = 0});
+    g->v4_start = UINT32_MAX;
+    g->walked = mem_new(g->db.metadata.node_count / 8 + 1, 1);
+    g->arena = arena_init();
+    g->by_offset = map_init();
+    uint32_t none = place_number(g, &(struct place){.count = 0});
     invariant(none == PLACE_NONE);
-    int r = geo_walk(&g, mmdb_path, problems);
-    MMDB_close(&g.db);
-    arena_done(&g.arena);
-    map_done(&g.by_offset);
-    free(g.walked);
-    free(g.places);
-    free(wanted);
+    int r = geo_walk(g, mmdb_path, problems);
+    MMDB_close(&g->db);
+    arena_done(&g->arena);
+    map_done(&g->by_offset);
+    free(g->walked);
+    free(g->places);
     return r;
 }
 
@@ -282,7 +323,7 @@ static int geo_build(const char *mmdb_path, const uint32_t *keys_wanted, uint32_
 
 const char *netmap_kind_name(enum netmap_kind kind)
 {
-    static const char *const names[NETMAP_KINDS] = {"geo", "collections", "latency"};
+    static const char *const names[NETMAP_KINDS] = {"geo", "collections", "latency", "sites"};
     return names[kind];
 }
 
@@ -314,6 +355,19 @@ static void bytes_finish(struct netmap_builder *b, struct netmap_bytes *ret)
     netmap_builder_free(b);
 }
 
+static int geo_finish(const struct config *config, struct geo *g, struct netmap_bytes *ret,
+                      struct text *problems)
+{
+    g->builder = netmap_builder_new();
+    int r = geo_build(config->geo_database, g, problems);
+    if (r < 0) {
+        netmap_builder_free(g->builder);
+        return r;
+    }
+    bytes_finish(g->builder, ret);
+    return 0;
+}
+
 static int geo_of_config(const struct config *config, struct netmap_bytes *ret,
                          struct text *problems)
 {
@@ -321,14 +375,22 @@ static int geo_of_config(const struct config *config, struct netmap_bytes *ret,
     auto_free uint32_t *wanted = locations_wanted(config, &count);
     if (!config->geo_database || !count)
         return 0;
-    struct netmap_builder *b = netmap_builder_new();
-    int r = geo_build(config->geo_database, wanted, count, b, problems);
-    if (r < 0) {
-        netmap_builder_free(b);
-        return r;
-    }
-    bytes_finish(b, ret);
-    return 0;
+    qsort(wanted, count, sizeof *wanted, key_compare);
+    struct geo g = {.wanted = wanted, .wanted_count = count};
+    return geo_finish(config, &g, ret, problems);
+}
+
+static int sites_of_config(const struct config *config, struct netmap_bytes *ret,
+                           struct text *problems)
+{
+    struct bearing sites[CONFIG_SITES_MAX];
+    if (!config->geo_database || !config->site_count)
+        return 0;
+    invariant(config->site_count <= CONFIG_SITES_MAX);
+    for (uint32_t i = 0; i < config->site_count; i++)
+        sites[i] = bearing_of(&config->sites[i].at);
+    struct geo g = {.sites = sites, .site_count = config->site_count};
+    return geo_finish(config, &g, ret, problems);
 }
 
 static void collections_of_config(const struct config *config, struct netmap_bytes *ret)
@@ -365,8 +427,11 @@ int netmap_of_config(const struct config *config, struct netmap_bytes ret[static
 {
     struct netmap_bytes maps[NETMAP_KINDS] = {{0}};
     int r = geo_of_config(config, &maps[NETMAP_GEO], problems);
-    if (r < 0)
+    r = r < 0 ? r : sites_of_config(config, &maps[NETMAP_SITES], problems);
+    if (r < 0) {
+        netmap_bytes_done(maps);
         return r;
+    }
     collections_of_config(config, &maps[NETMAP_COLLECTIONS]);
     latencies_of_config(config, &maps[NETMAP_LATENCY]);
     memcpy(ret, maps, sizeof maps);

@@ -7,10 +7,10 @@
 #include "model/config.h"
 #include "model/netmap.h"
 
-enum netmap_kind { NETMAP_GEO, NETMAP_COLLECTIONS, NETMAP_LATENCY };
-enum { NETMAP_KINDS = 3 };
+enum netmap_kind { NETMAP_GEO, NETMAP_COLLECTIONS, NETMAP_LATENCY, NETMAP_SITES };
+enum { NETMAP_KINDS = 4, NETMAP_NEAR_KM = 3000 };
 const_function const char *
-netmap_kind_name(enum netmap_kind kind); /* "geo" "collections" "latency" */
+netmap_kind_name(enum netmap_kind kind); /* "geo" "collections" "latency" "sites" */
 
 /* The bytes of a netmap file and a view of them. */
 struct netmap_bytes {
@@ -29,7 +29,11 @@ struct netmap_bytes {
  * the configuration names, the most specific first, and those without any are left out. IPv4
  * networks inside an IPv6 tree become IPv4 prefixes. A damaged file is a problem, and so is one
  * that has no network for any location named (L3: a source that suddenly returns nothing):
- * ERR_MISSING, ERR_INVALID, ERR_BOUNDS, ERR_REFUSED. */
+ * ERR_MISSING, ERR_INVALID, ERR_BOUNDS, ERR_REFUSED.
+ *
+ * sites: when there are any. Of the same file; a network has the index of the site that is nearest
+ * to its place, within NETMAP_NEAR_KM: its own coordinates (location.latitude, location.longitude)
+ * or, where it has none, the middle of its country. */
 must_check int netmap_of_config(const struct config *config,
                                 struct netmap_bytes ret[static NETMAP_KINDS],
                                 struct text *problems);

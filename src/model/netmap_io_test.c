@@ -8,12 +8,17 @@
 #include <unistd.h>
 
 /* test/data/small.mmdb, made by test/mmdb_writer.py. */
-static const char *small_path(void)
+static const char *data_path(const char *name)
 {
     static char path[1024];
     const char *source = getenv("HOLDFAST_SOURCE");
-    snprintf(path, sizeof path, "%s/test/data/small.mmdb", source ? source : ".");
+    snprintf(path, sizeof path, "%s/test/data/%s.mmdb", source ? source : ".", name);
     return path;
+}
+
+static const char *small_path(void)
+{
+    return data_path("small");
 }
 
 static struct config_location location(const char *text)
@@ -247,6 +252,48 @@ START_TEST(a_configuration_gets_the_maps_it_needs)
 }
 END_TEST
 
+static const char *nearest(const struct netmap *m, const struct config *c, const char *address)
+{
+    struct ip ip;
+    unsigned scope;
+    uint32_t count = 0;
+    ck_assert_int_eq(ip_parse(address, &ip), 0);
+    uint32_t row = netmap_find(m, &ip, &scope);
+    const uint32_t *keys = row == NETMAP_NO_ROW ? NULL : netmap_keys(m, row, &count);
+    ck_assert_uint_le(count, 1);
+    return count ? c->sites[keys[0]].name : "nobody";
+}
+
+START_TEST(networks_are_near_the_nearest_site)
+{
+    struct config_site sites[] = {{"oregon", {45600, -121200}},
+                                  {"ohio", {40000, -83000}},
+                                  {"paris", {48900, 2400}},
+                                  {"tokyo", {35700, 139700}}};
+    struct config config = {.geo_database = data_path("cities"), .sites = sites, .site_count = 4};
+    struct netmap_bytes maps[NETMAP_KINDS];
+    struct text problems = text_init(1000);
+    ck_assert_int_eq(netmap_of_config(&config, maps, &problems), 0);
+    const struct netmap *m = &maps[NETMAP_SITES].map;
+    ck_assert_ptr_null(maps[NETMAP_GEO].data);
+    ck_assert_str_eq(nearest(m, &config, "198.51.100.1"), "oregon");
+    ck_assert_str_eq(nearest(m, &config, "198.51.100.65"), "ohio");
+    ck_assert_str_eq(nearest(m, &config, "198.51.100.129"), "nobody"); /* far from all */
+    ck_assert_str_eq(nearest(m, &config, "203.0.113.1"), "paris");     /* by its country */
+    ck_assert_str_eq(nearest(m, &config, "203.0.113.65"), "tokyo");
+    ck_assert_str_eq(nearest(m, &config, "203.0.113.129"), "nobody"); /* no such country */
+    ck_assert_str_eq(nearest(m, &config, "203.0.113.193"), "nobody"); /* no such place */
+    ck_assert_str_eq(nearest(m, &config, "2001:db8::1"), "paris");
+    netmap_bytes_done(maps);
+    /* a file about places that are far from every site is no file for these (L3) */
+    config.site_count = 1;
+    sites[0].at = (struct coordinates){-54000, -37000};
+    ck_assert_int_eq(netmap_of_config(&config, maps, &problems), ERR_REFUSED);
+    ck_assert(strstr(text_string(&problems), "near any of the sites"));
+    text_done(&problems);
+}
+END_TEST
+
 START_TEST(a_configuration_without_steering_by_network_gets_none)
 {
     struct config config = {.geo_database = "/nowhere"};
@@ -263,5 +310,5 @@ END_TEST
 CHECK_MAIN("netmap_io", networks_are_read_with_their_places, what_nobody_wants_is_left_out,
            a_file_without_any_wanted_place_is_refused, a_missing_file_is_a_problem,
            damaged_files_are_problems_and_no_crashes, a_tree_that_leads_back_to_its_root_ends,
-           a_configuration_gets_the_maps_it_needs,
+           a_configuration_gets_the_maps_it_needs, networks_are_near_the_nearest_site,
            a_configuration_without_steering_by_network_gets_none)

@@ -290,9 +290,9 @@ static int zones_load(struct loaded *l, const struct load_request *r,
 static int map_store(struct loaded *l, const struct load_request *r, enum netmap_kind kind)
 {
     struct decide_files *d = &l->decide;
-    int *const indices[NETMAP_KINDS] = {&d->geo, &d->collections, &d->latency};
+    int *const indices[NETMAP_KINDS] = {&d->geo, &d->collections, &d->latency, &d->sites};
     const struct netmap **const views[NETMAP_KINDS] = {&d->geo_map, &d->collections_map,
-                                                       &d->latency_map};
+                                                       &d->latency_map, &d->sites_map};
     const struct netmap_bytes *m = &l->maps[kind];
     *indices[kind] = CONFIG_NONE;
     if (!m->data)
