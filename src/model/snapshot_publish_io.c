@@ -94,10 +94,12 @@ static struct last {
 /* Publications that have to look for files which no kept plan reaches any more. */
 static unsigned sweeps_due;
 
-static bool last_reaches_same(const char *data, const struct plan *plan)
+/* Where somebody else published since, nothing is known. */
+static bool last_reaches_same(const char *data, uint64_t highest, const struct plan *plan)
 {
     const struct plan *p = &last.plan;
-    if (!last.data || strcmp(last.data, data) != 0 || p->file_count != plan->file_count)
+    if (!last.data || strcmp(last.data, data) != 0 || p->generation != highest ||
+        p->file_count != plan->file_count)
         return false;
     for (uint32_t i = 0; i < p->file_count; i++)
         if (p->files[i].hash != plan->files[i].hash || p->files[i].kind != plan->files[i].kind)
@@ -347,18 +349,14 @@ static void cleanup_run(const char *data, const struct store_listing *listing, i
 /* ---- publish ---- */
 
 /* As its readers will, at the moment it gets its name. */
-static int publish_check(const char *data, const struct plan *plan,
+static int publish_check(const char *data, uint64_t highest, const struct plan *plan,
                          const struct store_listing *listing, const void *bytes, size_t size,
                          struct plan *ret_decoded)
 {
-    uint64_t highest;
     const char *where;
-    int r = snapshot_highest(data, &highest);
-    if (r < 0)
-        return r;
     if (plan->generation <= highest)
         return ERR_OLDER;
-    r = snapshot_decode(bytes, size, ret_decoded, NULL);
+    int r = snapshot_decode(bytes, size, ret_decoded, NULL);
     return r < 0 || !listing ? r : snapshot_files_present(data, plan, NULL, listing, &where);
 }
 
@@ -381,10 +379,10 @@ static int publish_write(const char *data, uint64_t generation, const void *byte
 
 /* It has its name: what it reaches needs no pin any more, and what only those before it reached can
  * go. Takes the bytes over. */
-static void published(const char *data, uint8_t *bytes, const struct plan *decoded,
+static void published(const char *data, uint8_t *bytes, const struct plan *decoded, bool same,
                       const struct store_listing *listing, int lock)
 {
-    if (listing && !last_reaches_same(data, decoded))
+    if (!same)
         sweeps_due = SNAPSHOT_KEEP;
     for (uint32_t i = 0; i < decoded->file_count && pins.count; i++)
         set_remove(&pins, pin_key(data, decoded->files[i].kind, decoded->files[i].hash));
@@ -401,19 +399,21 @@ int snapshot_publish(const char *data, const struct plan *plan)
         free(bytes);
         return r;
     }
-    bool listed = sweeps_due || !last_reaches_same(data, plan);
+    uint64_t highest;
     struct store_listing listing = {0};
     struct plan decoded;
-    if (listed)
+    r = snapshot_highest(data, &highest);
+    bool same = !r && last_reaches_same(data, highest, plan), listed = sweeps_due || !same;
+    if (!r && listed)
         r = snapshot_store_list(data, &listing);
     if (!r)
-        r = publish_check(data, plan, listed ? &listing : NULL, bytes, size, &decoded);
+        r = publish_check(data, highest, plan, listed ? &listing : NULL, bytes, size, &decoded);
     if (!r)
         r = store_sync_locked(data);
     if (!r)
         r = publish_write(data, plan->generation, bytes, size);
     if (!r)
-        published(data, bytes, &decoded, listed ? &listing : NULL, lock);
+        published(data, bytes, &decoded, same, listed ? &listing : NULL, lock);
     else
         free(bytes);
     store_listing_done(&listing);
