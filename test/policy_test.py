@@ -7,7 +7,10 @@ import socket
 import subprocess
 import time
 
+import dns.edns
 import dns.message
+import dns.query
+import dns.rcode
 
 from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401 (fixtures)
 
@@ -64,6 +67,12 @@ def test_own_secret_stays(nodes):  # noqa: F811
     node.start()
     out = dig(node, "www.example.com", f"+cookie={before}")
     assert cookie(out) == before, out
+    for send in (dns.query.udp, dns.query.tcp):  # without a question: is it good still? (RFC 7873 5.4)
+        for given, rcode in ((before, 0), (before[:-2] + "00", dns.rcode.BADCOOKIE), (before[:16], 0)):
+            bare = dns.message.Message()
+            bare.use_edns(0, options=[dns.edns.GenericOption(10, bytes.fromhex(given))])
+            reply = send(bare, node.address, 5, DNS_PORT)
+            assert (reply.rcode(), reply.question, reply.answer) == (rcode, [], []) and reply.options[0].data.hex() == before
 
 
 def test_as_configured(nodes):  # noqa: F811

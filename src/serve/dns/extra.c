@@ -84,6 +84,8 @@ bool extra_cookie_bad(struct query *q, const struct query_context *ctx)
     invariant(q->edns.extras & EXTRA_COOKIE);
     q->cookie_good =
         cookie_good(&ctx->cookies, q->edns.cookie, q->edns.cookie_length, &client, wall_now(ctx));
+    if (q->course == QUERY_COOKIE) /* who brings none is given one; RFC 7873 5.4 */
+        return !q->cookie_good && q->edns.cookie_length > COOKIE_CLIENT_SIZE;
     return !q->cookie_good && ctx->policy && ctx->policy->cookie_required && !q->client->tcp;
 }
 

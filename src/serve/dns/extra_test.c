@@ -163,6 +163,51 @@ START_TEST(test_cookies)
 }
 END_TEST
 
+/* The RCODE and the cookie of the response to a message without a question. */
+static unsigned bare_ask(struct rig *r, const uint8_t *cookie, size_t length, unsigned options,
+                         uint8_t *ret_cookie)
+{
+    enum { HEAD = 12, OPT = 11, AT_COOKIE = HEAD + OPT + 4 };
+    uint8_t wire[128] = {0, 9, [11] = 1, [14] = DNS_OPT, [15] = 4, [22] = 0, [24] = 10};
+    uint8_t response[512];
+    struct query_client client = {(const uint8_t *)"\300\0\2\5", IP_V4, false, 0, NULL};
+    wire[22] = (uint8_t)(options * (4 + length));
+    wire[26] = (uint8_t)length;
+    memcpy(wire + AT_COOKIE, cookie, length);
+    size_t size = AT_COOKIE - 4 + options * (4 + length);
+    size = query_answer(&r->ctx, r->served, wire, size, &client, response, sizeof response);
+    ck_assert_uint_ge(size, HEAD);
+    ck_assert_uint_eq(response[2] << 8 | response[5] | response[7] | response[9], 0x8000);
+    if (size > HEAD && ret_cookie) {
+        ck_assert_uint_eq(size, AT_COOKIE + COOKIE_SIZE);
+        memcpy(ret_cookie, response + AT_COOKIE, COOKIE_SIZE);
+    }
+    return size > HEAD ? (unsigned)(response[HEAD + 5] << 4 | (response[3] & 15))
+                       : 100u + (response[3] & 15);
+}
+
+/* RFC 7873 5.4: no question, to learn a cookie, or whether one is good still. */
+START_TEST(test_cookie_alone)
+{
+    enum { HEADER_ALONE = 100, BAD = 23 };
+    struct query_policy strict = policy;
+    strict.cookie_required = true;
+    struct rig *r = rig_granting(&strict);
+    uint8_t cookie[COOKIE_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8}, again[COOKIE_SIZE];
+    ck_assert_uint_eq(bare_ask(r, cookie, 8, 1, cookie), DNS_NOERROR);
+    ck_assert_uint_eq(bare_ask(r, cookie, sizeof cookie, 1, again), DNS_NOERROR);
+    ck_assert_mem_eq(again, cookie, sizeof again);
+    again[23] ^= 1;
+    ck_assert_uint_eq(bare_ask(r, again, sizeof again, 1, again), BAD);
+    ck_assert_mem_eq(again, cookie, sizeof again); /* the good one comes with it */
+    ck_assert_uint_eq(bare_ask(r, cookie, 9, 1, NULL), HEADER_ALONE + DNS_FORMERR);
+    ck_assert_uint_eq(bare_ask(r, cookie, 8, 0, NULL), HEADER_ALONE + DNS_FORMERR);
+    r->ctx.cookies.count = 0;
+    ck_assert_uint_eq(bare_ask(r, cookie, 8, 1, NULL), HEADER_ALONE + DNS_FORMERR);
+    rig_free(r);
+}
+END_TEST
+
 START_TEST(test_cookie_required)
 {
     struct query_policy strict = policy;
@@ -336,6 +381,6 @@ START_TEST(test_any)
 }
 END_TEST
 
-CHECK_MAIN("extra", test_extended_errors, test_nsid, test_chaos, test_cookies, test_cookie_required,
-           test_bounded_amplification, test_random_names, test_good_cookies_are_not_limited,
-           test_keepalive, test_padding, test_stale, test_any)
+CHECK_MAIN("extra", test_extended_errors, test_nsid, test_chaos, test_cookies, test_cookie_alone,
+           test_cookie_required, test_bounded_amplification, test_random_names,
+           test_good_cookies_are_not_limited, test_keepalive, test_padding, test_stale, test_any)

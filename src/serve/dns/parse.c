@@ -210,6 +210,29 @@ static void type_check(struct query *q, const struct query_context *ctx)
         extra_explain(q, EDE_NOT_SUPPORTED);
 }
 
+/* Who has no question may want to know his cookie, or whether it is good still (RFC 7873 5.4). */
+static bool cookie_asked(struct query *q, const struct query_context *ctx)
+{
+    q->name_length = 0;
+    q->labels = 0;
+    q->type = 0;
+    q->class = DNS_IN;
+    q->question_end = DNS_HEADER_SIZE;
+    return edns_parse(q, ctx) && q->edns.present && !q->edns.version && !q->is_signed &&
+           extra_admit(q, ctx) && q->edns.extras & EXTRA_COOKIE;
+}
+
+static void question_fail(struct query *q, const struct query_context *ctx)
+{
+    if (!load_u16(q->wire + 4) && cookie_asked(q, ctx)) {
+        query_fail(q, QUERY_COOKIE, DNS_NOERROR);
+        return;
+    }
+    q->edns.subnet_given = false;
+    q->edns.extras = 0;
+    query_fail(q, QUERY_HEADER, DNS_FORMERR);
+}
+
 void query_parse(struct query *q, const struct query_context *ctx)
 {
     q->is_signed = false;
@@ -229,7 +252,7 @@ void query_parse(struct query *q, const struct query_context *ctx)
         return;
     }
     if (unlikely(load_u16(q->wire + 4) != 1 || !question_parse(q))) {
-        query_fail(q, QUERY_HEADER, DNS_FORMERR);
+        question_fail(q, ctx);
         return;
     }
     if (unlikely(!edns_parse(q, ctx) || (q->edns.extras && !extra_admit(q, ctx)))) {

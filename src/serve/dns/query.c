@@ -465,7 +465,7 @@ size_t query_finish(struct query *q, struct query_context *ctx, uint8_t *respons
         return 0;
     if (q->edns.present)
         opt_write(q, ctx, &a);
-    header_write(q, &a, 1);
+    header_write(q, &a, q->course != QUERY_COOKIE);
     answer_count(ctx, &a);
     return a.position;
 }

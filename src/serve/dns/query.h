@@ -69,6 +69,7 @@ enum query_course {
     QUERY_DROP,   /* nothing is sent */
     QUERY_HEADER, /* an error with the header only: there is no question to repeat */
     QUERY_ERROR,  /* an error with the question */
+    QUERY_COOKIE, /* nothing is asked but a cookie: OPT alone (RFC 7873 5.4) */
     QUERY_RELAY,  /* for control: relay_io.h; where that cannot be, SERVFAIL */
     QUERY_KEYED,  /* signed, or for a transfer: keyed.h */
     QUERY_GO,
@@ -81,7 +82,7 @@ struct query {
     size_t length;
     const struct query_client *client;
     enum query_course course;
-    enum dns_rcode rcode; /* QUERY_HEADER, QUERY_ERROR */
+    enum dns_rcode rcode; /* QUERY_HEADER, QUERY_ERROR, QUERY_COOKIE */
     bool is_signed;       /* has a TSIG record */
     uint16_t type, class;
     uint16_t name_length;  /* with the root label */
