@@ -4,16 +4,17 @@
     bench/detect.py [--holdfast PROGRAM] [--nodes 5] [--rounds 5] [--only WHAT ...] [--slow]
 
 Every node and both endpoints are in network namespaces of their own with a router between them (root). Checks are HTTP, every
-1 s with a timeout of 1 s, as they are where nothing is said. What is done to the primary endpoint, at a random moment:
+1 s with a timeout of 1 s, as they are where nothing is said. What is done to an endpoint, at a random moment:
 
   refused   its port is closed
   silence   its address is a black hole at the router
   path      it does not reach the first node any more (told as transit; clients near that node get another answer)
-  loss      it loses 5 % of the TCP segments that come to it, by chance
-  slow      its answers take 2.1 times as long (--slow: what is usual has to be learnt first, 11 minutes)
+  loss      twelve endpoints lose 5 % of the TCP segments that come to them, each by chance for itself
+  slow      twelve answer after 105 ms, which was 50 (--slow: what is usual has to be learnt first, 11 minutes)
 
 Prints seconds from that moment to the log line of the last node (known) and to the changed answer of the last node (answers),
-asked every few milliseconds. Loss and slow answers are told and move nothing.
+asked every few milliseconds. Loss and slow answers are told and move nothing; until they are over takes minutes, so there is
+one round of each.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import pathlib
 import random
 import shutil
 import socket
+import socketserver
 import statistics
 import sys
 import tempfile
@@ -42,6 +44,7 @@ import wires  # noqa: E402
 from node import DNS_PORT, ZONE, Node, Origin, wait_for  # noqa: E402
 
 PRIMARY, SECONDARY = "10.98.100.2", "10.98.101.2"
+MANY = [f"10.98.100.{n}" for n in range(11, 23)]
 BASE_S = 0.05
 KNOWN = {"refused": "is down:", "silence": "is down:", "path": "transit, not the endpoint", "loss": "% of", "slow": "answers slowly"}
 
@@ -87,9 +90,9 @@ class Net:
 class Endpoint(Origin):
     """An origin in a namespace."""
 
-    def __init__(self, site):
+    def __init__(self, site, address):
         self.site = site
-        super().__init__(site.address)
+        super().__init__(address)
         self.delay = BASE_S
 
     def _serve(self):
@@ -113,7 +116,7 @@ services:
     endpoints:
       - {{name: use1, address: {PRIMARY}, role: primary, region: us-east-1, provider: aws, check: web}}
       - {{name: euw1, address: {SECONDARY}, role: secondary, region: eu-west-1, provider: gcp, check: web}}
-"""
+""" + "".join(f"  - {{name: {a.replace('.', '-')}.example.com, endpoints: [{{name: one, address: {a}, check: web}}]}}\n" for a in MANY)
 
 
 class Asker(threading.Thread):
@@ -157,10 +160,10 @@ def cluster_make(program, folder, net, count, made):
         assert wait_for(lambda: mesh_test.sees(node, *(n.name for n in made if n is not node)), 30), node.log()
 
 
-def known(node, word, since):
-    """When the node logged it first, since then: seconds since 1970."""
+def known(node, word, since, address=PRIMARY):
+    """When the node logged it of an endpoint first, since then: seconds since 1970."""
     for line in node.log().splitlines():
-        if word in line and "use1" in line:
+        if word in line and f" {address} " in line:
             at = datetime.datetime.fromisoformat(line.split()[0].removeprefix("time=").replace("Z", "+00:00")).timestamp()
             if at >= since:
                 return at
@@ -172,9 +175,12 @@ class Bench:
         self.net, self.nodes, self.askers, self.origins, self.near = Net(), [], [], [], None
 
     def start(self, args, folder):
-        for number in (100, 101):
-            self.origins.append(Endpoint(self.net.site(number)))
-        self.primary = self.origins[0]
+        far, near = self.net.site(100), self.net.site(101)
+        for address in MANY:
+            wires.ip("-n", far.name, "addr", "add", f"{address}/24", "dev", "e0")
+        for site, address in ((far, PRIMARY), (near, SECONDARY), *((far, a) for a in MANY)):
+            self.origins.append(Endpoint(site, address))
+        self.primary, self.many = self.origins[0], self.origins[2:]
         cluster_make(args.holdfast, folder, self.net, args.nodes, self.nodes)
         self.askers = [Asker(n) for n in self.nodes]
         self.near = Asker(self.nodes[0], "192.0.2.0")
@@ -197,10 +203,11 @@ class Bench:
             self.net.route("route", "add", "blackhole", f"{PRIMARY}/32")
         elif what == "path":
             self.net.route("rule", "add", "from", PRIMARY, "to", first, "blackhole")
-        elif what == "loss":
-            self.primary.lose(50)
-        else:
-            self.primary.delay = 2.1 * BASE_S
+        for origin in self.many:
+            if what == "loss":
+                origin.lose(50)
+            elif what == "slow":
+                origin.delay = 2.1 * BASE_S
 
     def undo(self, what):
         first = self.nodes[0].site.address
@@ -208,8 +215,13 @@ class Bench:
             self.net.route("route", "del", "blackhole", f"{PRIMARY}/32")
         elif what == "path":
             self.net.route("rule", "del", "from", PRIMARY, "to", first, "blackhole")
-        self.primary.heal()
-        self.primary.delay = BASE_S
+        elif what == "refused":
+            self.primary.heal()
+            self.primary.delay = BASE_S
+        for origin in self.many:
+            if what == "loss":
+                origin.lose(0)
+            origin.delay = BASE_S
 
     def calm(self):
         """Everybody sees both endpoints, and nothing is found."""
@@ -221,7 +233,24 @@ class Bench:
             assert wait_for(lambda: asker.answers == [PRIMARY], 30), node.log()
         assert wait_for(lambda: self.near.answers == [PRIMARY], 60), self.nodes[0].log()
         for node in self.nodes:
-            assert wait_for(lambda: well(node), 120, 0.5), node.cli("status", "--data", str(node.data)).stdout
+            assert wait_for(lambda: well(node), 300, 0.5), node.cli("status", "--data", str(node.data)).stdout
+
+    def measure_many(self, what, most):
+        self.calm()
+        began = time.time()
+        self.do(what)
+        try:
+            times = {}
+            deadline = time.monotonic() + most
+            while len(times) < len(MANY) and time.monotonic() < deadline:
+                for address in MANY:
+                    seen = [known(n, KNOWN[what], began, address) for n in self.nodes]
+                    if all(seen):
+                        times[address] = max(seen) - began
+                time.sleep(0.5)
+            return [times.get(a) for a in MANY]
+        finally:
+            self.undo(what)
 
     def measure(self, what, most):
         self.calm()
@@ -262,16 +291,20 @@ def main():
         sys.exit(why)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     folder.chmod(0o755)
+    socketserver.BaseServer.handle_error = lambda *_: None  # probers hang up when they like
     bench, begun = Bench(), time.time()
     try:
         bench.start(args, folder)
         for what in args.only or ["refused", "silence", "path", "loss"] + ["slow"] * args.slow:
             if what == "slow":
                 time.sleep(max(0, 11 * 60 - (time.time() - begun)))
-            told, moved = zip(*(bench.measure(what, 120) for _ in range(args.rounds)))
+            if what in ("loss", "slow"):
+                told, moved = bench.measure_many(what, 120), []
+            else:
+                told, moved = zip(*(bench.measure(what, 120) for _ in range(args.rounds)))
             missed = sum(t is None for t in told)
-            print(f"{what}, {args.rounds} rounds, {args.nodes} nodes" + (f", {missed} NOT KNOWN" if missed else ""))
-            print(row("known", told))
+            print(f"{what}, {len(told)} times, {args.nodes} nodes" + (f", {missed} NOT KNOWN" if missed else ""))
+            print(row("known", told), flush=True)
             if any(moved):
                 print(row("answers", moved), flush=True)
     finally:
