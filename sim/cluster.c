@@ -23,7 +23,7 @@ const char *cluster_saboteur_name(enum cluster_saboteur s)
 {
     static const char *const names[] = {
         "none",  "lying-disk", "forgotten-vote", "no-rules",       "no-tokens", "own-clock",
-        "empty", "torn-plan",  "blind-reader",   "forgotten-plan", "stubborn"};
+        "empty", "torn-plan",  "blind-reader",   "forgotten-plan", "stubborn",  "hasty"};
     return names[s];
 }
 
@@ -125,7 +125,9 @@ static void stop(struct cluster *c, struct sim_node *n, bool rot)
     c->seen[SEEN_LEADERS_LOST] += v.state == REPLICA_LEADS;
     c->seen[machine ? SEEN_MACHINES_STOPPED : SEEN_PROCESSES_STOPPED]++;
     node_stop(n, machine);
-    if (rot && sim_disk_rot(&n->disk)) {
+    if (c->saboteur == SABOTEUR_HASTY && random_below(&c->faults, 2)) {
+        sim_disk_wipe(&n->disk);
+    } else if (rot && sim_disk_rot(&n->disk)) {
         n->ruined = true;
         c->seen[SEEN_ROTS]++;
     }
@@ -209,8 +211,26 @@ static void halted_note(struct sim_node *n)
 {
     bool is = has_halted(n);
     n->cluster->seen[SEEN_HALTS] += is && !n->halted;
-    n->cluster->seen[SEEN_REVIVALS] += n->halted && !is;
+    n->cluster->seen[n->ruined ? SEEN_BEGUN_ANEW : SEEN_REVIVALS] += n->halted && !is;
+    if (n->halted && !is)
+        n->ruined = false;
     n->halted = is;
+}
+
+/* Do the others know it as one that follows? Then it begins anew by itself. */
+static bool is_demoted(struct cluster *c, const struct sim_node *n)
+{
+    for (unsigned i = 0; i < c->node_count; i++) {
+        struct replica_view v;
+        const struct sim_node *other = &c->nodes[i];
+        if (!other->up || other->expelled)
+            continue;
+        replica_look(other->replica, &v);
+        const struct intent_object *o = cluster_member(other, n->id);
+        if (v.state == REPLICA_LEADS)
+            return o && o->state != ADMIN_FORCED_UP;
+    }
+    return true; /* nobody can say now */
 }
 
 /* Nodes that stand are started, as their supervisors and operators do it; whose disk is ruined is
@@ -223,7 +243,7 @@ static void restart(struct cluster *c)
             continue;
         if (!n->up)
             node_start(n);
-        n->expelled = n->ruined && has_halted(n);
+        n->expelled = n->ruined && has_halted(n) && !is_demoted(c, n);
     }
 }
 

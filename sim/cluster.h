@@ -35,6 +35,7 @@ enum cluster_saboteur {
     SABOTEUR_BLIND_READER,   /* the data plane does not look at what it takes */
     SABOTEUR_FORGOTTEN_PLAN, /* control begins anew without what it had published */
     SABOTEUR_STUBBORN,       /* a node plans on what was wanted first */
+    SABOTEUR_HASTY,          /* damaged nodes begin anew without asking */
     SABOTEUR_COUNT,
 };
 const char *cluster_saboteur_name(enum cluster_saboteur s);

@@ -122,7 +122,13 @@ unsigned cluster_members(const struct intent *intent, struct replica_member *ret
 
 static unsigned machine_members(void *context, struct replica_member *ret, unsigned max)
 {
-    return cluster_members(&((struct sim_node *)context)->intent, ret, max);
+    const struct sim_node *n = context;
+    unsigned found = 0;
+    if (n->intent.version)
+        return cluster_members(&n->intent, ret, max);
+    for (unsigned i = 0; i < n->cluster->node_count && i < max; i++) /* whoever it is linked to */
+        ret[found++] = (struct replica_member){n->cluster->nodes[i].id, false};
+    return found;
 }
 
 static const char *machine_name(void *context, uint64_t id)

@@ -280,14 +280,20 @@ static bool member(struct cluster *c, const struct sim_node *n, struct text *out
     return done;
 }
 
-/* A member whose disk is gone is expelled, and another takes its place. */
+/* A member whose disk is damaged is demoted, to begin anew, or expelled, and another takes its
+ * place. */
 static bool replace(struct cluster *c, const struct sim_node *n, struct text *out)
 {
-    for (unsigned i = 0; i < c->node_count; i++)
-        if (c->nodes[i].ruined && !c->nodes[i].expelled && cluster_member(n, c->nodes[i].id)) {
-            member_say(out, c->nodes[i].id, NULL);
-            return true;
-        }
+    for (unsigned i = 0; i < c->node_count; i++) {
+        const struct intent_object *o = cluster_member(n, c->nodes[i].id);
+        if (!c->nodes[i].ruined || c->nodes[i].expelled || !o)
+            continue;
+        bool demotes = random_below(&c->operators, 4) > 0;
+        if (demotes && o->state != ADMIN_FORCED_UP)
+            continue;
+        member_say(out, c->nodes[i].id, demotes ? "drained" : NULL);
+        return true;
+    }
     return false;
 }
 

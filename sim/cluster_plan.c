@@ -80,6 +80,8 @@ void planner_new(struct sim_node *n)
     struct planner *p = n->planner = mem_new(1, sizeof *p);
     p->folder.random = &n->cluster->paths;
     p->folder.lies = n->cluster->saboteur == SABOTEUR_TORN_PLAN;
+    static unsigned made;
+    snprintf(p->data, sizeof p->data, "f%u", ++made);
     p->look.id = n->id;
 }
 
@@ -128,7 +130,7 @@ void planner_start(struct sim_node *n)
     if (n->cluster->saboteur == SABOTEUR_FORGOTTEN_PLAN && p->look.life > 1)
         plan_folder_wipe(&p->folder);
     plan_folder_use(&p->folder, false);
-    int err = snapshot_resume(n->name, &p->start_file, &p->look.plan, &found);
+    int err = snapshot_resume(p->data, &p->start_file, &p->look.plan, &found);
     invariant(!err);
     p->held = intent_share(&p->saved);
     p->followed = UINT64_MAX;
@@ -263,7 +265,7 @@ static void publish_begin(struct sim_node *n)
     p->publishing_generation = p->look.plan.generation;
     p->folder.full = n->disk.full;
     plan_folder_use(&p->folder, true);
-    p->err = publish(n->name, &p->look.plan);
+    p->err = publish(p->data, &p->look.plan);
     if (!p->err)
         made_note(n, p->publishing_generation, plan_files_newest(&p->folder.ahead));
     if (p->err && p->err != -ENOSPC)

@@ -71,6 +71,7 @@ bool plan_folder_rot(struct plan_folder *f);
 /* ---- the node's part ---- */
 
 struct planner {
+    char data[16]; /* another one in each run: the publisher remembers folders */
     struct crowd_node look;
     struct plan_folder folder;
     struct intent held, saved; /* saved: as DATA/intent.json has it */

@@ -128,7 +128,7 @@ void serve_look(struct sim_node *n)
         p->served_file = file;
         return;
     }
-    if (snapshot_load(n->name, p->served.generation, &file, &plan, refused, n))
+    if (snapshot_load(p->data, p->served.generation, &file, &plan, refused, n))
         return;
     int err = snapshot_succeeds(p->served_file.data ? &p->served : NULL, &plan, &where);
     if (err) {

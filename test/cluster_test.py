@@ -161,6 +161,21 @@ def test_a_damaged_log_never_votes_and_always_serves(three):
     others = [n for n in three if n is not follower]
     assert wait_for(lambda: leader(others))
     assert ask(others[0], flip("c", "On"))["ok"]
+    # It does not begin anew while it counts, and does once it is demoted; then it can be promoted again.
+    time.sleep(1)
+    assert follower.metric("holdfast_replica_halted") == 1
+    said = others[0].cli("nodes", "demote", follower.name, "--data", str(others[0].data))
+    assert said.returncode == 0, said.stderr
+    assert wait_for(lambda: follower.metric("holdfast_replica_halted") == 0), follower.log()
+    assert wait_for(lambda: states(follower) == states(others[0]) and states(follower)["p/c"] == "On"), follower.log()
+    said = others[0].cli("nodes", "promote", follower.name, "--data", str(others[0].data))
+    assert said.returncode == 0, said.stderr
+    assert wait_for(lambda: (ask(follower, flip("a", "Off")) or {}).get("ok")), follower.log()
+    assert wait_for(lambda: [n["role"] for n in json.loads(
+        others[0].cli("nodes", "--json", "--data", str(others[0].data)).stdout)["nodes"]] == ["voter"] * 3)
+    time.sleep(1)
+    others[1].stop()  # its vote counts again
+    assert wait_for(lambda: (ask(follower, flip("b", "Off")) or {}).get("ok"), 10), follower.log()
 
 
 def test_a_full_disk_halts_and_the_node_comes_back_by_itself(three, open_path):

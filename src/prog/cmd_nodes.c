@@ -116,7 +116,9 @@ static void nodes_print(const json_t *reply)
     if (halted)
         printf(
             "THIS NODE VOTES NO MORE: %s; free its disk, and it goes on by itself; where a file is "
-            "damaged, expel it, remove DATA/mesh, and have it join anew\n\n",
+            "damaged, say `holdfast nodes demote` with its name on another node: it begins anew "
+            "from "
+            "what the others have, and can be promoted again\n\n",
             halted);
     else
         printf("%s%s\n\n", leader ? "led by " : "nobody leads", leader ? leader : "");

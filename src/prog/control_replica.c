@@ -91,7 +91,9 @@ static unsigned machine_members(void *context, struct replica_member *ret, unsig
     const struct control_replica *r = context;
     uint32_t count;
     unsigned found = 0;
-    struct intent_object *const *nodes = intent_list(&r->intent, INTENT_NODE, &count);
+    /* where the log cannot be read, what is held tells whom to ask */
+    const struct intent *intent = r->intent.version ? &r->intent : &r->c->intent;
+    struct intent_object *const *nodes = intent_list(intent, INTENT_NODE, &count);
     for (uint32_t i = 0; i < count && found < max; i++)
         if (nodes[i]->node->role != NODE_EXPELLED)
             ret[found++] =
@@ -381,9 +383,9 @@ void control_replica_beat(struct control *c, usec_t now)
         LOG_ERROR, "replica.halted", {"reason", LOG_S(v.halted)},
         {"consequence", LOG_S("this node votes no more and hears of no changes; it answers and "
                               "decides with what it has")},
-        {"remedy",
-         LOG_S("free the disk, and it goes on by itself; where its files are damaged, expel "
-               "it, remove DATA/mesh, and have it join anew")});
+        {"remedy", LOG_S("free the disk, and it goes on by itself; where its files are damaged, "
+                         "`holdfast nodes demote` it on another node: it begins anew, and can be "
+                         "promoted again")});
 }
 
 /* ---- calls ---- */

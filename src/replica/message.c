@@ -268,7 +268,7 @@ int request_take(struct bytes data, struct request_frame *ret)
     f.index = word_take(&r);
     f.data.length = reader_left(&r);
     f.data.data = reader_take(&r, f.data.length);
-    if (r.failed || version != VERSION || f.kind < REQUEST_ASK || f.kind > REQUEST_MAYBE ||
+    if (r.failed || version != VERSION || f.kind < REQUEST_ASK || f.kind > REQUEST_ANEW ||
         f.err > 0 ||
         f.data.length > (f.kind == REQUEST_ASK ? MESSAGE_REQUEST_MAX : MESSAGE_SENTENCE_MAX))
         return ERR_INVALID;

@@ -31,6 +31,8 @@ enum request_kind {
     REQUEST_DONE,    /* it was: number, err, sentence, and the index of the log where it stands */
     REQUEST_NOT,     /* it was not, and will not be by us: we do not lead (any more) */
     REQUEST_MAYBE,   /* we do not know */
+    REQUEST_LOST,    /* what I had is damaged: may I begin anew? (replica_lost.c) */
+    REQUEST_ANEW,    /* you may, you count for nothing any more: the number of that question */
 };
 
 struct request_frame {

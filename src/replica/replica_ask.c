@@ -162,7 +162,11 @@ void ask_done(struct replica *r, uint64_t number, const struct request_frame *f)
 void ask_frame(struct replica *r, const struct request_frame *f, uint64_t node)
 {
     struct request_frame no = {.kind = REQUEST_NOT, .number = f->number};
-    if (f->kind != REQUEST_ASK) {
+    if (f->kind == REQUEST_LOST) {
+        lost_note(r, node, f->number);
+    } else if (f->kind == REQUEST_ANEW) {
+        lost_told(r, f->number);
+    } else if (f->kind != REQUEST_ASK) {
         struct ask *a = ask_find(r, f->number);
         if (a && a->sent_to == node)
             ask_done(r, f->number, f);

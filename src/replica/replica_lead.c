@@ -212,8 +212,11 @@ struct wish {
 static struct wish wish_grow(const struct replica *r, const struct replica_member *m, unsigned n)
 {
     const struct raft *raft = &r->backend.raft;
+    uint64_t held = lost_held(r);
     for (unsigned i = 0; i < n; i++) {
         const struct raft_server *s = server_find(raft, m[i].id);
+        if (m[i].id == held)
+            continue;
         if (!s)
             return (struct wish){STEP_ADD, m[i].id, RAFT_SPARE};
         if (s->role == RAFT_SPARE)
@@ -240,6 +243,18 @@ static struct wish wish_shrink(const struct replica *r, const struct replica_mem
             return (struct wish){STEP_HAND_OVER, 0, 0};
         return (struct wish){want ? STEP_ROLE : STEP_REMOVE, s->id, RAFT_STANDBY};
     }
+    return (struct wish){STEP_NONE, 0, 0};
+}
+
+/* A node that is to begin anew goes out first, unless it counts. */
+static struct wish wish_lost(struct replica *r)
+{
+    uint64_t lost = lost_held(r);
+    const struct raft_server *s = lost ? server_find(&r->backend.raft, lost) : NULL;
+    if (s && s->role != RAFT_VOTER)
+        return (struct wish){STEP_REMOVE, lost, 0};
+    if (lost && !s)
+        lost_answer(r);
     return (struct wish){STEP_NONE, 0, 0};
 }
 
@@ -289,6 +304,7 @@ void lead_members(struct replica *r)
         voter |= wanted[i].voter;
     if (!voter)
         return;
-    struct wish w = wish_grow(r, wanted, count);
+    struct wish w = wish_lost(r);
+    w = w.step == STEP_NONE ? wish_grow(r, wanted, count) : w;
     wish_do(r, w.step == STEP_NONE ? wish_shrink(r, wanted, count) : w);
 }

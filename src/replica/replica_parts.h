@@ -58,12 +58,22 @@ struct revival {
     int err;
     int64_t wait_ms, due_ms; /* between tries; of the next one, 0: none is wanted */
     int64_t revived_ms;
+    uint64_t number; /* of what is asked while the disk is damaged */
+    int64_t asked_ms;
+};
+
+/* At the leader: the node that asked last whether it may begin anew. */
+struct lost {
+    uint64_t node, number;
+    int64_t asked_ms;
+    bool asking;
 };
 
 struct replica {
     struct backend backend;
     struct backend_options options;
     struct revival revival;
+    struct lost lost;
     struct raft_fsm fsm;
     const struct replica_port *port;
     struct replica_machine machine;
@@ -106,6 +116,17 @@ void lead_end(struct replica *r);
 void revive_go(struct replica *r);
 /* Nothing is under way, and libraft is closed. */
 bool replica_is_still(const struct replica *r);
+
+/* Everything is read anew; it has to be still. */
+void replica_revive(struct replica *r);
+
+/* replica_lost.c */
+void lost_ask(struct replica *r);
+void lost_told(struct replica *r, uint64_t number);
+void lost_note(struct replica *r, uint64_t node, uint64_t number);
+/* Who is not to be added for now; 0: nobody. */
+uint64_t lost_held(const struct replica *r);
+void lost_answer(struct replica *r);
 
 /* replica.c */
 uint64_t replica_leader(const struct replica *r);

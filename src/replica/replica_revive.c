@@ -29,7 +29,7 @@ bool replica_is_still(const struct replica *r)
 }
 
 /* Nothing of libraft is left: all begins anew. */
-static void revive(struct replica *r)
+void replica_revive(struct replica *r)
 {
     invariant(replica_is_still(r) && !r->batches);
     lead_end(r);
@@ -40,6 +40,7 @@ static void revive(struct replica *r)
     backend_done(&r->backend);
     (void)backend_start(&r->backend, &r->options); /* replica_look() tells what is wrong */
     r->revival.revived_ms = now(r);
+    r->revival.number = 0;
     r->leaderless_ms = now(r);
     r->seen_leader = 0;
 }
@@ -72,7 +73,7 @@ static void probe_done(struct replica_work *work)
     r->revival.probing = false;
     wait_longer(r);
     if (!r->revival.err && !r->closing)
-        revive(r);
+        replica_revive(r);
     replica_settle(r);
 }
 
@@ -85,8 +86,12 @@ void revive_go(struct replica *r)
         v->due_ms = 0;
         return;
     }
-    if (r->closing || !replica_is_still(r) || !backend_may_mend(&r->backend))
+    if (r->closing || !replica_is_still(r))
         return;
+    if (!backend_may_mend(&r->backend)) {
+        lost_ask(r);
+        return;
+    }
     if (!v->due_ms)
         wait_longer(r);
     if (now(r) < v->due_ms)
