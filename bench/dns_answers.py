@@ -20,6 +20,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -40,8 +41,18 @@ def rig(build, text, spec):
     return make
 
 
-def echo(build):
-    return lambda folder, address, port: [f"{build}/dns_echo_bench", address, str(port)]
+def echo(build, length=0):
+    """length: of what comes back, at least."""
+    return lambda folder, address, port: [f"{build}/dns_echo_bench", address, str(port), str(length)]
+
+
+def answer_length(server, name):
+    """Of what a server answers to A with DO."""
+    labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        s.sendto(b"\x12\x34\1\0\0\1\0\0\0\0\0\1" + labels + b"\0\0\1\0\1" + b"\0\0\x29\x10\0\0\0\x80\0\0\0", ("127.0.0.1", server.port))
+        return len(s.recv(65535))
 
 
 def signed_text(folder, text):
@@ -108,17 +119,25 @@ def query_file(folder, name, lines):
 def contest_signed(options, folder, text, asked, dice, servers, ratios):
     """With DO. `servers` gets those that are started, `ratios` what they cost."""
     signed = signed_text(os.path.join(folder, "signer"), text)
-    makers = {"echo": echo(options.build), "holdfast": rig(options.build, signed, ""), "nsd": nsd(ZONE, signed),
-              "knot": knot(ZONE, signed)}
-    for n, maker in makers.items():
-        servers[n] = Server(n, maker, os.path.join(folder, "signed"), "127.0.0.1", free_port(), SERVER_CORE)
-    for s in servers.values():
-        s.wait(f"ns1.{ZONE}")
+
+    def start(name, maker, below="signed"):
+        servers[name] = Server(name, maker, os.path.join(folder, below), "127.0.0.1", free_port(), SERVER_CORE)
+        servers[name].wait(f"ns1.{ZONE}")
+        return servers[name]
+
+    name = asked[0].split()[0]
+    ours = start("holdfast", rig(options.build, signed, ""))
+    there, none = answer_length(ours, name), answer_length(ours, "x" + name)
+    start("nsd", nsd(ZONE, signed))
+    start("knot", knot(ZONE, signed))
+    start("echo", echo(options.build, there))
     mixed = [a if dice.random() < 0.5 else "x" + a for a in asked]
-    ratios["signed"] = contest(f"{options.names} signed names in random order, A with DO", list(servers.values()),
+    ratios["signed"] = contest(f"{options.names} signed names in random order, A with DO ({there} bytes, of the echo too)", list(servers.values()),
                                query_file(folder, "asked", asked), options, ["-D"])
-    ratios["signed nxdomain"] = contest("half of the names do not exist, with DO", list(servers.values()),
-                                        query_file(folder, "mixed", mixed), options, ["-D"])
+    servers.pop("echo").stop()
+    start("echo", echo(options.build, (there + none) // 2), "signed-mixed")
+    ratios["signed nxdomain"] = contest(f"half of the names do not exist, with DO ({there} and {none} bytes, of the echo the mean)",
+                                        list(servers.values()), query_file(folder, "mixed", mixed), options, ["-D"])
 
 
 def contest_tls(options, folder, text, asked, servers, ratios):

@@ -1,7 +1,9 @@
 /* The floor: a UDP echo with the server's batching that only turns the QR bit. What it costs is the
  * kernel's.
  *
- *   dns_echo_bench ADDRESS PORT      prints "ready PORT"; ends when it is told to (SIGTERM) */
+ *   dns_echo_bench ADDRESS PORT [LENGTH]     prints "ready PORT"; ends when it is told to (SIGTERM)
+ *
+ * LENGTH: what comes back is at least so long, as the answers are that it is compared with. */
 #include "base/text.h"
 #include "seam/net.h"
 #include <netinet/in.h>
@@ -18,11 +20,12 @@ int main(int argc, char **argv)
     struct mmsghdr messages[BATCH] = {0};
     struct iovec parts[BATCH];
     struct ip ip;
-    int64_t port;
+    int64_t port, length = 0;
     int fd;
-    if (argc != 3 || ip_parse(argv[1], &ip) || integer_parse(argv[2], 1, 65535, &port) ||
+    if (argc < 3 || argc > 4 || (argc > 3 && integer_parse(argv[3], 0, SIZE, &length)) ||
+        ip_parse(argv[1], &ip) || integer_parse(argv[2], 1, 65535, &port) ||
         net_udp_open(&ip, (uint16_t)port, true, &fd)) {
-        fputs("usage: dns_echo_bench ADDRESS PORT\n", stderr);
+        fputs("usage: dns_echo_bench ADDRESS PORT [LENGTH]\n", stderr);
         return 2;
     }
     printf("ready %d\n", (int)port);
@@ -40,7 +43,7 @@ int main(int argc, char **argv)
             continue;
         for (int i = 0; i < n; i++) {
             data[i][2] |= 0x80;
-            parts[i].iov_len = messages[i].msg_len;
+            parts[i].iov_len = messages[i].msg_len > length ? messages[i].msg_len : (size_t)length;
         }
         if (sendmmsg(fd, messages, (unsigned)n, MSG_DONTWAIT) < 0)
             continue;
