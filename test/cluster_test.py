@@ -1,6 +1,7 @@
 """What operators want, decided together: three real nodes on loopback, and what happens to them."""
 
 import contextlib
+import concurrent.futures
 import json
 import os
 import random
@@ -82,6 +83,28 @@ def test_any_node_changes_what_all_want(three):
         assert wait_for(lambda n=n: list(states(n).values()) == ["Off"] * 3, 2), n.log()
     texts = {json.dumps(ask(n, {"op": "intent"})["intent"], sort_keys=True) for n in three}
     assert len(texts) == 1
+
+
+def test_a_late_retry_changes_nothing(three):
+    """More changes came between than the history holds, and a restart: who asks again is told that it was done."""
+    first = ask(three[0], flip("a", "Off", token="late"))
+    assert first["ok"] and ask(three[1], flip("a", "On"))["ok"]
+    number = re.match(r"change (\d+): ", first["message"]).group(1)
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        made = list(pool.map(lambda i: ask(three[i % 3], {"op": "change", "edits": [
+            {"kind": "control", "name": "p/b", "value": {"state": "On", "gates": [f"region:r{i}"]}}]}), range(1010)))
+    assert all(m and m["ok"] for m in made)
+    last = three[2]
+    pid = last.pid("control")
+    last.kill("control")
+    last.wait_restart("control", pid)
+    assert wait_for(lambda: (ask(last, flip("c", "Off", token="other")) or {}).get("ok"), 10), last.log()
+    assert int(number) not in [c["version"] for c in ask(last, {"op": "intent"})["intent"]["history"]]
+    for n in reversed(three):
+        again = ask(n, flip("a", "Off", token="late"))
+        assert again["ok"] and again["message"] == f"change {number}: it was made before", again
+    assert wait_for(lambda: all(states(n).get("p/a") == "On" for n in three), 3)
+    assert three[0].metric("holdfast_outcomes_remembered") > 1000 and three[0].metric("holdfast_outcomes_forgotten_total") == 0
 
 
 def test_the_leader_dies(three, capsys):
