@@ -10,7 +10,7 @@ Every node and both endpoints are in network namespaces of their own with a rout
   silence   its address is a black hole at the router
   path      it does not reach the first node any more (told as transit; clients near that node get another answer)
   loss      twelve endpoints lose 5 % of the TCP segments that come to them, each by chance for itself
-  slow      twelve answer after 105 ms, which was 50 (--slow: what is usual has to be learnt first, 11 minutes)
+  slow      twelve answer after 420 ms, which was 200 (--slow: what is usual has to be learnt first, 11 minutes)
 
 Prints seconds from that moment to the log line of the last node (known) and to the changed answer of the last node (answers),
 asked every few milliseconds. Loss and slow answers are told and move nothing; until they are over takes minutes, so there is
@@ -45,7 +45,7 @@ from node import DNS_PORT, ZONE, Node, Origin, wait_for  # noqa: E402
 
 PRIMARY, SECONDARY = "10.98.100.2", "10.98.101.2"
 MANY = [f"10.98.100.{n}" for n in range(11, 23)]
-BASE_S = 0.05
+BASE_S = 0.2
 KNOWN = {"refused": "is down:", "silence": "is down:", "path": "transit, not the endpoint", "loss": "% of", "slow": "answers slowly"}
 
 
