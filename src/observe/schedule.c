@@ -78,7 +78,9 @@ void schedule_move(struct schedule *s, struct schedule_place place, usec_t now)
             continue;
         e->phase = entry_phase(s, e);
         due -= e->interval / 2;
-        e->moment = entry_moment(e, due > now ? due : now);
+        /* where a clock was set back a little, what was due just now still is */
+        usec_t still = now - e->interval / SCHEDULE_LATE + 1;
+        e->moment = entry_moment(e, due > still ? due : still);
         heap_put(&s->heap, id, entry_when(e, e->moment));
         e->moment++;
     }

@@ -227,6 +227,25 @@ START_TEST(test_moved)
 }
 END_TEST
 
+/* Clocks are corrected by milliseconds all the time: nobody misses a moment for that. */
+START_TEST(test_a_corrected_clock_skips_nobody)
+{
+    struct schedule s = schedule_init(7);
+    usec_t now = USEC_PER_HOUR, last[MANY] = {0}, before[MANY];
+    for (uint32_t i = 0; i < MANY; i++)
+        schedule_add(&s, i, i * 77, USEC_PER_SEC, now);
+    run(&s, &now, now + 3 * USEC_PER_SEC, last, NULL);
+    for (unsigned n = 1; n < 40; n++) {
+        memcpy(before, last, sizeof last);
+        schedule_move(&s, (struct schedule_place){-(usec_t)n * 20000, 0, 1}, now);
+        run(&s, &now, now + 300 * USEC_PER_MSEC, last, NULL);
+        for (uint32_t k = 0; k < MANY; k++)
+            ck_assert(last[k] == before[k] || last[k] - before[k] <= 1200 * USEC_PER_MSEC);
+    }
+    schedule_done(&s);
+}
+END_TEST
+
 START_TEST(test_a_rare_check_begins_soon)
 {
     struct schedule s = schedule_init(1);
@@ -267,4 +286,5 @@ CHECK_MAIN("schedule", test_heap_gives_the_earliest, test_empty_is_never_due,
            test_every_target_keeps_its_interval_without_drift, test_targets_are_spread_over_time,
            test_after_a_stall_nothing_is_caught_up, test_a_short_delay_costs_nobody_a_probe,
            test_place_in_time_is_the_identitys, test_nodes_share_the_work, test_moved,
-           test_a_rare_check_begins_soon, test_removed_is_never_due)
+           test_a_corrected_clock_skips_nobody, test_a_rare_check_begins_soon,
+           test_removed_is_never_due)
