@@ -98,6 +98,8 @@ static void job_tell(struct backend *b, struct backend_job *j, int status)
     else if (j->kind == JOB_GET)
         j->get->cb(j->get, status ? NULL : j->got, status);
     b->bounded = false;
+    if (status && j->kind == JOB_GET)
+        vault_snapshot_free(j->got); /* it was read, and nobody wants it any more */
     free(j);
 }
 
