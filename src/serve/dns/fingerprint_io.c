@@ -2,7 +2,6 @@
 #include "base/memory.h"
 #include "seam/thread.h"
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* Some 100 us each: spread evenly, and little is left to wait for at the end. */
 enum { SEGMENT = 1 << 20 };
@@ -19,7 +18,6 @@ static void segment_take(void *context, unsigned i)
     size_t left = f->file->size - (size_t)i * SEGMENT;
     size_t length = left < SEGMENT ? left : SEGMENT;
     f->segments[i] = hash128(from, length);
-    (void)madvise((void *)(uintptr_t)from, length, MADV_DONTNEED);
 }
 
 /* The last segment's hash depends on its length, and the number of the others is theirs. */

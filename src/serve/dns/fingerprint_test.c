@@ -6,7 +6,6 @@
 
 enum { MEGABYTE = 1 << 20 };
 
-/* In a file: private pages that are given back would come again as zeroes. */
 static struct mapped file_make(size_t size, int *ret_fd)
 {
     *ret_fd = memfd_create("fingerprint", MFD_CLOEXEC);
