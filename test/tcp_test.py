@@ -87,7 +87,7 @@ def test_slow_senders_and_takers(nodes):  # noqa: F811
         while time.monotonic() - begun < 1.5:
             for s in drips:
                 with contextlib.suppress(OSError):
-                    s.send(b"\0")
+                    s.send(b"\1")  # a message of 257 bytes that never gets whole
             assert works(node)
             time.sleep(0.1)
         assert wait_for(lambda: closed(node, "idle") >= 10 and closed(node, "slow") == 3), node.metrics()
@@ -114,3 +114,19 @@ def test_who_asks_stays_and_who_does_not_goes(nodes):  # noqa: F811
         assert wait_for(lambda: node.metric("holdfast_dns_tcp_refused_total") >= 150)
         assert works(node)
         assert all(is_open(s) for s in asking)
+
+
+def test_what_is_no_message_ends_the_connection(nodes):  # noqa: F811
+    """It would pass for activity otherwise; what was asked before it is answered."""
+    node = start(nodes, "idle: 30s")
+    with contextlib.ExitStack() as stack:
+        for nothing in (b"\0\0", b"\0\x0b" + bytes(11)):
+            s = Many(node, stack).open()
+            s.sendall(frame(ASKED) + nothing + frame(ASKED))
+            head = s.recv(2)
+            assert len(s.recv(struct.unpack("!H", head)[0])) > 12
+            try:
+                assert s.recv(1) == b""
+            except ConnectionError:
+                pass
+        assert works(node)

@@ -139,6 +139,11 @@ void stream_hold(struct stream *s)
     s->held = true;
 }
 
+void stream_finish(struct stream *s)
+{
+    s->ended = true;
+}
+
 /* ---- reading ---- */
 
 static void rest_keep(struct stream *s, const uint8_t *data, size_t length)

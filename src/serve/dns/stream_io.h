@@ -107,6 +107,9 @@ void stream_pump(struct stream *s);
 /* Nothing is heard until the pump has ended or an answer that is owed has come. */
 void stream_hold(struct stream *s);
 
+/* Nothing more is heard: closes once what is owed and written has been taken. */
+void stream_finish(struct stream *s);
+
 /* The right to write once, later, on a stream that may have died meanwhile. */
 struct stream_ticket {
     struct mailbox *mailbox; /* NULL: there is none */

@@ -129,6 +129,11 @@ static size_t queries_answer(void *worker, struct stream *s, const uint8_t *data
     unsigned count = 0;
     while (length - at >= TCP_FRAME && out <= TCP_WRITE) {
         size_t size = (size_t)(data[at] << 8 | data[at + 1]), n = 0;
+        if (unlikely(size < DNS_HEADER_SIZE)) { /* no message; it is not to pass for activity */
+            stream_finish(s);
+            at = length;
+            break;
+        }
         if (length - at - TCP_FRAME < size)
             break;
         uint8_t *to = t->write + out;
