@@ -230,7 +230,7 @@ static bool is_demoted(struct cluster *c, const struct sim_node *n)
         if (v.state == REPLICA_LEADS)
             return o && o->state != ADMIN_FORCED_UP;
     }
-    return true; /* nobody can say now */
+    return false;
 }
 
 /* Nodes that stand are started, as their supervisors and operators do it; whose disk is ruined is
@@ -375,13 +375,21 @@ static void begin(struct cluster *c)
     sim_event_add(c, (struct sim_event){.at = QUIET_MS, .kind = EVENT_PATH});
 }
 
+/* Whoever begins anew has not heard of one yet. */
+static bool knows_leader(const struct sim_node *n)
+{
+    struct replica_view v;
+    replica_look(n->replica, &v);
+    return v.leader;
+}
+
 /* Healed: one more change has to be taken, by any node. */
 static void last_request(struct cluster *c)
 {
     struct sim_op *op = op_new(c, "\"op\":\"change\",\"edits\":[{\"kind\":\"endpoint\",\"name\":"
                                   "\"api.example.com/last\",\"value\":{\"state\":\"drained\"}}]");
     for (unsigned i = 0; i < c->node_count; i++)
-        if (c->nodes[i].up && !c->nodes[i].expelled) {
+        if (c->nodes[i].up && !c->nodes[i].expelled && knows_leader(&c->nodes[i])) {
             op_submit(op, i);
             return;
         }
