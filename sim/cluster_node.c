@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/invariant.h"
 #include "base/memory.h"
-#include "command/command.h"
+#include "command/agreed.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,47 +63,37 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
                          struct text *sentence)
 {
     struct sim_node *n = context;
-    struct intent next;
-    uint64_t version = n->intent.version;
+    struct intent before = intent_share(&n->intent);
     char *text = request_for(n, request);
     if (is_sabotaged(n, SABOTEUR_OWN_CLOCK))
         wall_ms += n->wall_offset_ms;
-    int err = command_apply(&n->intent, text, strlen(text), wall_ms, &next, sentence);
-    if (!err) {
-        struct intent before = n->intent;
-        n->intent = next;
+    int err = agreed_apply(&n->intent, (struct bytes){(const uint8_t *)text, strlen(text)}, wall_ms,
+                           sentence);
+    if (!err)
         check_applied(n, &before);
-        intent_done(&before);
-    }
-    command_tell(&n->intent, version, text, strlen(text), wall_ms, err, text_string(sentence));
+    intent_done(&before);
     free(text);
     return err;
 }
 
 static char *machine_encode(void *context, size_t *ret_size)
 {
-    struct sim_node *n = context;
-    char *text = intent_encode(&n->intent);
-    *ret_size = strlen(text);
-    return text;
+    return agreed_encode(&((struct sim_node *)context)->intent, ret_size);
 }
 
 static int machine_decode(void *context, struct bytes data)
 {
     struct sim_node *n = context;
-    struct intent next;
     const char *why;
-    int err = intent_decode((const char *)data.data, data.length, &next, &why);
+    int err = agreed_decode(&n->intent, data, &why);
     if (err)
         return err;
-    intent_done(&n->intent);
-    n->intent = next;
+    uint64_t version = n->intent.version;
     n->chain = chain_of(&n->intent);
     n->cluster->seen[SEEN_SNAPSHOTS]++;
-    uint64_t known = next.version < CLUSTER_OPS_MAX ? n->cluster->chains[next.version] : 0;
+    uint64_t known = version < CLUSTER_OPS_MAX ? n->cluster->chains[version] : 0;
     if (known && known != n->chain)
-        cluster_wrong(n->cluster, "node %s restored another version %" PRIu64, n->name,
-                      next.version);
+        cluster_wrong(n->cluster, "node %s restored another version %" PRIu64, n->name, version);
     return 0;
 }
 

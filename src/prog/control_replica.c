@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "command/agreed.h"
 #include "model/intent_io.h"
 #include "model/intent_node.h"
 #include "prog/control_mesh.h"
@@ -48,40 +49,26 @@ static int machine_apply(void *context, struct bytes request, int64_t wall_ms,
                          struct text *sentence)
 {
     struct control_replica *r = context;
-    struct intent next;
     uint64_t before = r->intent.version;
-    int err = command_apply(&r->intent, (const char *)request.data, request.length, wall_ms, &next,
-                            sentence);
-    if (!err) {
-        r->changed |= next.version != before;
-        intent_done(&r->intent);
-        r->intent = next;
-    }
-    command_tell(&r->intent, before, (const char *)request.data, request.length, wall_ms, err,
-                 text_string(sentence));
+    int err = agreed_apply(&r->intent, request, wall_ms, sentence);
+    r->changed |= r->intent.version != before;
     return err;
 }
 
 static char *machine_encode(void *context, size_t *ret_size)
 {
-    struct control_replica *r = context;
-    char *text = intent_encode(&r->intent);
-    *ret_size = strlen(text);
-    return text;
+    return agreed_encode(&((struct control_replica *)context)->intent, ret_size);
 }
 
 static int machine_decode(void *context, struct bytes data)
 {
     struct control_replica *r = context;
-    struct intent next;
     const char *why;
-    int err = intent_decode((const char *)data.data, data.length, &next, &why);
+    int err = agreed_decode(&r->intent, data, &why);
     if (err) {
         log_event(LOG_ERROR, "replica.snapshot", {"reason", LOG_S(why)});
         return err;
     }
-    intent_done(&r->intent);
-    r->intent = next;
     r->changed = true;
     return 0;
 }
