@@ -162,6 +162,7 @@ struct cluster {
     bool healed;
     struct sim_op ops[CLUSTER_OPS_MAX];
     unsigned op_count;
+    struct sim_op *last; /* asked once all was healed; NULL: not yet */
     /* what the checks remember */
     uint64_t chains[CLUSTER_OPS_MAX + 100]; /* by version */
     uint64_t leaders[CLUSTER_TERMS_MAX];

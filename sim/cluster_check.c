@@ -281,13 +281,13 @@ void check_end(struct cluster *c)
 {
     nodes_say(c);
     const struct sim_node *best = reference(c);
-    const struct sim_op *last = &c->ops[c->op_count - 1];
     if (!best) {
         cluster_wrong(c, "no node is left");
         return;
     }
-    if (!last->done || !last->version)
-        cluster_wrong(c, "%d ms after all was healed no change is taken", CLUSTER_HEAL_MS);
+    if (!c->last || !c->last->done || !c->last->version)
+        cluster_wrong(c, "%d ms after all was healed %s", CLUSTER_HEAL_MS,
+                      c->last ? "no change is taken" : "nobody knew a leader to ask");
     same_check(c, best);
     plans_check(c, best);
     tokens_check(c, &best->intent);

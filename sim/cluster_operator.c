@@ -207,15 +207,17 @@ const struct intent_object *cluster_member(const struct sim_node *n, uint64_t id
     return intent_find(&n->intent, INTENT_ENDPOINT, name);
 }
 
-/* All members that this node knows run, none is ruined, and libraft is where the intent is: one
- * more can be missed. */
+/* All members that this node knows run, none is ruined, and libraft is where the intent is and a
+ * majority has agreed to it: one more can be missed. (A leader counts with a change of the voters
+ * from when it appends it; lost with it, it never was, and two voters may be all there are.) */
 static bool is_calm(struct cluster *c, const struct sim_node *n)
 {
     struct replica_view v;
     struct replica_member list[REPLICA_MEMBERS_MAX];
     replica_look(n->replica, &v);
     unsigned count = n->machine.members(n->machine.context, list, REPLICA_MEMBERS_MAX);
-    if (v.state != REPLICA_LEADS || v.peer_count != count || v.voters != voters_wanted(n))
+    if (v.state != REPLICA_LEADS || !v.members_agreed || v.peer_count != count ||
+        v.voters != voters_wanted(n))
         return false;
     for (unsigned i = 0; i < v.peer_count; i++) {
         const struct sim_node *peer = node_find(c, v.peers[i].id);

@@ -250,6 +250,7 @@ void replica_look(const struct replica *r, struct replica_view *ret)
     ret->agreed = raft->commit_index;
     ret->applied = raft->last_applied;
     ret->last = raft->last_stored;
+    ret->members_agreed = guard_is_settled(&r->backend);
     for (unsigned i = 0; i < raft->configuration.n && i < REPLICA_MEMBERS_MAX; i++) {
         const struct raft_server *s = &raft->configuration.servers[i];
         struct replica_peer *p = &ret->peers[ret->peer_count++];

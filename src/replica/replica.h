@@ -96,10 +96,11 @@ struct replica_peer {
 };
 struct replica_view {
     enum replica_state state;
-    const char *halted;                             /* what is wrong with the disk; "" */
-    uint64_t leader;                                /* 0: none is known */
-    uint64_t term, agreed, applied, last;           /* agreed, applied, last: indexes of the log */
-    unsigned voters, voters_linked;                 /* linked counts this node too */
+    const char *halted;                   /* what is wrong with the disk; "" */
+    uint64_t leader;                      /* 0: none is known */
+    uint64_t term, agreed, applied, last; /* agreed, applied, last: indexes of the log */
+    unsigned voters, voters_linked;       /* linked counts this node too */
+    bool members_agreed; /* no change of who belongs and votes waits for a majority */
     struct replica_peer peers[REPLICA_MEMBERS_MAX]; /* with this node */
     unsigned peer_count;
 };
