@@ -35,8 +35,9 @@ struct publication {
     struct plan_signer *signer;
     struct dnssec_keyring **rings; /* by file of the plan; counted while running */
     uint32_t ring_count;
-    int64_t wall; /* seconds since 1970 */
-    struct plan_signed made;
+    int64_t wall;              /* seconds since 1970 */
+    struct plan_signed making; /* the worker's while running */
+    struct plan_signed made;   /* of what was published last */
 };
 
 /* What was published and should be on disk. */

@@ -22,7 +22,7 @@ static void publish_work(uv_work_t *work)
         keys[i] = p->rings[i] ? &p->rings[i]->keys : NULL;
     p->err = snapshot_decode(p->bytes, p->size, &plan, NULL);
     if (!p->err)
-        p->err = plan_sign(p->signer, &plan, keys, p->wall, &with_signatures, &p->made);
+        p->err = plan_sign(p->signer, &plan, keys, p->wall, &with_signatures, &p->making);
     if (!p->err)
         p->err = snapshot_publish(c->options->data, &with_signatures);
     if (p->err == -ENOENT) /* the folders themselves are gone: the retry finds new ones */
@@ -113,6 +113,7 @@ static void publish_done(uv_work_t *work, int status)
         p->retry_at = now + PUBLISH_RETRY_MS * USEC_PER_MSEC;
         return;
     }
+    p->made = p->making;
     control_transfer_published(c);
     if (p->made.made)
         control_dnssec_look(c);
