@@ -240,7 +240,7 @@ static struct stream_limits limits_share(const struct stream_limits *all, unsign
 
 /* Listeners in equal runs over the threads of a kind; TLS has threads of its own, so that
  * handshakes delay nobody else's queries. */
-static void streams_init(struct server *s, const int *fds, unsigned count,
+static void streams_init(struct server *s, unsigned at, unsigned count,
                          const struct stream_limits *limits, struct tls_keep *tls, bool proxied)
 {
     unsigned threads = s->options->threads < count ? s->options->threads : count;
@@ -248,7 +248,8 @@ static void streams_init(struct server *s, const int *fds, unsigned count,
         threads = 1;
     for (unsigned i = 0, first = 0; i < threads; i++) {
         unsigned end = count * (i + 1) / threads;
-        struct worker *w = &s->workers[worker_init(s, fds + first, end - first)];
+        const int *fds = s->options->tcp_fds + at + first;
+        struct worker *w = &s->workers[worker_init(s, fds, end - first)];
         w->proxied = proxied;
         w->limits = limits_share(limits, threads);
         w->census = s->census;
@@ -261,22 +262,22 @@ static void tcp_workers_init(struct server *s)
 {
     const struct dns_server_options *o = s->options;
     const struct stream_limits *l = &o->tcp;
-    const int *tls_fds = o->tcp_fds + o->tcp_count - o->tls_count - o->proxy_tls_count;
-    const int *proxy_fds = tls_fds - o->proxy_tcp_count;
+    unsigned tls = o->tcp_count - o->tls_count - o->proxy_tls_count;
+    unsigned proxied = tls - o->proxy_tcp_count;
     if (l->clients_each)
         s->census = census_new(2 * (l->clients + o->tls.clients), l->clients_each, l->client_v4,
                                l->client_v6, entropy_u64());
-    streams_init(s, o->tcp_fds, (unsigned)(proxy_fds - o->tcp_fds), l, NULL, false);
-    streams_init(s, proxy_fds, o->proxy_tcp_count, l, NULL, true);
-    if (tls_fds == o->tcp_fds + o->tcp_count)
+    streams_init(s, 0, proxied, l, NULL, false);
+    streams_init(s, proxied, o->proxy_tcp_count, l, NULL, true);
+    if (tls == o->tcp_count)
         return;
     if (o->ticket_secret)
         memcpy(s->tickets.secret, o->ticket_secret, sizeof s->tickets.secret);
     s->tickets.wall = wall_seconds;
     s->tls = tls_keep_new(o->data, o->ticket_secret ? &s->tickets : NULL, o->tls_ask, s->stats);
     tls_keep_look(s->tls);
-    streams_init(s, tls_fds, o->tls_count, &o->tls, s->tls, false);
-    streams_init(s, tls_fds + o->tls_count, o->proxy_tls_count, &o->tls, s->tls, true);
+    streams_init(s, tls, o->tls_count, &o->tls, s->tls, false);
+    streams_init(s, tls + o->tls_count, o->proxy_tls_count, &o->tls, s->tls, true);
 }
 
 static void *(*worker_body(const struct server *s, unsigned i))(void *)
