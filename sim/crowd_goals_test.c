@@ -1,6 +1,6 @@
 /* How soon is it known: the goals of detection, over many seeds, with the figures printed.
  * CROWD_SEEDS=n measures more of them, CROWD_CALM_MINUTES=n a longer calm. */
-#include "sim/crowd.h"
+#include "sim/crowd_fixture.h"
 
 #include "test/check_main.h"
 #include <stdio.h>
@@ -10,12 +10,6 @@
 #define ALL UINT32_MAX
 
 enum { SEEDS_MOST = 1000, TARGETS = 8 };
-
-static const struct crowd_place five[] = {{"inner", "us-east-1", "AS16509"},
-                                          {"tokyo", "tokyo", "AS64500"},
-                                          {"paris", "paris", "AS64501"},
-                                          {"lima", "lima", "AS64502"},
-                                          {"oslo", "oslo", "AS64503"}};
 
 static unsigned number(const char *variable, unsigned standard)
 {

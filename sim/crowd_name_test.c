@@ -1,6 +1,6 @@
 /* Names beside addresses, seen by many: who fails by the name and reaches the address knows that it
  * is DNS, and no answer moves for it. */
-#include "sim/crowd.h"
+#include "sim/crowd_fixture.h"
 
 #include "test/check_main.h"
 #include <stdio.h>
@@ -22,20 +22,6 @@ static const char named[] =
     " region: eu-west-1, provider: gcp, check: web}\n";
 
 enum { US, US_NAME, EU, EU_NAME };
-
-static const struct crowd_place five[] = {{"inner", "us-east-1", "AS16509"},
-                                          {"tokyo", "tokyo", "AS64500"},
-                                          {"paris", "paris", "AS64501"},
-                                          {"lima", "lima", "AS64502"},
-                                          {"oslo", "oslo", "AS64503"}};
-
-static bool told(const struct crowd *c, const char *words)
-{
-    bool found = strstr(text_string(&c->trace), words) != NULL;
-    if (!found)
-        fprintf(stderr, "%s", text_string(&c->trace));
-    return found;
-}
 
 static void begin(struct crowd *c, uint32_t nodes)
 {

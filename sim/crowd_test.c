@@ -1,5 +1,5 @@
 /* What many vantages decide together: the table of localisation, self-doubt, and how soon. */
-#include "sim/crowd.h"
+#include "sim/crowd_fixture.h"
 
 #include "test/check_main.h"
 #include <stdio.h>
@@ -40,20 +40,6 @@ static const char fast_regions[] =
     "      - {name: euw1, address: 203.0.113.10, role: secondary, region: eu-west-1, check: web}\n";
 
 enum { API_US, API_EU, WWW_US, WWW_EU };
-
-static const struct crowd_place five[] = {{"inner", "us-east-1", "AS16509"},
-                                          {"tokyo", "tokyo", "AS64500"},
-                                          {"paris", "paris", "AS64501"},
-                                          {"lima", "lima", "AS64502"},
-                                          {"oslo", "oslo", "AS64503"}};
-
-static bool told(const struct crowd *c, const char *words)
-{
-    bool found = strstr(text_string(&c->trace), words) != NULL;
-    if (!found)
-        fprintf(stderr, "%s", text_string(&c->trace));
-    return found;
-}
 
 static void begin(struct crowd *c, uint32_t nodes)
 {
