@@ -19,19 +19,6 @@ static int key_path(const char *data, char ret[static PATH_MAX])
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int digits_read(const char *text, size_t length, uint8_t ret[static SEAL_KEY_SIZE])
-{
-    if (length < (size_t)2 * SEAL_KEY_SIZE)
-        return ERR_SYNTAX;
-    for (unsigned i = 0; i < SEAL_KEY_SIZE; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return ERR_SYNTAX;
-        ret[i] = (uint8_t)(high << 4 | low);
-    }
-    return 0;
-}
-
 int seal_key_load(const char *data, uint8_t ret[static SEAL_KEY_SIZE], struct text *why)
 {
     char path[PATH_MAX], *text;
@@ -45,7 +32,8 @@ int seal_key_load(const char *data, uint8_t ret[static SEAL_KEY_SIZE], struct te
         err = ERR_REFUSED;
     err = err ? err : disk_read(path, FILE_MAX, &text, &length);
     if (!err) {
-        err = digits_read(text, length, key);
+        if (length < (size_t)2 * SEAL_KEY_SIZE || !hex_bytes(text, SEAL_KEY_SIZE, key))
+            err = ERR_SYNTAX;
         explicit_bzero(text, length);
         free(text);
     }

@@ -24,11 +24,7 @@ static bool hex_text_good(const char *text, size_t max)
 static bool hex_take(const json_t *value, uint8_t *ret, size_t size)
 {
     const char *text = json_string_value(value);
-    if (!hex_text_good(text, size) || strlen(text) != 2 * size)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        ret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-    return true;
+    return text && strlen(text) == 2 * size && hex_bytes(text, size, ret);
 }
 
 static json_t *hex_json(const uint8_t *data, size_t size)

@@ -2,6 +2,7 @@
 
 #include "base/digits.h"
 #include "base/err.h"
+#include "base/invariant.h"
 #include "base/memory.h"
 #include "model/seal_io.h"
 #include "seam/entropy.h"
@@ -31,12 +32,12 @@ static char *hex_text(const uint8_t *data, size_t size)
 }
 
 /* Bytes of digits that shared_keys_decode() has looked at; free(). */
-static uint8_t *hex_bytes(const char *text, size_t *ret_size)
+static uint8_t *hex_decode(const char *text, size_t *ret_size)
 {
     size_t size = strlen(text) / 2;
     uint8_t *data = mem_new(size + 1, 1);
-    for (size_t i = 0; i < size; i++)
-        data[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    bool good = hex_bytes(text, size, data);
+    invariant(good);
     *ret_size = size;
     return data;
 }
@@ -76,7 +77,7 @@ static int pair_open(const uint8_t secret[static SEAL_KEY_SIZE], const char *zon
 {
     struct text purpose = text_init(PURPOSE_MAX);
     size_t size;
-    uint8_t *box = hex_bytes(pair->sealed, &size);
+    uint8_t *box = hex_decode(pair->sealed, &size);
     char *pem = mem_new(size + 1, 1);
     int err = seal_open(secret, purpose_of(zone, pair, &purpose), box, size, (uint8_t *)pem);
     if (!err)
@@ -110,7 +111,7 @@ static const char *ds_of(void *context, const struct key_record *k)
         size_t size;
         if (p->tag != k->tag)
             continue;
-        uint8_t *rdata = hex_bytes(p->dnskey, &size);
+        uint8_t *rdata = hex_decode(p->dnskey, &size);
         int err = dnssec_rdata_ds(rdata, size, k->tag, d->zone, ds);
         free(rdata);
         if (err)

@@ -138,15 +138,7 @@ void cookie_answer(const struct cookie_secrets *s, const uint8_t *cookie, size_t
 
 static bool secret_parse(const char *text, size_t length, uint8_t *ret)
 {
-    if (length != (size_t)COOKIE_SECRET_SIZE * 2)
-        return false;
-    for (size_t i = 0; i < COOKIE_SECRET_SIZE; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
+    return length == (size_t)COOKIE_SECRET_SIZE * 2 && hex_bytes(text, COOKIE_SECRET_SIZE, ret);
 }
 
 static bool is_blank(char c)
