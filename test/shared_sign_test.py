@@ -110,8 +110,12 @@ def test_all_nodes_sign_with_the_same_keys(cluster, open_path):
     objects = {o["kind"]: o["value"] for o in wanted["intent"]["objects"] if o["kind"] in ("keys", "seal")}
     assert [p["sealed"] for p in objects["keys"]["pairs"]] == ["(sealed)"]
     assert [m["wrap"] for m in objects["seal"]["members"]] == ["(sealed)"] * 3
-    raw = json.loads((a.data / "intent.json").read_text())
-    sealed = [o["value"]["pairs"][0]["sealed"] for o in raw["objects"] if o["kind"] == "keys"][0]
+
+    def on_disk():
+        """intent.json follows what is agreed within a second."""
+        raw = json.loads((a.data / "intent.json").read_text())
+        return [o["value"]["pairs"][0]["sealed"] for o in raw["objects"] if o["kind"] == "keys"]
+    sealed = wait_for(on_disk)[0]
     for words in (["log", "--json"], ["log"], ["share", "show"], ["status"]):
         out = a.cli(*words, "--data", str(a.data))
         assert sealed not in out.stdout and "PRIVATE KEY" not in out.stdout
