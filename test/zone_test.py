@@ -25,7 +25,7 @@ DATA = {
     "MX": ["10 mail", "20 mail.example.net.", "0 ."],
     "SRV": ["0 5 5060 sip", "1 0 443 @"],
     "CAA": ['0 issue "ca.example.net; a=b"', "128 iodef mailto:x@example.com", '0 issuewild ";"'],
-    "SSHFP": ["2 1 123456789abcdef67890123456789abcdef67890", "4 2 ( 00112233\n 44556677 )"],
+    "SSHFP": ["2 1 123456789abcdef67890123456789abcdef67890", "4 2 ( 00112233445566778899aabbccddeeff\n 00112233445566778899aabbccddeeff )"],
     "TLSA": ["3 1 1 d2abde240d7cd3ee6b4b28c54df034b9 7983a1d16e8a410e4561cb106618e971"],
     "NAPTR": ['100 50 "s" "http+I2L+I2C+I2R" "" _http._tcp', '10 100 "u" "E2U+sip" "!^.*$!sip:x@example.com!" .'],
     "HINFO": ['"PC" Linux', "VAX-11/780 UNIX"],

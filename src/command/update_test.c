@@ -273,7 +273,9 @@ START_TEST(test_types_and_names_of_rules)
     ck_assert_uint_eq(tries("a IN 1 A 192.0.2.8\n"), DNS_NOERROR);
     ck_assert_uint_eq(tries("a ANY 0 ANY\n"), DNS_NOERROR);
     ck_assert_uint_eq(tries("sub IN 1 NS ns.example.net.\n"), DNS_REFUSED);
-    ck_assert_uint_eq(tries("sub IN 1 DS 1 13 2 00\n"), DNS_REFUSED);
+    ck_assert_uint_eq(tries("sub IN 1 DS 1 13 5 "
+                            "0011223344556677001122334455667700112233445566770011223344556677\n"),
+                      DNS_REFUSED);
     ck_assert_uint_eq(tries("@ IN 1 SOA ns h 99 1 1 1 1\n"), DNS_REFUSED);
     rule.names = &dyn;
     rule.name_count = 1;

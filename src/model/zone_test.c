@@ -10,36 +10,37 @@
     "ns1 A 192.0.2.1\n"                      \
     "    AAAA 2001:db8::1\n"
 
-static const char zone_text[] = HEAD "@ MX 10 mail\n"
-                                     "  MX 20 mail\n"
-                                     "  MX 30 elsewhere.example.net.\n"
-                                     "  TXT \"a\" \"b\"\n"
-                                     "mail 60 A 192.0.2.3\n"
-                                     "mail 60 A 192.0.2.2\n"
-                                     "www CNAME @\n"
-                                     "_sip._tcp SRV 1 2 5060 mail\n"
-                                     "          SRV 1 2 5061 deep.sub\n"
-                                     "a.b.c TXT x\n"
-                                     "*.wild A 192.0.2.9\n"
-                                     "*.wild MX 5 mail\n"
-                                     "*.wild MX 6 x.y.wild\n"
-                                     "x.y.wild A 192.0.2.10\n"
-                                     "sub NS ns.sub\n"
-                                     "sub NS ns.other\n"
-                                     "sub NS ns1\n"
-                                     "sub NS ns.example.org.\n"
-                                     "sub DS 1 13 2 00ff\n"
-                                     "sub TXT occluded\n"
-                                     "ns.sub A 192.0.2.20\n"
-                                     "ns.sub AAAA 2001:db8::20\n"
-                                     "deep.sub A 192.0.2.21\n"
-                                     "sub2.sub NS ns.sub2.sub\n"
-                                     "long-label-of-a-delegation NS ns.long-label-of-a-delegation\n"
-                                     "ns.long-label-of-a-delegation A 192.0.2.30\n"
-                                     "other NS ns.other\n"
-                                     "ns.other A 192.0.2.22\n"
-                                     "apex-copy NS @\n"
-                                     "@ A 192.0.2.99\n";
+static const char zone_text[] =
+    HEAD "@ MX 10 mail\n"
+         "  MX 20 mail\n"
+         "  MX 30 elsewhere.example.net.\n"
+         "  TXT \"a\" \"b\"\n"
+         "mail 60 A 192.0.2.3\n"
+         "mail 60 A 192.0.2.2\n"
+         "www CNAME @\n"
+         "_sip._tcp SRV 1 2 5060 mail\n"
+         "          SRV 1 2 5061 deep.sub\n"
+         "a.b.c TXT x\n"
+         "*.wild A 192.0.2.9\n"
+         "*.wild MX 5 mail\n"
+         "*.wild MX 6 x.y.wild\n"
+         "x.y.wild A 192.0.2.10\n"
+         "sub NS ns.sub\n"
+         "sub NS ns.other\n"
+         "sub NS ns1\n"
+         "sub NS ns.example.org.\n"
+         "sub DS 1 13 5 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+         "sub TXT occluded\n"
+         "ns.sub A 192.0.2.20\n"
+         "ns.sub AAAA 2001:db8::20\n"
+         "deep.sub A 192.0.2.21\n"
+         "sub2.sub NS ns.sub2.sub\n"
+         "long-label-of-a-delegation NS ns.long-label-of-a-delegation\n"
+         "ns.long-label-of-a-delegation A 192.0.2.30\n"
+         "other NS ns.other\n"
+         "ns.other A 192.0.2.22\n"
+         "apex-copy NS @\n"
+         "@ A 192.0.2.99\n";
 
 /* The answer to a question of this type from the node of this name. */
 static void expect(const struct fixture *f, const char *node, uint16_t type, const char *question,
@@ -82,7 +83,9 @@ START_TEST(test_positive)
            "_sip._tcp.example.com 3600 SRV 1 2 5061 deep.sub.example.com.\n"
            "-- additional\n"
            "mail.example.com 60 A 192.0.2.2\nmail.example.com 60 A 192.0.2.3\n");
-    expect(&f, "sub", DNS_DS, "sub", "sub.example.com 3600 DS 1 13 2 00ff\n");
+    expect(&f, "sub", DNS_DS, "sub",
+           "sub.example.com 3600 DS 1 13 5 "
+           "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
     fixture_done(&f);
 }
 END_TEST

@@ -64,10 +64,17 @@ static int read_all(int fd, size_t max, char **ret_data, size_t *ret_length)
 int disk_read(const char *path, size_t max, char **ret_data, size_t *ret_length)
 {
     invariant(max < SIZE_MAX - 2);
-    int fd = open_retried(path, O_RDONLY, 0);
+    /* Without O_NONBLOCK the opening of a pipe that nobody writes to never ends. */
+    int fd = open_retried(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd;
-    int err = read_all(fd, max, ret_data, ret_length);
+    int err = fcntl(fd, F_SETFL, O_RDONLY) ? -errno : 0;
+    err = err ? err : read_all(fd, max, ret_data, ret_length);
+    struct stat st;
+    if (!err && !*ret_length && !fstat(fd, &st) && S_ISFIFO(st.st_mode)) {
+        free(*ret_data);
+        err = -EPIPE;
+    }
     close(fd);
     return err;
 }

@@ -11,7 +11,7 @@
 #define DISK_ASIDE_PREFIX ".tmp-"
 
 /* The whole file, at most `max` bytes (-EFBIG above), with a NUL after them that `length` does not
- * count. free() it. */
+ * count. free() it. Of a pipe all that is written to it; -EPIPE where nobody does. */
 must_check int disk_read(const char *path, size_t max, char **ret_data, size_t *ret_length);
 
 /* Replaces the file as a whole: written aside in the same folder, synced, renamed, the folder

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Every test works in a folder of its own, as the working directory. */
@@ -119,6 +120,30 @@ START_TEST(test_failed_write_leaves_the_old_file)
     ck_assert_int_eq(mkdir("b", 0755), 0);
     ck_assert_int_eq(disk_write_atomic("b", "x", 1, 0644), -EISDIR);
     ck_assert_int_eq(names_in("."), 2);
+}
+END_TEST
+
+/* A pipe that nobody writes to is neither waited for nor taken for an empty file; what somebody
+ * writes is read to its end (`holdfast check <(...)`). */
+START_TEST(test_read_pipe)
+{
+    char *data;
+    size_t length;
+    ck_assert_int_eq(mkfifo("p", 0600), 0);
+    alarm(5);
+    ck_assert_int_eq(disk_read("p", 100, &data, &length), -EPIPE);
+    int keep = open("p", O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(keep, 0);
+    pid_t writer = fork();
+    if (!writer) {
+        usleep(50000);
+        _exit(write(keep, "late", 4) != 4);
+    }
+    close(keep);
+    ck_assert_int_eq(disk_read("p", 100, &data, &length), 0);
+    ck_assert_str_eq(data, "late");
+    free(data);
+    ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
 }
 END_TEST
 
@@ -298,8 +323,8 @@ int main(void)
     const TTest *const tests[] = {
         test_write_and_read, test_read_limits, test_failed_write_leaves_the_old_file,
         test_full_disk,      test_map,         test_folders_and_lists,
-        test_list_stops,     test_long_paths,  test_append,
-        test_copy,           test_folder_lock,
+        test_list_stops,     test_long_paths,  test_read_pipe,
+        test_append,         test_copy,        test_folder_lock,
     };
     Suite *suite = suite_create("disk");
     TCase *tcase = tcase_create("disk");

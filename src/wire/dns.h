@@ -16,6 +16,7 @@ enum dns_type {
     DNS_DNAME = 39,
     DNS_OPT = 41,
     DNS_DS = 43,
+    DNS_SSHFP = 44,
     DNS_RRSIG = 46,
     DNS_NSEC = 47,
     DNS_DNSKEY = 48,

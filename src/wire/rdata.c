@@ -59,6 +59,38 @@ static const uint8_t *type_fields(uint16_t type)
     return t && t->fields[0] != FIELD_END ? t->fields : NULL;
 }
 
+/* The last of `head` bytes is the kind of digest that follows; a length of 0 is any. */
+static bool length_fits(const uint8_t *data, size_t length, size_t head, const uint8_t *lengths,
+                        size_t kinds)
+{
+    if (length < head || data[head - 1] >= kinds)
+        return true;
+    uint8_t wanted = lengths[data[head - 1]];
+    return !wanted || length - head == wanted;
+}
+
+/* Is a digest as long as its kind says? One that is not is a slip where it stands in a file; what
+ * others send is theirs, and is written as \# length hex. */
+static bool digest_fits(uint16_t type, const uint8_t *data, size_t length)
+{
+    /* SHA-1, SHA-256, GOST R 34.11-94, SHA-384, GOST R 34.11-2012, SM3 */
+    static const uint8_t delegations[] = {0, 20, 32, 32, 48, 32, 32};
+    static const uint8_t prints[] = {0, 20, 32}; /* RFC 4255, RFC 6594 */
+    enum { DELEGATION_HEAD = 4, PRINT_HEAD = 2, ZONE_HEAD = 6, ZONE_DIGEST_MIN = 12 };
+
+    switch (type) {
+    case DNS_DS:
+    case DNS_CDS:
+        return length_fits(data, length, DELEGATION_HEAD, delegations, sizeof delegations);
+    case DNS_SSHFP:
+        return length_fits(data, length, PRINT_HEAD, prints, sizeof prints);
+    case DNS_ZONEMD:
+        return length >= ZONE_HEAD + ZONE_DIGEST_MIN; /* RFC 8976 2.2.4 */
+    default:
+        return true;
+    }
+}
+
 /* ---- text to wire ---- */
 
 /* Lowers the name at the start of data[0..size) as far as it goes; whether it is one is seen later.
@@ -143,7 +175,9 @@ static bool data_parse(struct rdata_parser *p, uint16_t type)
     for (; *kinds; kinds++)
         if (!fields[*kinds].parse(p))
             return false;
-    return true;
+    if (p->out.failed || digest_fits(type, p->out.data, p->out.position))
+        return true;
+    return rdata_say(p, "this kind of digest has another length");
 }
 
 int rdata_parse(struct lexer *l, uint16_t type, const uint8_t *origin,
@@ -173,7 +207,7 @@ void rdata_format(uint16_t type, const uint8_t *data, uint16_t length, struct te
     const uint8_t *kinds = type_fields(type);
     struct reader r = reader_init(data, length);
 
-    if (!kinds || !rdata_check(type, data, length)) {
+    if (!kinds || !rdata_check(type, data, length) || !digest_fits(type, data, length)) {
         text_appendf(out, length ? "\\# %u " : "\\# %u", length);
         hex_write(data, length, out);
         return;

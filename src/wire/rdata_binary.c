@@ -310,9 +310,24 @@ void field_eui64_format(struct reader *r, struct text *out)
     groups_format(r, 8, 1, "-", out);
 }
 
+/* RFC 6742 2.1.2, 2.3.2: as in IPv6 addresses, zeros at a group's start may be missing. */
 bool field_node64_parse(struct rdata_parser *p)
 {
-    return groups_parse(p, 8, 4, ':', "a 64-bit node id or locator (0014:4fff:ff20:ee64)");
+    static const char wanted[] = "a 64-bit node id or locator (0014:4fff:ff20:ee64)";
+    enum { GROUPS = 4, DIGITS = 4 };
+
+    if (!rdata_word(p, wanted))
+        return false;
+    const char *at = p->lexer->word, *end = at + p->lexer->word_length;
+    for (int i = 0; i < GROUPS; i++) {
+        unsigned value = 0, digits = 0;
+        for (; at < end && hex_digit(*at) >= 0 && digits < DIGITS; at++, digits++)
+            value = value << 4 | (unsigned)hex_digit(*at);
+        if (!digits || (i < GROUPS - 1 && (at == end || *at++ != ':')))
+            return rdata_want(p, wanted);
+        writer_u16(&p->out, (uint16_t)value);
+    }
+    return at == end || rdata_want(p, wanted);
 }
 
 bool field_node64_check(struct reader *r)

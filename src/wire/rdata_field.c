@@ -236,8 +236,8 @@ bool ipv4_read(const char *text, size_t length, uint8_t ret_bytes[static 4])
         unsigned value = 0, digits = 0;
         for (; text < end && (unsigned char)(*text - '0') < 10 && digits < 3; text++, digits++)
             value = value * 10 + (unsigned char)(*text - '0');
-        if (digits == 0 || value > 255)
-            return false;
+        if (digits == 0 || value > 255 || (digits > 1 && text[-(int)digits] == '0'))
+            return false; /* 010 is 8 to some and 10 to others */
         ret_bytes[i] = (uint8_t)value;
         if (i < 3 && (text == end || *text++ != '.'))
             return false;

@@ -32,18 +32,21 @@ struct svc_value {
 
 /* ---- text to wire ---- */
 
-static bool key_read(const char *text, size_t length, uint16_t *ret_key)
+/* *ret_generic: the number was given, without zeros before it, and the value is in wire form. */
+static bool key_read(const char *text, size_t length, uint16_t *ret_key, bool *ret_generic)
 {
     uint32_t number;
 
+    *ret_generic = false;
     for (unsigned i = 0; i < SVC_KEYS; i++)
         if (strlen(key_names[i]) == length && strncasecmp(text, key_names[i], length) == 0) {
             *ret_key = (uint16_t)i;
             return true;
         }
-    if (length < 4 || strncasecmp(text, "key", 3) != 0 ||
+    if (length < 4 || strncasecmp(text, "key", 3) != 0 || (text[3] == '0' && length > 4) ||
         !digits_number(text + 3, length - 3, UINT16_MAX - 1, &number))
         return false;
+    *ret_generic = true;
     *ret_key = (uint16_t)number;
     return true;
 }
@@ -67,9 +70,10 @@ static bool mandatory_write(const struct svc_value *v, struct writer *out)
     size_t start = out->position, position = 0;
     struct svc_value item;
     uint16_t key;
+    bool generic;
 
     while (list_next(v, &position, &item)) {
-        if (!key_read(item.text, item.length, &key) || key == SVC_MANDATORY)
+        if (!key_read(item.text, item.length, &key, &generic) || key == SVC_MANDATORY)
             return false;
         uint8_t *end = writer_take(out, 2);
         if (!end)
@@ -238,27 +242,79 @@ static int value_unescape(struct lexer *l, size_t *ret_key_length, uint8_t buffe
     return length < 0 ? -1 : length;
 }
 
+static bool strings_fill(const uint8_t *data, size_t length)
+{
+    struct reader r = reader_init(data, length);
+
+    while (reader_left(&r)) {
+        uint8_t size = reader_u8(&r);
+        if (!size || !reader_take(&r, size))
+            return false;
+    }
+    return length > 0;
+}
+
+static bool keys_ascend(const uint8_t *data, size_t length)
+{
+    unsigned last = SVC_MANDATORY;
+
+    for (size_t i = 0; i + 1 < length; i += 2) {
+        unsigned key = (unsigned)(data[i] << 8 | data[i + 1]);
+        if (key <= last)
+            return false;
+        last = key;
+    }
+    return length && length % 2 == 0;
+}
+
+static bool value_check(uint16_t key, const uint8_t *data, size_t length)
+{
+    switch (key) {
+    case SVC_MANDATORY:
+        return keys_ascend(data, length);
+    case SVC_ALPN:
+        return strings_fill(data, length);
+    case SVC_NO_DEFAULT_ALPN:
+    case SVC_OHTTP:
+        return length == 0;
+    case SVC_PORT:
+        return length == 2;
+    case SVC_IPV4HINT:
+        return length && length % 4 == 0;
+    case SVC_IPV6HINT:
+        return length && length % 16 == 0;
+    case SVC_TLS_GROUPS:
+        return length && length % 2 == 0;
+    default:
+        return key != UINT16_MAX; /* reserved (14.3.2) */
+    }
+}
+
 static bool param_parse(struct rdata_parser *p, size_t params)
 {
     static const char wanted[] = "a parameter (alpn=h2, port=8443, key65280=value)";
     uint8_t buffer[SVC_VALUE_MAX];
     size_t key_length, start = p->out.position;
     uint16_t key;
+    bool generic;
 
     if (!rdata_word(p, wanted))
         return false;
     int length = value_unescape(p->lexer, &key_length, buffer);
     if (length < 0)
         return rdata_say(p, "the parameter's value is broken, or longer than 4096 bytes");
-    if (!key_read(p->lexer->word, key_length, &key))
+    if (!key_read(p->lexer->word, key_length, &key, &generic))
         return rdata_want(p, wanted);
     writer_u16(&p->out, key);
     writer_u16(&p->out, 0);
     struct svc_value value = {(const char *)buffer, (size_t)length};
-    if (!(key < SVC_KEYS ? values[key].write : raw_write)(&value, &p->out))
+    if (!(key < SVC_KEYS && !generic ? values[key].write : raw_write)(&value, &p->out))
         return rdata_say(p, values[key].problem);
     if (p->out.failed)
         return true;
+    if (generic && !value_check(key, buffer, value.length))
+        return rdata_say(
+            p, "behind a key's number its value stands in wire form (key4=\\192\\000\\002\\001)");
     size_t size = p->out.position - start - 4;
     p->out.data[start + 2] = (uint8_t)(size >> 8);
     p->out.data[start + 3] = (uint8_t)size;
@@ -307,54 +363,6 @@ bool field_svc_parse(struct rdata_parser *p)
 }
 
 /* ---- checking ---- */
-
-static bool strings_fill(const uint8_t *data, size_t length)
-{
-    struct reader r = reader_init(data, length);
-
-    while (reader_left(&r)) {
-        uint8_t size = reader_u8(&r);
-        if (!size || !reader_take(&r, size))
-            return false;
-    }
-    return length > 0;
-}
-
-static bool keys_ascend(const uint8_t *data, size_t length)
-{
-    unsigned last = SVC_MANDATORY;
-
-    for (size_t i = 0; i + 1 < length; i += 2) {
-        unsigned key = (unsigned)(data[i] << 8 | data[i + 1]);
-        if (key <= last)
-            return false;
-        last = key;
-    }
-    return length && length % 2 == 0;
-}
-
-static bool value_check(uint16_t key, const uint8_t *data, size_t length)
-{
-    switch (key) {
-    case SVC_MANDATORY:
-        return keys_ascend(data, length);
-    case SVC_ALPN:
-        return strings_fill(data, length);
-    case SVC_NO_DEFAULT_ALPN:
-    case SVC_OHTTP:
-        return length == 0;
-    case SVC_PORT:
-        return length == 2;
-    case SVC_IPV4HINT:
-        return length && length % 4 == 0;
-    case SVC_IPV6HINT:
-        return length && length % 16 == 0;
-    case SVC_TLS_GROUPS:
-        return length && length % 2 == 0;
-    default:
-        return key != UINT16_MAX; /* reserved (14.3.2) */
-    }
-}
 
 bool field_svc_check(struct reader *r)
 {

@@ -260,11 +260,17 @@ static bool mac_is(struct tsig_session *s, EVP_MAC_CTX *ctx, const uint8_t *wire
     digest_message(ctx, wire, t->offset, t->original_id, true);
     digest_variables(ctx, s->key, &v, s->state == TSIG_STATE_LATER);
     digest_end(ctx, mac);
-    return t->mac.length == algorithms[s->key->algorithm].mac_length &&
+    return t->mac.length <= algorithms[s->key->algorithm].mac_length &&
            !CRYPTO_memcmp(mac, t->mac.data, t->mac.length);
 }
 
-/* RFC 8945 5.2: key, then MAC, then time. */
+static bool mac_is_whole(const struct tsig_session *s, const struct tsig *t)
+{
+    return t->mac.length == algorithms[s->key->algorithm].mac_length;
+}
+
+/* RFC 8945 5.2: key, then MAC, then time, then whether so short a MAC is taken. It is not, but who
+ * sent it has the key: the answer is signed (5.3.2). */
 int tsig_request_verify(struct tsig_session *s, const struct tsig_key *key, const uint8_t *wire,
                         const struct tsig *t, uint64_t now)
 {
@@ -275,16 +281,14 @@ int tsig_request_verify(struct tsig_session *s, const struct tsig_key *key, cons
     if (t->mac.length > full || t->mac.length < 10 || t->mac.length < full / 2)
         return ERR_SYNTAX; /* 5.2.2.1 */
     s->key = key;
-    if (t->mac.length < full) {
-        s->key = NULL;
-        return s->error = TSIG_BADTRUNC;
-    }
     if (!mac_is(s, digest_continue(s), wire, t)) {
         s->key = NULL;
         return s->error = TSIG_BADSIG;
     }
     session_step(s, t->mac.data, t->mac.length);
-    return time_is(t, now) ? 0 : (s->error = TSIG_BADTIME);
+    if (!time_is(t, now))
+        return s->error = TSIG_BADTIME;
+    return mac_is_whole(s, t) ? 0 : (s->error = TSIG_BADTRUNC);
 }
 
 static int reply_unsigned(struct tsig_session *s, const uint8_t *wire, size_t length)
@@ -313,7 +317,7 @@ int tsig_reply_verify(struct tsig_session *s, const uint8_t *wire, size_t length
             return ERR_INVALID;
         EVP_MAC_CTX *ctx = s->running ? s->running : digest_continue(s);
         s->running = NULL;
-        if (!mac_is(s, ctx, wire, &t) || t.error)
+        if (!mac_is(s, ctx, wire, &t) || !mac_is_whole(s, &t) || t.error)
             return ERR_INVALID;
         session_step(s, t.mac.data, t.mac.length);
         if (!time_is(&t, now))

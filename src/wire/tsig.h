@@ -83,7 +83,7 @@ must_check int tsig_sign(struct tsig_session *s, uint8_t *wire, size_t length, s
 /* How many bytes tsig_sign() appends to a client's request. */
 pure_function size_t tsig_request_size(const struct tsig_key *key);
 
-/* Appends the record without a MAC that tells s->error (BADKEY, BADSIG, BADTRUNC), with the names
+/* Appends the record without a MAC that tells s->error (BADKEY, BADSIG), with the names
  * of the request's (RFC 8945 5.3.2). As tsig_sign; 600 bytes always suffice. */
 must_check int tsig_refuse(const struct tsig_session *s, const struct tsig *t, uint8_t *wire,
                            size_t length, size_t size);

@@ -141,6 +141,59 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* Leaves `keep` bytes of the MAC of the message; its new length. */
+static size_t mac_cut(uint8_t *wire, size_t length, size_t keep)
+{
+    struct tsig t;
+    ck_assert_int_eq(tsig_find(wire, length, &t), 0);
+    size_t at = (size_t)(t.mac.data - wire), cut = t.mac.length - keep;
+    uint8_t *size = wire + t.offset + dname_length(t.name) + 8; /* of the record's data */
+    memmove(wire + at + keep, wire + at + t.mac.length, length - at - t.mac.length);
+    wire[at - 1] = (uint8_t)keep;
+    size[1] = (uint8_t)(size[1] - cut);
+    return length - cut;
+}
+
+/* RFC 8945 5.2.4, 5.3.2: a MAC that is cut short proves the key, or not, like a whole one. It is
+ * not taken, but the answer is signed, over the MAC as it came. */
+START_TEST(test_cut_short)
+{
+    struct tsig_key key = key_of("a.b", TSIG_SHA256), wrong = key;
+    uint8_t wire[2048], reply[2048];
+    struct tsig_session client = {.key = &key}, server;
+    struct tsig t;
+    size_t n, plain = message_of(wire, 7);
+    size_t length = (size_t)tsig_sign(&client, wire, plain, sizeof wire, NOW);
+    wrong.secret[0] ^= 1;
+    length = mac_cut(wire, length, 16);
+    ck_assert_int_eq(tsig_find(wire, length, &t), 0);
+    ck_assert_int_eq(tsig_request_verify(&server, &wrong, wire, &t, NOW), TSIG_BADSIG);
+    ck_assert_int_eq(tsig_request_verify(&server, &key, wire, &t, NOW + 301), TSIG_BADTIME);
+    ck_assert_int_eq(tsig_request_verify(&server, &key, wire, &t, NOW), TSIG_BADTRUNC);
+    memcpy(reply, wire, plain);
+    reply[11] = 0;
+    n = (size_t)tsig_sign(&server, reply, plain, sizeof reply, NOW);
+    ck_assert_int_eq(tsig_find(reply, n, &t), 0);
+    ck_assert_uint_eq(t.error, TSIG_BADTRUNC);
+    /* The same answer to a client who meant to cut its MAC, but without the error. */
+    client.mac_length = 16;
+    server = (struct tsig_session){.key = &key, .state = TSIG_STATE_FIRST, .mac_length = 16};
+    memcpy(server.mac, client.mac, 16);
+    memcpy(reply, wire, plain);
+    reply[11] = 0;
+    size_t good = (size_t)tsig_sign(&server, reply, plain, sizeof reply, NOW);
+    ck_assert_uint_eq(good, n);
+    struct tsig_session other = client;
+    ck_assert_int_eq(tsig_reply_verify(&client, reply, good, NOW, &n), 0);
+    /* Nor is a reply taken whose MAC is cut. */
+    ck_assert_int_eq(tsig_reply_verify(&other, reply, mac_cut(reply, good, 16), NOW, &n),
+                     ERR_INVALID);
+    length = mac_cut(wire, length, 15); /* less than half of the hash: 5.2.2.1 */
+    ck_assert_int_eq(tsig_find(wire, length, &t), 0);
+    ck_assert_int_eq(tsig_request_verify(&server, &key, wire, &t, NOW), ERR_SYNTAX);
+}
+END_TEST
+
 /* A stream in which every third message is signed; a change in an unsigned one is seen at the next
  * signature, and a stream that ends unsigned is not whole. */
 START_TEST(test_stream)
@@ -193,4 +246,5 @@ START_TEST(test_secrets)
 }
 END_TEST
 
-CHECK_MAIN("tsig", test_as_dnspython, test_tampered, test_refusals, test_stream, test_secrets)
+CHECK_MAIN("tsig", test_as_dnspython, test_tampered, test_refusals, test_cut_short, test_stream,
+           test_secrets)
