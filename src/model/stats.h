@@ -58,6 +58,10 @@
       "Messages whose signature (TSIG) did not pass.")                                          \
     X(DNS_SEND_FAILED, "holdfast_dns_send_failed_total", "", counter,                           \
       "Responses that the kernel did not take.")                                                \
+    X(DNS_BUNDLED, "holdfast_dns_bundled_total", "", counter,                                   \
+      "Responses over UDP that left in one message with others to the same client.")            \
+    X(DNS_BUNDLES_REFUSED, "holdfast_dns_bundles_refused_total", "", counter,                   \
+      "Such messages that the kernel did not take, so that each response left alone.")          \
     X(DNS_PROXY_REFUSED, "holdfast_dns_proxy_refused_total", "", counter,                       \
       "Datagrams and connections that did not come from a trusted proxy with a good header.")   \
     X(DNS_STALE, "holdfast_dns_stale", "", gauge,                                               \

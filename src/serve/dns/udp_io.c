@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "seam/net.h"
 #include "seam/thread.h"
+#include "serve/dns/bundle.h"
 #include "serve/dns/proxied.h"
+#include "serve/dns/udp_outbox_io.h"
 #include "serve/dns/worker_io.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,8 +34,8 @@ struct udp_control {
 };
 
 struct udp_batch {
-    struct mmsghdr received[UDP_BATCH], sent[UDP_BATCH];
-    struct iovec in[UDP_BATCH], out[UDP_BATCH];
+    struct mmsghdr received[UDP_BATCH];
+    struct iovec in[UDP_BATCH];
     union udp_address addresses[UDP_BATCH];
     struct udp_control control[UDP_BATCH];
     struct query_client clients[UDP_BATCH];
@@ -42,7 +44,9 @@ struct udp_batch {
     uint8_t *queries, *responses;
     size_t response_size, response_stride;
     struct query jobs[UDP_BATCH];
+    struct udp_outbox *outbox;
 };
+_Static_assert((int)UDP_BATCH <= (int)BUNDLE_ANSWERS_MAX, "the answers to a batch leave together");
 
 static struct udp_batch *batch_new(int fd, size_t udp_size)
 {
@@ -56,6 +60,7 @@ static struct udp_batch *batch_new(int fd, size_t udp_size)
     b->response_stride = (udp_size + 127) / 128 * 128 + 64;
     b->queries = mem_new(UDP_BATCH, UDP_QUERY_SIZE);
     b->responses = mem_new(UDP_BATCH, b->response_stride);
+    b->outbox = udp_outbox_new(fd);
     for (unsigned i = 0; i < UDP_BATCH; i++) {
         b->in[i] = (struct iovec){b->queries + (size_t)i * UDP_QUERY_SIZE, UDP_QUERY_SIZE};
         b->received[i].msg_hdr = (struct msghdr){
@@ -74,6 +79,7 @@ static void batch_free(struct udp_batch *b)
 {
     free(b->queries);
     free(b->responses);
+    udp_outbox_free(b->outbox);
     free(b);
 }
 
@@ -146,52 +152,28 @@ static bool message_relay(struct udp_batch *b, const struct worker *w, unsigned 
     return relay_datagram(w->relay, &message, &client, w->fds[0], m);
 }
 
-/* Returns how many responses there are. */
-static unsigned batch_finish(struct udp_batch *b, struct worker *w, unsigned count)
+static void batch_finish(struct udp_batch *b, struct worker *w, unsigned count)
 {
-    unsigned n = 0;
     for (unsigned i = 0; i < count; i++) {
-        uint8_t *to = b->responses + n * b->response_stride;
+        uint8_t *to = b->responses + i * b->response_stride;
         if (unlikely(b->jobs[i].course == QUERY_RELAY) && message_relay(b, w, i))
             continue;
         size_t length = query_finish(&b->jobs[i], &w->ctx, to, b->response_size);
-        struct msghdr *from = &b->received[i].msg_hdr;
-        if (length) {
-            b->out[n] = (struct iovec){to, length};
-            struct msghdr *m = &b->sent[n].msg_hdr;
-            *m = *from;
-            m->msg_iov = &b->out[n];
-            m->msg_flags = 0;
-            if (b->any_address)
-                control_turn(m);
-            n++;
-        }
+        if (!length)
+            continue;
+        if (b->any_address)
+            control_turn(&b->received[i].msg_hdr);
+        udp_outbox_add(b->outbox, &b->received[i].msg_hdr, to, length);
     }
-    return n;
 }
 
-/* The headers as recvmmsg wants them; after sending, for `sent` shares the addresses. */
+/* The headers as recvmmsg wants them; after sending, for the outbox reads them. */
 static void batch_reset(struct udp_batch *b, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct msghdr *m = &b->received[i].msg_hdr;
         m->msg_namelen = sizeof b->addresses[i];
         m->msg_controllen = b->any_address ? sizeof b->control[i] : 0;
-    }
-}
-
-/* A response that the kernel does not take now is lost, as any datagram may be: the client asks
- * again, and nobody else waits meanwhile. */
-static void batch_send(struct udp_batch *b, const struct worker *w, unsigned count)
-{
-    for (unsigned done = 0; done < count;) {
-        int n = sendmmsg(w->fds[0], b->sent + done, count - done, MSG_DONTWAIT);
-        if (n > 0) {
-            done += (unsigned)n;
-        } else if (errno != EINTR) {
-            stats_add(w->ctx.stats, DNS_SEND_FAILED, 1);
-            done++;
-        }
     }
 }
 
@@ -216,9 +198,9 @@ void *udp_worker_run(void *worker)
         }
         stats_add(w->ctx.stats, DNS_QUERIES_UDP, (uint64_t)n);
         batch_prepare(b, w, worker_enter(w), (unsigned)n);
-        unsigned responses = batch_finish(b, w, (unsigned)n);
+        batch_finish(b, w, (unsigned)n);
         worker_leave(w);
-        batch_send(b, w, responses);
+        udp_outbox_send(b->outbox, w->ctx.stats);
         batch_reset(b, (unsigned)n);
     }
     batch_free(b);
