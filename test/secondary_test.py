@@ -8,6 +8,7 @@ import dns.query
 import dns.rrset
 import pytest
 
+from bind import binds  # noqa: F401 (fixture)
 from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401 (fixtures)
 from primary import SECRET, framed, primaries, zone_text  # noqa: F401 (fixtures)
 
@@ -70,6 +71,24 @@ def test_comes_changes_and_outlives_its_primary(nodes, primaries, kind):  # noqa
     node.start()
     assert node.short(f"new.{ZONE}") == ["192.0.2.77"]
     assert node.metric("holdfast_zones_secondary") == 1
+
+
+def test_what_brings_the_question_forward(nodes, primaries, binds):  # noqa: F811
+    """An unsigned NOTIFY of a primary that has a key, as BIND sends it; a reload that names another primary."""
+    node = nodes(config("127.0.0.1:1 key k1"), {})
+    text = node.config_path.read_text()
+    bind = binds({ZONE: zone_text(1)}, notify=[node.address])
+    assert " 3600 " in zone_text(1), "its refresh is to be longer than this test"
+    node.config_path.write_text(text.replace("127.0.0.1:1 ", f"127.0.0.1:{bind.port} "))
+    node.start()
+    has(node, 1)
+    time.sleep(1)  # named looks at times of files in seconds
+    bind.change(ZONE, zone_text(2))
+    has(node, 2)
+    other = primaries("nsd", {ZONE: zone_text(3)}, key=True)
+    node.config_path.write_text(text.replace("127.0.0.1:1 ", f"{at(other)} "))
+    node.cli("reload", "--data", str(node.data), check=True)
+    has(node, 3, 5)
 
 
 def test_past_its_time(nodes, primaries):  # noqa: F811

@@ -360,19 +360,26 @@ void control_secondary_beat(struct control *c, usec_t now)
 
 /* ---- notifies ---- */
 
-/* The primary that it comes from: by its address, or by its key, wherever it is sent from. A
- * primary with a key is believed with that key alone. */
-static bool primary_find(const struct config_zone *z, const struct ip *from, int key, uint32_t *ret)
+enum believed { STRANGER, PERHAPS, PRIMARY };
+
+/* The primary that it comes from: by its address, or by its key, wherever it is sent from. Without
+ * the key of a primary that has one it is a hint: BIND signs none unless it is told to. */
+static enum believed primary_find(const struct config_zone *z, const struct ip *from, int key,
+                                  uint32_t *ret)
 {
-    for (uint32_t i = 0; i < z->primary_count; i++) {
+    enum believed best = STRANGER;
+    for (uint32_t i = 0; i < z->primary_count && best != PRIMARY; i++) {
         const struct config_primary *p = &z->primaries[i];
         bool there = ip_equal(&p->ip, from), knows = p->key != CONFIG_NONE && p->key == key;
-        if (!knows && (!there || p->key != CONFIG_NONE))
+        enum believed this = knows || (there && p->key == CONFIG_NONE) ? PRIMARY
+                             : there && key == CONFIG_NONE             ? PERHAPS
+                                                                       : STRANGER;
+        if (this <= best)
             continue;
         *ret = i;
-        return true;
+        best = this;
     }
-    return false;
+    return best;
 }
 
 unsigned control_secondary_notified(struct control *c, uint32_t zone, const struct ip *from,
@@ -385,13 +392,15 @@ unsigned control_secondary_notified(struct control *c, uint32_t zone, const stru
     if (!z->primary_count || dname_parse(z->name, strlen(z->name), NULL, name) < 0)
         return DNS_NOTAUTH;
     ip_format(from, address);
-    if (!primary_find(z, from, key, &primary)) {
+    enum believed believed = primary_find(z, from, key, &primary);
+    if (believed == STRANGER) {
         log_event(LOG_WARN, "zone.notify.refused", {"zone", LOG_S(z->name)},
                   {"from", LOG_S(address)}, {"reason", LOG_S("it is no primary of this zone")});
         return DNS_REFUSED;
     }
     bool says = notify_serial(wire, length, name, &serial);
-    bool news = secondary_notify(us.machine, zone, primary, says, serial, clock_now());
+    bool news = (believed == PRIMARY ? secondary_notify : secondary_hint)(
+        us.machine, zone, primary, says, serial, clock_now());
     log_event(LOG_DEBUG, "zone.notify", {"zone", LOG_S(z->name)}, {"from", LOG_S(address)},
               {"serial", LOG_U(serial)}, {"news", LOG_B(news)});
     return DNS_NOERROR;
@@ -419,12 +428,29 @@ static void zone_resume(struct control *c, struct secondary *machine, uint32_t z
                      note_age(&note, now, c->boot_id, clock_wall()), now);
 }
 
-static const struct secondary_zone *zone_before(const struct config *old, const char *name)
+static const struct secondary_zone *zone_before(const struct config *old, const char *name,
+                                                const struct config_zone **ret_old)
 {
     for (uint32_t i = 0; us.machine && i < us.zone_count; i++)
-        if (secondary_zone(us.machine, i)->primaries && !strcmp(old->zones[i].name, name))
+        if (secondary_zone(us.machine, i)->primaries && !strcmp(old->zones[i].name, name)) {
+            *ret_old = &old->zones[i];
             return secondary_zone(us.machine, i);
+        }
     return NULL;
+}
+
+/* Is there a primary that was not there before? Then it is asked at once. */
+static bool primaries_new(const struct config_zone *old, const struct config_zone *z)
+{
+    for (uint32_t i = 0; i < z->primary_count; i++) {
+        const struct config_primary *p = &z->primaries[i];
+        bool found = false;
+        for (uint32_t j = 0; j < old->primary_count && !found; j++)
+            found = ip_equal(&old->primaries[j].ip, &p->ip) && old->primaries[j].port == p->port;
+        if (!found)
+            return true;
+    }
+    return false;
 }
 
 static uint32_t straight_primaries(const struct config_zone *z)
@@ -449,7 +475,8 @@ void control_secondary_take(struct control *c, const struct config *old)
         const struct config_zone *z = &config->zones[i];
         if (!z->primary_count)
             continue;
-        const struct secondary_zone *before = zone_before(old, z->name);
+        const struct config_zone *was = NULL;
+        const struct secondary_zone *before = zone_before(old, z->name, &was);
         secondary_add(machine, i, z->primary_count, straight_primaries(z), now);
         bool lost = before && before->has_content &&
                     c->loaded->zones[i].file.state == PLAN_ZONE_DARK; /* its catalog began anew */
@@ -457,6 +484,8 @@ void control_secondary_take(struct control *c, const struct config *old)
             secondary_carry(machine, i, before, now);
         else
             zone_resume(c, machine, i, now);
+        if (before && primaries_new(was, z))
+            secondary_notify(machine, i, secondary_zone(machine, i)->primary, false, 0, now);
     }
     secondary_free(us.machine);
     free(us.noted);

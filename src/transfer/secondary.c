@@ -86,11 +86,27 @@ static void round_begin(struct secondary_zone *z)
     z->notified = false;
 }
 
+/* A hint brings the next round forward, as far as hints may. */
+static void hint_take(struct secondary_zone *z, usec_t now)
+{
+    usec_t at = z->hint_from > now ? z->hint_from : now;
+    invariant(z->state == SECONDARY_RESTING);
+    if (!z->hinted)
+        return;
+    z->hinted = false;
+    if (at >= z->due)
+        return;
+    z->primary = z->hint;
+    z->due = at;
+    z->hint_from = at + SECONDARY_HINT_S * USEC_PER_SEC;
+}
+
 static void rest(struct secondary_zone *z, usec_t now, usec_t wait)
 {
     z->state = SECONDARY_RESTING;
     z->due = now + wait;
     z->whole = z->asked = false;
+    hint_take(z, now);
     if (z->notified)
         round_begin(z);
 }
@@ -149,7 +165,7 @@ void secondary_carry(struct secondary *s, uint32_t zone, const struct secondary_
     z->straight = straight;
     z->primary = old->primary < primaries ? old->primary : 0;
     z->tried = 0;
-    z->whole = z->asked = false;
+    z->whole = z->asked = z->hinted = false;
     if (z->state != SECONDARY_RESTING) {
         z->state = SECONDARY_RESTING;
         z->due = now;
@@ -158,13 +174,32 @@ void secondary_carry(struct secondary *s, uint32_t zone, const struct secondary_
 
 /* ---- events ---- */
 
+static bool is_known(const struct secondary_zone *z, uint32_t serial)
+{
+    bool old = z->has_content && !serial_newer(serial, z->serial);
+    return old || (z->has_refused && serial == z->refused);
+}
+
+bool secondary_hint(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
+                    uint32_t serial, usec_t now)
+{
+    struct secondary_zone *z = zone_of(s, zone);
+    invariant(primary < z->primaries);
+    if (has_serial && is_known(z, serial))
+        return false;
+    z->hinted = true;
+    z->hint = primary;
+    if (z->state == SECONDARY_RESTING)
+        hint_take(z, now);
+    return true;
+}
+
 bool secondary_notify(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
                       uint32_t serial, usec_t now)
 {
     struct secondary_zone *z = zone_of(s, zone);
     invariant(primary < z->primaries);
-    bool known = z->has_content && !serial_newer(serial, z->serial);
-    if (has_serial && (known || (z->has_refused && serial == z->refused)))
+    if (has_serial && is_known(z, serial))
         return false;
     if (z->state == SECONDARY_RESTING) {
         z->primary = primary;

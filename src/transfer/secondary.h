@@ -13,7 +13,9 @@
  *     zones wait in turn (L7). Every time is drawn with jitter, failures wait longer and longer.
  *  3. Content is past its time when no primary confirmed it for as long as its SOA's expire says.
  *     What that means is for others (the zone's `expire`); the machine tells, once each way.
- *  4. Content that was refused (L3) is not fetched again for the same serial, until accepted; a
+ *  4. A NOTIFY that nobody signed though the primary has a key is a hint: anybody may have sent it.
+ *     Hints begin a round once in SECONDARY_HINT_S at most, and none is lost.
+ *  5. Content that was refused (L3) is not fetched again for the same serial, until accepted; a
  *     primary that offers it counts as one that was reached, so that a refusal cannot let the zone
  *     run out. */
 #pragma once
@@ -30,6 +32,7 @@ enum {
                              takes seconds to be given up */
     SECONDARY_REFRESH_MIN_S = 2, /* whatever the SOA says */
     SECONDARY_RETRY_MIN_S = 1,
+    SECONDARY_HINT_S = 1,
     SECONDARY_PRIMARIES_MAX = 16,
     SECONDARY_WAIT_MAX_S = 14 * 86400,
     SECONDARY_EMPTY_MAX_S = 600, /* between attempts for a zone that has no content yet */
@@ -51,9 +54,12 @@ enum secondary_state {
 struct secondary_zone {
     uint32_t primaries; /* > 0 */
     enum secondary_state state;
-    uint32_t primary;  /* asked now, or the one that answered last */
-    uint32_t tried;    /* primaries in this round that failed */
-    bool notified;     /* again, once what is under way has ended */
+    uint32_t primary; /* asked now, or the one that answered last */
+    uint32_t tried;   /* primaries in this round that failed */
+    bool notified;    /* again, once what is under way has ended */
+    bool hinted;      /* the same, but not before hint_from */
+    uint32_t hint;    /* the primary that it is said to come from */
+    usec_t hint_from;
     bool asked;        /* this primary: over TCP from now on */
     uint32_t straight; /* bits of the primaries that are not asked for the serial before: TLS */
     bool whole;        /* AXFR: IXFR did not fit */
@@ -95,6 +101,9 @@ pure_function const struct secondary_zone *secondary_zone(const struct secondary
 /* A primary says that the zone changed; has_serial: to this one. False: nothing new. */
 bool secondary_notify(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
                       uint32_t serial, usec_t now);
+/* The same, from somebody who may be the primary, or not. */
+bool secondary_hint(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
+                    uint32_t serial, usec_t now);
 /* The next content may lose a third of what is held; it is fetched at once. */
 void secondary_accept(struct secondary *s, uint32_t zone, usec_t now);
 

@@ -211,6 +211,40 @@ START_TEST(test_notify)
 }
 END_TEST
 
+/* What nobody signed is heard, once a second however often it is said. */
+START_TEST(test_hints)
+{
+    struct world w = settled(2);
+    unsigned rounds = 0;
+    ck_assert(!secondary_hint(w.machine, 0, 1, true, 5, w.now));
+    quiet(&w);
+    for (unsigned i = 0; i < 5000; i++, w.now += S / 1000) {
+        struct secondary_order o;
+        ck_assert(secondary_hint(w.machine, 0, 1, true, 6, w.now));
+        if (!secondary_next(w.machine, w.now, &o))
+            continue;
+        ck_assert(o.what == SECONDARY_ASK && o.primary == 1);
+        ck_assert(secondary_hint(w.machine, 0, 1, true, 6, w.now)); /* while it is under way */
+        asked(&w, 5);
+        rounds++;
+    }
+    ck_assert_uint_eq(rounds, 5);
+    w.now += S; /* the last one is not lost */
+    ck_assert_int_eq(order(&w).what, SECONDARY_ASK);
+    asked(&w, 5);
+    w.now += S * 2;
+    quiet(&w);
+    /* One that is signed does not wait. */
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(secondary_hint(w.machine, 0, 1, true, 6, w.now));
+        ck_assert(secondary_notify(w.machine, 0, 0, true, 6, w.now));
+        ck_assert_uint_eq(order(&w).primary, 0);
+        asked(&w, 5);
+    }
+    secondary_free(w.machine);
+}
+END_TEST
+
 static bool turned(struct world *w, bool *expired)
 {
     uint32_t number;
@@ -340,5 +374,5 @@ END_TEST
 
 CHECK_MAIN("secondary", test_refresh, test_ixfr_then_axfr, test_no_answer_over_udp,
            test_primaries_in_turn, test_backoff, test_empty_zone_is_tried_soon, test_notify,
-           test_expiry, test_refused, test_admission, test_questions_beside_transfers,
+           test_hints, test_expiry, test_refused, test_admission, test_questions_beside_transfers,
            test_restart_and_reload)
