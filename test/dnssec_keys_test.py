@@ -156,6 +156,14 @@ def test_keys_are_private(node):
     assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
     key.chmod(0o600)
     assert made.cli("reload", "--data", str(made.data)).returncode == 0
+    # what a text would change is told without what signing makes
+    out = made.cli("zone", "diff", str(made.folder / "example.com.zone"), "example.com", "--data", str(made.data))
+    assert (out.returncode, out.stdout) == (0, ""), out
+    text = (made.folder / "example.com.zone").read_text()
+    (made.folder / "other").write_text(text.replace("192.0.2.80", "192.0.2.81"))
+    out = made.cli("zone", "diff", str(made.folder / "other"), "example.com", "--data", str(made.data))
+    assert out.returncode == 1 and [line.split()[0] + line.split()[-1] for line in out.stdout.splitlines()] == [
+        "-192.0.2.80", "+192.0.2.81"], out
 
 
 def test_csk_roll(node):

@@ -105,14 +105,35 @@ struct lines {
     struct map set;   /* of all lines */
 };
 
-static struct lines lines_of(const struct zone *z)
+/* Is this a line of a record that signing makes, "name TTL IN TYPE ..."? */
+static bool line_is_made(const char *line)
+{
+    static const char *const made[] = {"RRSIG", "NSEC",   "NSEC3",  "NSEC3PARAM",
+                                       "CDS",   "DNSKEY", "CDNSKEY"};
+    for (unsigned words = 0; words < 3 && line; words++)
+        line = (line = strchr(line, ' ')) ? line + 1 : NULL;
+    size_t length = line ? strcspn(line, " ") : 0;
+    for (unsigned i = 0; i < array_length(made); i++)
+        if (length == strlen(made[i]) && !strncmp(line, made[i], length))
+            return true;
+    return false;
+}
+
+/* bare: without what signing makes. */
+static struct lines lines_of(const struct zone *z, bool bare)
 {
     struct lines l = {.text = text_init(DUMP_MAX), .set = map_init()};
     zone_dump(z, &l.text);
-    char *rest = l.text.data;
-    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
-        if (*line)
-            map_put(&l.set, line, strlen(line), line);
+    char *rest = l.text.data, *end = rest;
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        size_t length = strlen(line);
+        if (!length || (bare && line_is_made(line)))
+            continue;
+        memmove(end, line, length + 1);
+        map_put(&l.set, end, length, end);
+        end += length + 1;
+    }
+    l.text.length = (size_t)(end - l.text.data);
     return l;
 }
 
@@ -129,21 +150,22 @@ static unsigned lines_print(const struct lines *l, const struct lines *other, si
     while (*at < l->text.length) {
         const char *line = l->text.data + *at;
         size_t length = strlen(line);
-        if (length && map_get(&other->set, line, length))
+        if (map_get(&other->set, line, length))
             break;
-        if (length) {
-            printf("%c %s\n", sign, line);
-            printed++;
-        }
+        printf("%c %s\n", sign, line);
+        printed++;
         *at += length + 1;
     }
     return printed;
 }
 
-/* Both are in the same order, so what they share comes in the same order too. */
+/* Both are in the same order, so what they share comes in the same order too. What was signed here
+ * is compared with a text as the text that it was. */
 static int zones_diff(const struct zone *old, const struct zone *next)
 {
-    struct lines a = lines_of(old), b = lines_of(next);
+    unsigned signed_as = old->header->flags & (ZONE_SIGNED | ZONE_GIVEN);
+    bool bare = signed_as == ZONE_SIGNED && !(next->header->flags & ZONE_SIGNED);
+    struct lines a = lines_of(old, bare), b = lines_of(next, bare);
     size_t at_a = 0, at_b = 0;
     unsigned changes = 0;
     while (at_a < a.text.length || at_b < b.text.length) {
