@@ -10,7 +10,10 @@ and system is sampled by perf where there is one (peers.Meter).
     bench/dns_answers.py --build BUILD-FOLDER [--names 100000] [--rounds 5] [--seconds 2]
                          [--only static,nxdomain,steered,tcp,tls,signed] [--strict]
 
-BUILD-FOLDER has dns_rig_bench (the name server with plans made by hand), dns_echo_bench and holdfast. Over TLS a whole node is
+dnsperf waits for answers: its core is full before that of the servers, and they pay for waking it. The signed zone is also
+asked by dns_flood_bench, which never sleeps: from a thousand addresses, and from one port.
+
+BUILD-FOLDER has dns_rig_bench (the name server with plans made by hand), dns_echo_bench, dns_flood_bench and holdfast. Over TLS a whole node is
 measured, with NSD as its peer, on kept connections. PowerDNS takes part in the
 steered contest where it is installed. --strict exits 1 where Holdfast costs more than the best peer.
 """
@@ -30,6 +33,7 @@ from peers import CORES, PDNS, Meter, Server, free_port, gdnsd, holdfast, knot, 
 
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[min(1, len(CORES) - 1)]
 ZONE = "bench.test"
+MANY = 1000  # clients
 
 
 def rig(build, text, spec):
@@ -70,11 +74,22 @@ def signed_text(folder, text):
         return f.read()
 
 
-def measure(server, queries, seconds, options):
+def dnsperf(*more):
+    """A client that waits for answers, with eight ports."""
+    return lambda server, queries, seconds: [
+        "dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", queries, "-l", str(seconds), "-c", "8", "-q", "200",
+        *(w.format(tls=server.port + 1) for w in more)]
+
+
+def flood(build, clients):
+    """One that never waits, so that the server's core is busy: with one port, or as many clients."""
+    return lambda server, queries, seconds: [
+        f"{build}/dns_flood_bench", "127.0.0.1", str(server.port), str(max(1, round(seconds))), queries, str(clients), "do"]
+
+
+def measure(server, queries, seconds, client):
     meter = Meter(server.processes(), sample=True)
-    argv = ["taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(server.port),
-            "-d", queries, "-l", str(seconds), "-c", "8", "-q", "200"]
-    done = subprocess.run(argv + options, capture_output=True, text=True)
+    done = subprocess.run(["taskset", "-c", str(CLIENT_CORE)] + client(server, queries, seconds), capture_output=True, text=True)
     used = meter.read()
 
     def number(label):
@@ -83,20 +98,20 @@ def measure(server, queries, seconds, options):
 
     completed = number("Queries completed")
     if not completed:
-        sys.exit(f"dnsperf against {server.name} failed:\n{done.stdout}{done.stderr}")
+        sys.exit(f"the client of {server.name} failed:\n{done.stdout}{done.stderr}")
     cpu, user, system = (u / completed * 1e6 for u in used)
     return {"user": user, "system": system, "cpu": cpu,
             "qps": number("Queries per second"), "latency": number(r"Average Latency \(s\)") * 1e6,
             "lost": number("Queries lost")}
 
 
-def contest(title, servers, queries, options, dnsperf=()):
+def contest(title, servers, queries, options, client=dnsperf()):
     print(f"\n{title}: {options.rounds} rounds of {options.seconds} s, server on core {SERVER_CORE}, "
           f"client on core {CLIENT_CORE}", flush=True)
     results = {s.name: [] for s in servers}
     for _ in range(options.rounds):
         for s in servers:
-            results[s.name].append(measure(s, queries, options.seconds, [w.format(tls=s.port + 1) for w in dnsperf]))
+            results[s.name].append(measure(s, queries, options.seconds, client))
     middle = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in results.items()}
     peers = {n: m["cpu"] for n, m in middle.items() if n not in ("holdfast", "echo")}
     best = min(peers.values())
@@ -133,11 +148,14 @@ def contest_signed(options, folder, text, asked, dice, servers, ratios):
     start("echo", echo(options.build, there))
     mixed = [a if dice.random() < 0.5 else "x" + a for a in asked]
     ratios["signed"] = contest(f"{options.names} signed names in random order, A with DO ({there} bytes, of the echo too)", list(servers.values()),
-                               query_file(folder, "asked", asked), options, ["-D"])
+                               query_file(folder, "asked", asked), options, dnsperf("-D"))
+    for title, clients in (("signed, many clients", MANY), ("signed, one port", 1)):
+        ratios[title] = contest(f"{title}, the server busy", list(servers.values()), os.path.join(folder, "asked"), options,
+                                flood(options.build, clients))
     servers.pop("echo").stop()
     start("echo", echo(options.build, (there + none) // 2), "signed-mixed")
     ratios["signed nxdomain"] = contest(f"half of the names do not exist, with DO ({there} and {none} bytes, of the echo the mean)",
-                                        list(servers.values()), query_file(folder, "mixed", mixed), options, ["-D"])
+                                        list(servers.values()), query_file(folder, "mixed", mixed), options, dnsperf("-D"))
 
 
 def contest_tls(options, folder, text, asked, servers, ratios):
@@ -155,7 +173,7 @@ def contest_tls(options, folder, text, asked, servers, ratios):
     for s in servers.values():
         s.wait(f"ns1.{ZONE}")
     ratios["tls"] = contest("over TLS, kept connections", list(servers.values()), query_file(folder, "asked", asked), options,
-                            ["-m", "dot", "-p", "{tls}"])
+                            dnsperf("-m", "dot", "-p", "{tls}"))
 
 
 def run(options, folder):
@@ -194,7 +212,7 @@ def run(options, folder):
                                         query_file(folder, "steered", [f"lb.{ZONE} A"]), options)
         if "tcp" in options.only:
             ratios["tcp"] = contest("over TCP, kept connections", [servers[n] for n in ("holdfast", "gdnsd", "nsd", "knot")],
-                                    query_file(folder, "tcp", asked), options, ["-m", "tcp"])
+                                    query_file(folder, "tcp", asked), options, dnsperf("-m", "tcp"))
         if "tls" in options.only:
             for s in servers.values():
                 s.stop()
@@ -213,7 +231,7 @@ def run(options, folder):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--build", required=True, help="folder with dns_rig_bench and dns_echo_bench")
+    p.add_argument("--build", required=True, help="folder with dns_rig_bench, dns_echo_bench, dns_flood_bench")
     p.add_argument("--names", type=int, default=100000)
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=2)

@@ -6,11 +6,10 @@
  * NAMES: a file of names, one a line, asked in turn for A. FILE: for each query, in the order of
  * sending, 16 bytes: when it was sent (CLOCK_MONOTONIC), and after how long the answer was read, in
  * nanoseconds, native order; all ones: not within a second. Prints "sent N lost M". */
-#include "base/bytes.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "seam/disk.h"
 #include "seam/net.h"
+#include "serve/dns/bench_queries.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,22 +20,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS = 4, BATCH = 32, SIZE = 1536, QUERY_MAX = 288, RATE_MAX = 1000000 };
-enum { SECONDS_MAX = 600, FILE_MAX = 1 << 28 };
+enum { SOCKETS = 4, BATCH = 32, SIZE = 1536, RATE_MAX = 1000000 };
+enum { SECONDS_MAX = 600 };
 #define SECOND  UINT64_C(1000000000)
 #define TICK    UINT64_C(200000) /* between two looks at the clock */
 #define PENDING UINT64_MAX
 
-struct query {
-    uint8_t bytes[QUERY_MAX];
-    uint16_t length;
-};
 struct answered {
     uint64_t sent, took;
 };
 
 struct load {
-    struct query *queries;
+    struct bench_query *queries;
     unsigned query_count;
     uint64_t rate, total, sent, received;
     struct answered *log; /* by number */
@@ -50,41 +45,6 @@ static uint64_t now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
-/* A line, without its end. */
-static bool query_make(const char *name, size_t length, struct query *q)
-{
-    struct writer w = writer_init(q->bytes, sizeof q->bytes);
-    static const uint8_t head[12] = {[2] = 1, [5] = 1};
-    writer_bytes(&w, head, sizeof head);
-    for (size_t at = 0; at < length;) {
-        const char *dot = memchr(name + at, '.', length - at);
-        size_t label = dot ? (size_t)(dot - name) - at : length - at;
-        writer_u8(&w, (uint8_t)label);
-        writer_bytes(&w, name + at, label);
-        at += label + 1;
-    }
-    writer_u8(&w, 0);
-    writer_u16(&w, 1);
-    writer_u16(&w, 1);
-    q->length = (uint16_t)w.position;
-    return !w.failed && length;
-}
-
-static bool queries_read(const char *path, struct load *l)
-{
-    char *text;
-    size_t length, size = 0;
-    if (disk_read(path, FILE_MAX, &text, &length))
-        return false;
-    bool right = true;
-    for (char *line = text, *end; right && (end = strchr(line, '\n')); line = end + 1) {
-        l->queries = mem_grow(l->queries, l->query_count, &size, sizeof *l->queries);
-        right = query_make(line, (size_t)(end - line), &l->queries[l->query_count++]);
-    }
-    free(text);
-    return right && l->query_count;
 }
 
 static bool sockets_open(struct load *l, const char *address, int64_t port)
@@ -112,7 +72,7 @@ static void batch_send(struct load *l, int socket, uint64_t count)
     uint8_t ids[BATCH][2];
     for (unsigned i = 0; i < count; i++) {
         uint64_t number = l->sent + i;
-        struct query *q = &l->queries[number % l->query_count];
+        struct bench_query *q = &l->queries[number % l->query_count];
         uint16_t id = l->next_id[socket]++;
         ids[i][0] = (uint8_t)(id >> 8);
         ids[i][1] = (uint8_t)id;
@@ -180,7 +140,8 @@ int main(int argc, char **argv)
     int64_t port, rate, seconds;
     if (argc != 7 || integer_parse(argv[2], 1, 65535, &port) ||
         integer_parse(argv[3], 1, RATE_MAX, &rate) ||
-        integer_parse(argv[4], 1, SECONDS_MAX, &seconds) || !queries_read(argv[5], &l) ||
+        integer_parse(argv[4], 1, SECONDS_MAX, &seconds) ||
+        !(l.query_count = bench_queries_read(argv[5], false, &l.queries)) ||
         !sockets_open(&l, argv[1], port)) {
         fputs("usage: dns_load_bench ADDRESS PORT RATE SECONDS NAMES FILE\n", stderr);
         return 2;
