@@ -1,6 +1,8 @@
 """Many zones: what costs nothing when one of them changes, and when the process that compiles them starts again."""
 
+import datetime
 import os
+import re
 import shutil
 import time
 
@@ -125,3 +127,14 @@ def test_a_large_zone_serves_again_at_once(nodes):
     # The name server notes that it is wrong, and control makes it again.
     assert wait_for(lambda: node.short("host-19999.example.com") == ["192.0.2.1"], 20), node.log()[-2000:]
     assert "event=zone.repair" in node.log() and victim.stat().st_ino != times.st_ino
+
+
+def test_what_answers_has_the_cores_to_itself_at_first(nodes):
+    """Where a plan is on the disk the others begin when the name server answers from it; they do not wait for one that cannot."""
+    node = nodes(BARE, zones={"example.com.zone": ZONE % 7})
+    (node.data / "plan").mkdir(parents=True)
+    (node.data / "plan" / f"{1:020}.plan").write_bytes(b"no plan")
+    node.start()
+    began = [re.search(rf"time=(\S+) .*event=role.started of={role} ", node.log())[1] for role in ("dns", "control")]
+    dns, control = (datetime.datetime.fromisoformat(at.rstrip("Z")) for at in began)
+    assert 0.09 < (control - dns).total_seconds() < 4

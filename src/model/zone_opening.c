@@ -52,8 +52,6 @@ static bool levels_take(struct span *s)
         w->levels[i] = (struct verify_level){at, zone_node_at(w->z, at)};
     }
     w->depth = s->depth;
-    if (n && w->depth)
-        w->last_name = zone_node_name(w->levels[w->depth - 1].node);
     return n != NULL;
 }
 
@@ -94,8 +92,11 @@ static bool span_follows(const struct span *s, const struct verify_walk *before)
     for (unsigned i = 0; i < s->depth; i++)
         if (before->levels[i].offset != s->above[s->depth - 1 - i])
             return false;
-    return !before->last_name ||
-           dname_compare(before->last_name, zone_node_name(zone_node_at(before->z, s->first))) < 0;
+    if (!before->depth)
+        return true;
+    const struct zone_node *last = before->levels[before->depth - 1].node;
+    return dname_compare(zone_node_name(last), zone_node_name(zone_node_at(before->z, s->first))) <
+           0;
 }
 
 /* The walk goes on from the span's end. */

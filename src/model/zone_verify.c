@@ -188,18 +188,44 @@ static bool sets_check(struct verify_walk *w, const struct zone_node *n, uint64_
 
 /* ---- nodes ---- */
 
-/* Leaves the ancestors of `name` on the stack; false where its parent is not among them. */
-static bool levels_climb(struct verify_walk *w, const uint8_t *name, size_t length, unsigned labels)
+/* Canonical order of two names with one parent (RFC 4034 6.1). */
+static bool siblings_ascend(const uint8_t *before, const uint8_t *name)
 {
-    unsigned origin_labels = w->z->header->labels;
+    int order = memcmp(before + 1, name + 1, before[0] < name[0] ? before[0] : name[0]);
 
-    if (labels <= origin_labels || labels - origin_labels > w->depth)
+    return order < 0 || (order == 0 && before[0] < name[0]);
+}
+
+/* One label, lower, in front of the parent's name. What that is was checked when it was walked, so
+ * the first label is all there is to look at. */
+static bool name_extends(const struct zone_node *n, const struct zone_node *up)
+{
+    const uint8_t *name = zone_node_name(n);
+
+    if (n->name_length <= up->name_length)
         return false;
-    w->depth = labels - origin_labels; /* as many levels as ancestors */
-    const struct zone_node *up = w->levels[w->depth - 1].node;
-    invariant(up);
-    size_t skip = name[0] + 1u;
-    return dname_equal(name + skip, length - skip, zone_node_name(up), up->name_length);
+    size_t label = name[0];
+    return label > 0 && label <= DNAME_LABEL_MAX &&
+           dname_equal(name + 1 + label, n->name_length - 1 - label, zone_node_name(up),
+                       up->name_length) &&
+           dname_label_lower(name + 1, label);
+}
+
+/* Leaves the ancestors of the node on the stack; false where its parent is not among them, its name
+ * is not one below that, or comes before one that was walked. What stands on the stack behind the
+ * parent is the last name under it, and nothing where the parent was the last node. */
+static bool levels_climb(struct verify_walk *w, const struct zone_node *n)
+{
+    unsigned depth = w->depth;
+
+    while (depth && w->levels[depth - 1].offset != (uint64_t)n->parent * 8)
+        depth--;
+    if (!depth || !name_extends(n, w->levels[depth - 1].node) ||
+        (depth < w->depth &&
+         !siblings_ascend(zone_node_name(w->levels[depth].node), zone_node_name(n))))
+        return false;
+    w->depth = depth;
+    return true;
 }
 
 /* The flags that a node must have; `up` is NULL for the apex. */
@@ -233,7 +259,7 @@ static bool links_check(const struct verify_walk *w, const struct zone_node *n, 
     invariant(w->depth > 0 && up->node);
     if (n->flags & NODE_BELOW_CUT)
         cut = up->node->cut;
-    return n->cut == cut && n->parent == up->offset / 8;
+    return n->cut == cut; /* the parent was found by its offset */
 }
 
 static bool steered_check(struct verify_walk *w, const struct zone_node *n, uint64_t offset)
@@ -296,12 +322,8 @@ static bool node_head_check(struct verify_walk *w, const struct zone_node *n, ui
     const uint8_t *name = zone_node_name(n);
     bool apex = offset == w->z->header->apex;
 
-    if (dname_check(name, n->name_length) != n->name_length)
-        return false;
-    unsigned labels = dname_labels(name);
     if (apex ? !dname_equal(name, n->name_length, w->z->header->origin, w->z->header->origin_length)
-             : !levels_climb(w, name, n->name_length, labels) ||
-                   dname_compare(w->last_name, name) >= 0)
+             : !levels_climb(w, n))
         return false;
     const struct zone_node *up = apex ? NULL : w->levels[w->depth - 1].node;
     if (n->flags != flags_expected(n, up, name) ||
@@ -311,8 +333,7 @@ static bool node_head_check(struct verify_walk *w, const struct zone_node *n, ui
         return false;
     invariant(w->depth <= DNAME_LABELS_MAX);
     w->levels[w->depth++] = (struct verify_level){offset, n};
-    w->last_name = name;
-    tally(w, n, labels);
+    tally(w, n, w->z->header->labels + w->depth - 1);
     return true;
 }
 

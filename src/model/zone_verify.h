@@ -26,7 +26,6 @@ struct verify_walk {
     uint64_t heap_first; /* what it said */
     struct verify_level levels[DNAME_LABELS_MAX + 1];
     unsigned depth; /* levels in use */
-    const uint8_t *last_name;
     uint32_t links; /* of an NSEC chain */
     uint32_t nodes, records, steered, wildcards, wildcard_parents;
     uint8_t labels_max, flags;

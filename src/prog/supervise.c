@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/snapshot_io.h"
 #include "model/stats.h"
 #include "prog/handover.h"
 #include "prog/restart.h"
@@ -23,7 +24,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOP_WAIT_MS = 5000 };
+enum {
+    STOP_WAIT_MS = 5000,
+    HEAD_START_MS = 100,
+};
 
 struct child {
     struct role_options *options;
@@ -211,12 +215,34 @@ static void manager_notify(const char *state)
     close(fd);
 }
 
+/* The others would share the cores with what answers (L1). Where there is a plan on the disk they
+ * begin when the name server answers from it, or HEAD_START_MS later; where there is none it waits
+ * for control, and all begin at once. */
+static void head_start_begin(struct supervisor *s)
+{
+    uint64_t highest = 0;
+    if (s->children[ROLE_DNS].old || snapshot_highest(s->options->data, &highest) || !highest)
+        return;
+    for (unsigned i = 0; i < ROLES; i++)
+        if (i != ROLE_DNS)
+            s->children[i].start_at = clock_now() + HEAD_START_MS * USEC_PER_MSEC;
+}
+
+static void head_start_end(struct supervisor *s)
+{
+    for (unsigned i = 0; i < ROLES; i++)
+        if (!s->children[i].restart.started)
+            s->children[i].start_at = 0;
+}
+
 static void ready_take(struct supervisor *s, struct child *c)
 {
     char byte[16];
     if (read(c->ready_read, byte, sizeof byte) <= 0)
         return;
     c->ready = true;
+    if (c == &s->children[ROLE_DNS])
+        head_start_end(s);
     if (c->old)
         kill(c->old, SIGTERM); /* what it holds in its hands it still answers */
     for (unsigned i = 0; i < ROLES; i++)
@@ -229,7 +255,6 @@ static void ready_take(struct supervisor *s, struct child *c)
     log_event(LOG_INFO, "node.ready", {"data", LOG_S(s->options->data)});
 }
 
-/* What answers starts first (L1): the others would share the cores with it. */
 static usec_t children_start_due(struct supervisor *s, usec_t now)
 {
     static const enum role_kind order[ROLES] = {ROLE_DNS, ROLE_CONTROL, ROLE_TELL};
@@ -347,6 +372,7 @@ int supervise(struct supervisor_options *o)
     s.program = program_path();
     if (s.children[ROLE_CONTROL].old)
         kill(s.children[ROLE_CONTROL].old, SIGTERM); /* its successor starts when it has ended */
+    head_start_begin(&s);
     supervise_loop(&s);
     manager_notify("STOPPING=1");
     log_event(LOG_INFO, "node.stopped", {"data", LOG_S(o->data)});

@@ -153,6 +153,28 @@ unsigned dname_labels(const uint8_t *name)
     return labels;
 }
 
+/* Bit 7 of each byte that is an upper-case letter. */
+static uint64_t upper_bits(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t low = word & ~high;
+    uint64_t from_a = low + ones * (0x80 - 'A'), behind_z = low + ones * (0x80 - 'Z' - 1);
+    return from_a & ~behind_z & ~word & high;
+}
+
+bool dname_label_lower(const uint8_t *label, size_t length)
+{
+    uint64_t found = 0, word;
+    size_t at = 0;
+    for (; at + sizeof word <= length; at += sizeof word) {
+        memcpy(&word, label + at, sizeof word);
+        found |= upper_bits(word);
+    }
+    for (; at < length; at++)
+        found |= (uint8_t)(label[at] - 'A') < 26;
+    return !found;
+}
+
 static int name_check(const uint8_t *data, size_t size, bool lower)
 {
     size_t position = 0;
@@ -167,9 +189,8 @@ static int name_check(const uint8_t *data, size_t size, bool lower)
             return (int)position + 1;
         if (label >= size - position)
             break;
-        for (unsigned i = 1; lower && i <= label; i++)
-            if (dname_lower_byte(data[position + i]) != data[position + i])
-                return ERR_INVALID;
+        if (lower && !dname_label_lower(data + position + 1, label))
+            return ERR_INVALID;
         position += label + 1u;
     }
     return size == DNAME_MAX ? ERR_LIMIT : ERR_TRUNCATED;

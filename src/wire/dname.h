@@ -43,6 +43,8 @@ pure_function bool dname_below(const uint8_t *name, size_t name_length, const ui
  * lower). */
 must_check int dname_check(const uint8_t *data, size_t size);
 must_check int dname_check_cased(const uint8_t *data, size_t size); /* lower or not */
+/* Has a label's content no letter in upper case? */
+pure_function bool dname_label_lower(const uint8_t *label, size_t length);
 /* Canonical order of RFC 4034 6.1: <0, 0, >0. */
 pure_function int dname_compare(const uint8_t *a, const uint8_t *b);
 
@@ -51,16 +53,22 @@ pure_function int dname_compare(const uint8_t *a, const uint8_t *b);
  * here is a change of ZONE_VERSION. */
 static inline uint64_t dname_hash(const uint8_t *name, size_t length)
 {
-    uint64_t h = 0x9e3779b97f4a7c15u ^ length, v;
-    while (length >= 8) {
-        memcpy(&v, name, 8);
+    uint64_t h = 0x9e3779b97f4a7c15u ^ length, v = 0;
+    size_t at = 0;
+    for (; at + 8 <= length; at += 8) {
+        memcpy(&v, name + at, 8);
         h = (h ^ v) * 0xff51afd7ed558ccdu;
         h ^= h >> 32;
-        name += 8;
-        length -= 8;
     }
+    /* The last 0 to 7 bytes, zeros above them: out of the last eight where there are so many. What
+     * was gathered byte by byte is waited for when it is read as a word. */
     v = 0;
-    memcpy(&v, name, length);
+    if (at < length && length >= 8) {
+        memcpy(&v, name + length - 8, 8);
+        v >>= 64 - 8 * (length - at);
+    } else {
+        memcpy(&v, name + at, length - at);
+    }
     h = (h ^ v) * 0xc4ceb9fe1a85ec53u;
     h ^= h >> 29;
     h *= 0xff51afd7ed558ccdu;

@@ -98,6 +98,40 @@ START_TEST(test_check_refuses)
 }
 END_TEST
 
+/* Every byte at every place of labels as long as words and shorter ones. */
+START_TEST(test_label_lower)
+{
+    uint8_t label[DNAME_LABEL_MAX];
+    for (size_t length = 0; length <= 19; length++)
+        for (size_t at = 0; at < length; at++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(label, 0xff, sizeof label);
+                label[at] = (uint8_t)byte;
+                ck_assert_int_eq(dname_label_lower(label, length), byte < 'A' || byte > 'Z');
+            }
+}
+END_TEST
+
+/* Files hold it: another value is another ZONE_VERSION. */
+START_TEST(test_hash_is_of_the_bytes)
+{
+    uint8_t name[40];
+    for (size_t length = 1; length <= 32; length++) {
+        memset(name, 'x', sizeof name);
+        uint64_t hash = dname_hash(name + 1, length);
+        name[0] = name[length + 1] = 'y'; /* what lies around it does not count */
+        ck_assert_uint_eq(dname_hash(name + 1, length), hash);
+        for (size_t i = 1; i <= length; i++) {
+            name[i] ^= 1;
+            ck_assert_uint_ne(dname_hash(name + 1, length), hash);
+            name[i] ^= 1;
+        }
+    }
+    ck_assert_uint_eq(dname_hash((const uint8_t *)"\3www\7example", 13), 0xb1eb3e06ca732f75u);
+    ck_assert_uint_eq(dname_hash((const uint8_t *)"\3com", 5), 0x6f0828983b6f46a0u);
+}
+END_TEST
+
 static bool below(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     return dname_below((const uint8_t *)a, a_length, (const uint8_t *)b, b_length);
@@ -155,5 +189,5 @@ START_TEST(test_round_trip_at_random)
 }
 END_TEST
 
-CHECK_MAIN("dname", test_parse, test_limits, test_format, test_check_refuses, test_below,
-           test_canonical_order, test_round_trip_at_random)
+CHECK_MAIN("dname", test_parse, test_limits, test_format, test_check_refuses, test_label_lower,
+           test_hash_is_of_the_bytes, test_below, test_canonical_order, test_round_trip_at_random)

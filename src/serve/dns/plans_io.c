@@ -97,7 +97,8 @@ static int store_open_zone(void *context, const struct served_bytes *bytes, stru
 }
 
 /* The check has read the whole file into this process's memory. The kernel keeps it cached; what is
- * asked for comes back a page at a time. */
+ * asked for comes back a page at a time. Before the first answer there is no time for that: the
+ * thread that looks through the file again lets go of it. */
 static void store_opened(void *context, const struct served_bytes *bytes, int err)
 {
     struct plans *p = context;
@@ -106,7 +107,8 @@ static void store_opened(void *context, const struct served_bytes *bytes, int er
     if (!bytes->owner || bytes->trusted)
         return;
     trust_checked(&p->trust, bytes->owner, err);
-    (void)madvise((void *)(uintptr_t)bytes->data, bytes->size, MADV_DONTNEED);
+    if (p->answering)
+        (void)madvise((void *)(uintptr_t)bytes->data, bytes->size, MADV_DONTNEED);
 }
 
 int plans_open(struct plans *p, const char *data, struct stats_thread *stats)
