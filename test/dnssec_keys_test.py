@@ -153,9 +153,15 @@ def test_keys_are_private(node):
     key.chmod(0o644)
     out = made.cli("reload", "--data", str(made.data))
     assert out.returncode == 1 and "chmod 0600" in out.stderr, out
+    said = dnssec(made, "status", "example.com").stdout
+    assert "cannot be signed anew until" in said and "chmod 0600" in said, said
     assert "RRSIG" in made.dig("+dnssec", "static.example.com", "A")
     key.chmod(0o600)
     assert made.cli("reload", "--data", str(made.data)).returncode == 0
+    assert "until this is" not in dnssec(made, "status", "example.com").stdout
+    folder.rename(folder.with_suffix(".away"))
+    assert "restore them from a backup" in dnssec(made, "status", "example.com").stderr
+    folder.with_suffix(".away").rename(folder)
     # what a text would change is told without what signing makes
     out = made.cli("zone", "diff", str(made.folder / "example.com.zone"), "example.com", "--data", str(made.data))
     assert (out.returncode, out.stdout) == (0, ""), out

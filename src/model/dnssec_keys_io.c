@@ -332,15 +332,17 @@ static void differences_tell(const struct dnssec_keys_request *q, const struct k
             d->split ? "split" : "csk", q->zone->name);
 }
 
+static const char keys_gone[] =
+    "%s: the keys of zone %s are gone, but it is served signed; restore them from a backup (new "
+    "ones would not fit the parent's DS)";
+
 /* Nothing is on disk yet. */
 static int first_check(const struct dnssec_keys_request *q, const char *folder,
                        struct text *problems)
 {
     if (q->served_signed) {
-        text_appendf(problems,
-                     "%s: the keys of zone %s are gone, but it is served signed; restore them from "
-                     "a backup (new ones would not fit the parent's DS)\n",
-                     folder, q->zone->name);
+        text_appendf(problems, keys_gone, folder, q->zone->name);
+        text_append(problems, "\n");
         return ERR_MISSING;
     }
     int err = disk_folder_create(folder, FOLDER_MODE);
@@ -485,6 +487,23 @@ static const char *ds_text(void *context, const struct key_record *k)
     return text_string(&c->line);
 }
 
+/* Keys that cannot be used stand before all else: nothing that follows happens without them. */
+static void unusable_tell(const char *folder, const struct key_state *s, struct text *out)
+{
+    struct text problems = text_init(1 << 16);
+    for (unsigned i = 0; i < s->count; i++) {
+        struct dnssec_key *key;
+        if (!key_read(folder, &s->keys[i], &problems, &key))
+            dnssec_key_free(key);
+    }
+    if (problems.length)
+        text_appendf(out,
+                     "The zone goes on as it was, and cannot be signed anew until this is "
+                     "mended:\n%s\n",
+                     text_string(&problems));
+    text_done(&problems);
+}
+
 static int status(const struct dnssec_keys_request *q, const char *folder,
                   const struct key_state *s, struct text *out)
 {
@@ -492,6 +511,7 @@ static int status(const struct dnssec_keys_request *q, const char *folder,
     struct key_policy policy = key_policy_of(&q->zone->dnssec);
     if (dname_parse(q->zone->name, strlen(q->zone->name), NULL, zone) <= 0)
         return ERR_INVALID;
+    unusable_tell(folder, s, out);
     struct ds_context c = {folder, zone, text_init(1 << 10)};
     key_state_describe(s, &policy, q->zone->name, ds_text, &c, out);
     text_done(&c.line);
@@ -506,7 +526,9 @@ int dnssec_keys_order(const struct dnssec_keys_request *q, enum dnssec_order ord
     struct path folder;
     int err = zone_folder(q->data, "keys", q->zone->name, folder.text);
     err = err ? err : state_load(folder.text, out, &s);
-    if (err == -ENOENT)
+    if (err == -ENOENT && q->served_signed)
+        text_appendf(out, keys_gone, folder.text, q->zone->name);
+    else if (err == -ENOENT)
         text_appendf(out, "%s has no keys%s", q->zone->name,
                      q->zone->dnssec.on ? " yet" : "; say dnssec: on in its configuration");
     if (err)

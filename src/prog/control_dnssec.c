@@ -29,8 +29,9 @@ void control_dnssec(struct control *c, const struct command_result *wish, const 
                            : "the configuration has no such zone");
         return;
     }
+    bool served_signed = c->loaded->zones[index].keys.signatures_end;
     struct dnssec_keys_request request = {c->options->data, zone, clock_wall() / USEC_PER_SEC,
-                                          true};
+                                          served_signed};
     int err = dnssec_keys_order(&request, wish->dnssec, wish->key, &out);
     if (err || wish->dnssec == DNSSEC_STATUS) {
         control_reply(to, err, text_string(&out));
