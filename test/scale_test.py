@@ -138,3 +138,28 @@ def test_what_answers_has_the_cores_to_itself_at_first(nodes):
     began = [re.search(rf"time=(\S+) .*event=role.started of={role} ", node.log())[1] for role in ("dns", "control")]
     dns, control = (datetime.datetime.fromisoformat(at.rstrip("Z")) for at in began)
     assert 0.09 < (control - dns).total_seconds() < 4
+
+
+def test_the_store_keeps_what_the_last_plans_need_and_no_more(nodes):
+    """However many zones change, one or all, by a full reload or a named one: their old files go with the last plan that reaches them."""
+    zones, kept = 100, 3
+    listed = "".join(f"  - {{name: z{i}.example, file: z{i}.zone}}\n" for i in range(zones))
+    node = nodes(BARE.partition("  - {name")[0] + listed, zones={f"z{i}.zone": ZONE % 1 for i in range(zones)}).start()
+    assert node.short("www.z99.example") == ["192.0.2.1"]
+    old = time.time() - 3600
+
+    def change(first, end, version):
+        for i in range(first, end):
+            (node.folder / f"z{i}.zone").write_text(ZONE % version)
+            os.utime(node.folder / f"z{i}.zone", (old + version, old + version))
+
+    for version in range(2, 8):  # all at once
+        change(0, zones, version)
+        assert f"({zones} made anew)" in reload(node)
+        assert wait_for(lambda: node.short("www.z99.example") == [f"192.0.2.{version}"])  # noqa: B023
+        assert len(store(node)) <= kept * zones
+    for version in range(8, 16):  # one by one
+        change(0, 1, version)
+        assert "(1 made anew)" in (reload(node, "--zone", "z0.example") if version % 2 else reload(node))
+        assert wait_for(lambda: node.short("www.z0.example") == [f"192.0.2.{version}"])  # noqa: B023
+    assert len(store(node)) <= zones + kept - 1

@@ -33,6 +33,8 @@ struct store_listing {
 };
 /* A negated errno; -ENOENT where there is no store. Undo with store_listing_done(). */
 must_check int snapshot_store_list(const char *data, struct store_listing *ret);
+/* A listing of these alone, as if nothing else were in the store. */
+struct store_listing store_listing_of(const struct store_name *items, size_t count);
 void store_listing_done(struct store_listing *l);
 /* 1 + its index among the items; 0 = it is not there. */
 size_t snapshot_store_find(const struct store_listing *l, enum plan_file_kind kind, uint64_t hash);

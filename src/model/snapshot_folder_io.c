@@ -137,6 +137,15 @@ int snapshot_store_list(const char *data, struct store_listing *ret)
     return 0;
 }
 
+struct store_listing store_listing_of(const struct store_name *items, size_t count)
+{
+    struct store_listing l = {.items = mem_new(count, sizeof *items), .count = count};
+    if (count)
+        memcpy(l.items, items, count * sizeof *items);
+    listing_index(&l);
+    return l;
+}
+
 void store_listing_done(struct store_listing *l)
 {
     free(l->items);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "model/snapshot_format.h"
 #include "model/snapshot_maker.h"
 #include "test/check_main.h"
@@ -375,8 +376,8 @@ START_TEST(the_newest_three_are_kept_with_what_they_reach)
 }
 END_TEST
 
-/* Plans that reach the same files as the one before do not look at the store; what they leave to
- * the sweep goes all the same, and so does what comes after. */
+/* The store is not listed for them; what was reached before goes all the same, and so does what
+ * comes after. */
 START_TEST(plans_of_the_same_files_sweep_what_was_before)
 {
     folder_new();
@@ -402,6 +403,47 @@ START_TEST(plans_of_the_same_files_sweep_what_was_before)
     m.files[SMALL_ZONE].hash = 2;
     ck_assert_int_eq(snapshot_publish(data, &m.plan), ERR_MISSING);
     maker_done(&m);
+}
+END_TEST
+
+static void published_by_another(uint64_t generation, uint64_t zone)
+{
+    pid_t child = fork();
+    if (!child)
+        _exit(publish(generation, zone) ? 1 : 0);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
+/* Zones come, go and come back; now and then another process publishes, or a plan is damaged. */
+START_TEST(the_store_holds_what_kept_plans_reach_and_nothing_else)
+{
+    enum { SEED = 20261122, ROUNDS = 400, ZONES = 7, KEPT = 3, CALM = 8 };
+    struct random r = random_init(SEED);
+    uint64_t zones[ROUNDS + 1] = {0}, damaged_at = 0;
+    folder_new();
+    for (uint64_t g = 1; g <= ROUNDS; g++) {
+        zones[g] = random_u64(&r) % 3 && g > 1 ? zones[g - 1] : 1 + random_u64(&r) % ZONES;
+        if (random_u64(&r) % 32)
+            published(g, zones[g]);
+        else
+            published_by_another(g, zones[g]);
+        bool reached[ZONES + 1] = {false};
+        for (uint64_t i = 0; i < KEPT && i < g; i++)
+            reached[zones[g - i]] = true;
+        for (uint64_t z = 1; z <= ZONES; z++) {
+            ck_assert_msg(!reached[z] || exists(zone_path(z)), "%llu at %llu is gone",
+                          (unsigned long long)z, (unsigned long long)g);
+            ck_assert_msg(reached[z] || !exists(zone_path(z)) ||
+                              (damaged_at && g < damaged_at + CALM),
+                          "%llu at %llu was left", (unsigned long long)z, (unsigned long long)g);
+        }
+        if (random_u64(&r) % 64 == 0) {
+            ck_assert_int_eq(truncate(plan_path(g), 100), 0);
+            damaged_at = g;
+        }
+    }
 }
 END_TEST
 
@@ -721,7 +763,8 @@ CHECK_MAIN("snapshot_io", what_is_published_is_loaded, a_writer_beside_a_publish
            every_torn_length_is_refused, an_older_plan_under_a_newer_name_is_refused,
            a_future_version_is_refused_as_such, what_is_not_a_file_is_refused,
            a_plan_whose_file_is_gone_is_refused, the_newest_three_are_kept_with_what_they_reach,
-           plans_of_the_same_files_sweep_what_was_before, age_means_nothing,
+           plans_of_the_same_files_sweep_what_was_before,
+           the_store_holds_what_kept_plans_reach_and_nothing_else, age_means_nothing,
            what_was_put_for_a_plan_to_come_stays,
            what_another_process_left_is_swept_by_reachability,
            a_kept_plan_that_cannot_be_read_keeps_every_file,

@@ -8,10 +8,12 @@
  * a plan that is still to come. No clock is read and no age compared.
  *  3. What the clean-up cannot understand it keeps.
  *
- * Most plans reach the same files as the one before. Of ten thousand zones their listing is most of
- * what a publication costs, so the store is listed for plans that reach other files, and for those
- * that follow until no kept plan reaches the old ones. A file that somebody takes away meanwhile is
- * missed by control's look at the store, once a second. */
+ * Of ten thousand zones, a listing of the store is most of what a publication costs. It is made at
+ * the first publications of a process, until no plan of another is kept, and where something went
+ * wrong. After that a plan is compared with the one before: only files that are new in it are
+ * looked for, and those that it reaches no more are all that a kept plan may have been the last to
+ * reach. A file that somebody takes away meanwhile is missed by control's look at the store, once a
+ * second. */
 #include "model/snapshot_io.h"
 
 #include "base/err.h"
@@ -91,25 +93,41 @@ static struct last {
     uint8_t *bytes;
     struct plan plan; /* in the bytes */
 } last;
-/* Publications that have to look for files which no kept plan reaches any more. */
-static unsigned sweeps_due;
+
+/* Files that the last plan does not reach, and one that it published before did: the last kept one
+ * of those takes them with it. What does not fit is found by a listing. */
+enum { LEAVING_MAX = 64 };
+static struct store_name leaving[LEAVING_MAX];
+static size_t leaving_count;
+/* Publications that have to list the store. */
+static unsigned listings_due;
 
 /* Where somebody else published since, nothing is known. */
-static bool last_reaches_same(const char *data, uint64_t highest, const struct plan *plan)
+static bool last_is(const char *data, uint64_t highest)
 {
-    const struct plan *p = &last.plan;
-    if (!last.data || strcmp(last.data, data) != 0 || p->generation != highest ||
-        p->file_count != plan->file_count)
-        return false;
-    for (uint32_t i = 0; i < p->file_count; i++)
-        if (p->files[i].hash != plan->files[i].hash || p->files[i].kind != plan->files[i].kind)
-            return false;
-    return true;
+    return last.data && !strcmp(last.data, data) && last.plan.generation == highest;
 }
 
-/* Takes the bytes over. */
-static void last_set(const char *data, uint8_t *bytes, const struct plan *plan)
+static void leaving_add(const struct plan_file *f)
 {
+    if (leaving_count == LEAVING_MAX)
+        listings_due = SNAPSHOT_KEEP;
+    else
+        leaving[leaving_count++] =
+            (struct store_name){snapshot_file_key(f->kind, f->hash), f->hash, f->kind};
+}
+
+/* Takes the bytes over. follows: it was made knowing the last plan. */
+static void last_set(const char *data, uint8_t *bytes, const struct plan *plan, bool follows)
+{
+    if (!follows) {
+        leaving_count = 0;
+        listings_due = SNAPSHOT_KEEP;
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; follows && i < last.plan.file_count; i++)
+        if (plan_file_find(plan, &at, &last.plan.files[i]) == PLAN_NONE)
+            leaving_add(&last.plan.files[i]); /* or moved far: then the new plan reaches it */
     free(last.data);
     free(last.bytes);
     last = (struct last){mem_string(data), bytes, *plan};
@@ -225,10 +243,13 @@ int store_put(const char *data, enum plan_file_kind kind, uint64_t hash, const v
 
 /* ---- clean-up ---- */
 
+enum reach { REACH_NOBODY, REACH_KEPT, REACH_LAST }; /* by an older plan that is kept; the last */
+
 struct cleanup {
     const char *data;
-    const struct store_listing *listing; /* NULL: the store is left alone */
-    bool *reached;                       /* by item of the listing: a kept plan reaches it */
+    const struct store_listing *listing; /* of the store; NULL: only what leaves is looked at */
+    const struct store_listing *files;   /* that may go: the same, or those that leave */
+    uint8_t *reach;                      /* by file: enum reach */
     bool keep_all;                       /* a plan that stays could not be read */
 };
 
@@ -252,10 +273,11 @@ static bool cleanup_reach(struct cleanup *c, uint64_t generation)
         cleanup_keep_all(c, path, r, where);
         return false;
     }
-    for (uint32_t i = 0; c->listing && i < plan.file_count; i++) {
-        size_t item = snapshot_store_find(c->listing, plan.files[i].kind, plan.files[i].hash);
-        if (item)
-            c->reached[item - 1] = true;
+    uint8_t reach = generation == last.plan.generation ? REACH_LAST : REACH_KEPT;
+    for (uint32_t i = 0; c->files->count && i < plan.file_count; i++) {
+        size_t item = snapshot_store_find(c->files, plan.files[i].kind, plan.files[i].hash);
+        if (item && c->reach[item - 1] < reach)
+            c->reach[item - 1] = reach;
     }
     mapped_close(&file);
     return true;
@@ -299,14 +321,15 @@ static int leftover_remove(void *context, const char *name)
 static int cleanup_file(const struct cleanup *c, size_t item)
 {
     path_buffer path;
-    const struct store_name *name = &c->listing->items[item];
-    if (c->reached[item])
+    const struct store_name *name = &c->files->items[item];
+    if (c->reach[item] != REACH_NOBODY)
         return 0;
     uint64_t pin = pin_key(c->data, name->kind, name->hash);
     if (map_get(&pins, &pin, sizeof pin))
         return 0;
     int r = snapshot_store_path(path, c->data, name->kind, name->hash);
-    return r < 0 ? r : disk_remove(path);
+    r = r < 0 ? r : disk_remove(path);
+    return r == -ENOENT ? 0 : r;
 }
 
 /* lock: of the plans. They are gone from the disk before a file that they reach is. */
@@ -314,41 +337,60 @@ static int cleanup_store(struct cleanup *c, int lock)
 {
     path_buffer folder;
     int r = snapshot_path(folder, "%s/store", c->data);
-    if (!r && c->listing->leftovers && !store_writers)
+    if (!r && c->listing && c->listing->leftovers && !store_writers)
         r = disk_list(folder, leftover_remove, folder);
     if (r < 0 || c->keep_all)
         return r;
-    r = disk_folder_sync(lock);
-    for (size_t i = 0; i < c->listing->count && !r; i++)
+    if (c->files->count)
+        r = disk_folder_sync(lock);
+    for (size_t i = 0; i < c->files->count && !r; i++)
         r = cleanup_file(c, i);
     return r;
+}
+
+/* After a clean-up that did all: what is gone does not leave any more, nor what came back. */
+static void leaving_prune(const struct cleanup *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < leaving_count; i++) {
+        size_t item = snapshot_store_find(c->files, leaving[i].kind, leaving[i].hash);
+        uint64_t pin = pin_key(c->data, leaving[i].kind, leaving[i].hash);
+        if (item && (c->reach[item - 1] == REACH_KEPT || map_get(&pins, &pin, sizeof pin)))
+            leaving[kept++] = leaving[i];
+    }
+    leaving_count = kept;
 }
 
 /* listing: nobody but who holds the publisher's lock takes files out of the store, and what comes
  * in meanwhile is pinned. */
 static void cleanup_run(const char *data, const struct store_listing *listing, int lock)
 {
-    struct cleanup c = {.data = data, .listing = listing};
-    c.reached = mem_new((listing ? listing->count : 0) + 1, sizeof *c.reached);
+    struct store_listing own = store_listing_of(leaving, leaving_count);
+    struct cleanup c = {.data = data, .listing = listing, .files = listing ? listing : &own};
+    c.reach = mem_new(c.files->count, sizeof *c.reach);
     path_buffer folder;
     int r = snapshot_path(folder, "%s/plan", data);
     if (!r)
         r = disk_list(folder, leftover_remove, folder);
     if (!r)
         r = cleanup_plans(&c);
-    if (!r && listing)
+    if (!r)
         r = cleanup_store(&c, lock);
-    if (!r && !c.keep_all && sweeps_due)
-        sweeps_due--;
+    if (r < 0 || c.keep_all)
+        listings_due = SNAPSHOT_KEEP;
+    else
+        leaving_prune(&c);
     if (r < 0)
         log_event(LOG_WARN, "plan.cleanup_failed", {"folder", LOG_S(data)},
                   {"reason", LOG_S(err_text(r))});
-    free(c.reached);
+    free(c.reach);
+    store_listing_done(&own);
 }
 
 /* ---- publish ---- */
 
-/* As its readers will, at the moment it gets its name. */
+/* As its readers will, at the moment it gets its name. listing: of the store; NULL: what the last
+ * plan reached is there. */
 static int publish_check(const char *data, uint64_t highest, const struct plan *plan,
                          const struct store_listing *listing, const void *bytes, size_t size,
                          struct plan *ret_decoded)
@@ -357,7 +399,8 @@ static int publish_check(const char *data, uint64_t highest, const struct plan *
     if (plan->generation <= highest)
         return ERR_OLDER;
     int r = snapshot_decode(bytes, size, ret_decoded, NULL);
-    return r < 0 || !listing ? r : snapshot_files_present(data, plan, NULL, listing, &where);
+    const struct plan *known = listing ? NULL : &last.plan;
+    return r < 0 ? r : snapshot_files_present(data, plan, known, listing, &where);
 }
 
 static int publish_write(const char *data, uint64_t generation, const void *bytes, size_t size)
@@ -379,14 +422,14 @@ static int publish_write(const char *data, uint64_t generation, const void *byte
 
 /* It has its name: what it reaches needs no pin any more, and what only those before it reached can
  * go. Takes the bytes over. */
-static void published(const char *data, uint8_t *bytes, const struct plan *decoded, bool same,
+static void published(const char *data, uint8_t *bytes, const struct plan *decoded, bool follows,
                       const struct store_listing *listing, int lock)
 {
-    if (!same)
-        sweeps_due = SNAPSHOT_KEEP;
     for (uint32_t i = 0; i < decoded->file_count && pins.count; i++)
         set_remove(&pins, pin_key(data, decoded->files[i].kind, decoded->files[i].hash));
-    last_set(data, bytes, decoded);
+    if (listing && listings_due)
+        listings_due--;
+    last_set(data, bytes, decoded, follows);
     cleanup_run(data, listing, lock);
 }
 
@@ -403,7 +446,7 @@ int snapshot_publish(const char *data, const struct plan *plan)
     struct store_listing listing = {0};
     struct plan decoded;
     r = snapshot_highest(data, &highest);
-    bool same = !r && last_reaches_same(data, highest, plan), listed = sweeps_due || !same;
+    bool follows = !r && last_is(data, highest), listed = listings_due || !follows;
     if (!r && listed)
         r = snapshot_store_list(data, &listing);
     if (!r)
@@ -413,7 +456,7 @@ int snapshot_publish(const char *data, const struct plan *plan)
     if (!r)
         r = publish_write(data, plan->generation, bytes, size);
     if (!r)
-        published(data, bytes, &decoded, same, listed ? &listing : NULL, lock);
+        published(data, bytes, &decoded, follows, listed ? &listing : NULL, lock);
     else
         free(bytes);
     store_listing_done(&listing);

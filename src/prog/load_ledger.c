@@ -143,11 +143,13 @@ bool load_ledger_reuse(struct zone_ledger *l, const char *data, const char *name
                        bool unasked, uint64_t *ret_hash, uint32_t *ret_serial)
 {
     struct ledger_record *r = record_find(l, name);
-    if (!r || r->inputs != inputs || !stored_holds(r, data))
+    if (!r || r->inputs != inputs)
         return false;
     for (uint32_t i = 0; i < r->source_count && !unasked; i++)
         if (!source_holds(l, &r->sources[i]))
             return false;
+    if (!stored_holds(r, data)) /* last: it keeps the file for the plan to come */
+        return false;
     r->seen = true;
     *ret_hash = r->compiled;
     *ret_serial = r->serial;
