@@ -17,6 +17,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Bytes that one system call moves. A kernel without preemption gives the core to nobody, not even
+ * to a thread that answers, before the call is over; a tenth of a millisecond is what others may be
+ * asked to wait. */
+enum { CALL_MAX = 1 << 16 };
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static int open_retried(const char *path, int flags, mode_t mode)
 {
     int fd;
@@ -34,7 +44,7 @@ static int read_all(int fd, size_t max, char **ret_data, size_t *ret_length)
     char *data = mem_new(size, 1);
     int err = 0;
     for (;;) {
-        ssize_t n = read(fd, data + length, size - 1 - length);
+        ssize_t n = read(fd, data + length, min_size(size - 1 - length, CALL_MAX));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -83,7 +93,7 @@ static int write_all(int fd, const void *data, size_t length)
 {
     const char *at = (const char *)data;
     while (length) {
-        ssize_t n = write(fd, at, length);
+        ssize_t n = write(fd, at, min_size(length, CALL_MAX));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -283,7 +293,7 @@ static ssize_t read_whole(int fd, uint8_t *memory, size_t size)
 {
     size_t length = 0;
     while (length < size) {
-        ssize_t n = read(fd, memory + length, size - length);
+        ssize_t n = read(fd, memory + length, min_size(size - length, CALL_MAX));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
