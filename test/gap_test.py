@@ -252,3 +252,23 @@ def test_the_stream_notices(sin):
         assert stream.lost >= 2 and not stream.wrong
     else:
         assert stream.lost == 0 and bool(stream.wrong) == (sin is not None), stream.wrong[:3]
+
+
+def niceness(pid):
+    """Of each thread of a process; the first is the main thread's."""
+    return [os.getpriority(os.PRIO_PROCESS, int(t)) for t in sorted(os.listdir(f"/proc/{pid}/task"), key=int)]
+
+
+def test_those_that_answer_go_before_the_rest_of_the_node(nodes):  # noqa: F811
+    """On a core that something else of the node wants as well, answers have three quarters of it."""
+    config = "".join(l for l in CONFIG.splitlines(True) if "primaries" not in l)
+    node = nodes(config, {"example.com.zone": zone(1)}).start()
+    for _ in range(2):  # the second name server is a supervisor's that runs for a while
+        main, *workers = niceness(node.pid("dns"))
+        first = niceness(node.process.pid)[0]
+        assert main == first + 5 and workers.count(first) >= 2, (first, main, workers)
+        for role in ("control", "tell"):
+            assert min(niceness(node.pid(role))) == first + 5, role
+        pid = node.kill("dns", signal.SIGKILL)
+        node.wait_restart("dns", pid)
+        assert wait_for(lambda: len(niceness(node.pid("dns"))) > 2, 10)

@@ -10,6 +10,7 @@
 #include "prog/xdp.h"
 #include "seam/log_io.h"
 #include "seam/process.h"
+#include "seam/thread.h"
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -159,6 +160,8 @@ int cmd_role(int argc, char **argv)
     snprintf(name, sizeof name, "holdfast %s", role_names[role]);
     process_name(name);
     signal(SIGPIPE, SIG_IGN);
+    if (role != ROLE_DNS) /* which has threads that answer to start first */
+        thread_follows();
     static struct xdp_socket *sockets[XDP_INTERFACES_MAX * XDP_QUEUES_MAX];
     struct text note = text_init(STATS_NOTE_MAX);
     o.xdp_socket_count = xdp_open(&o, sockets, &note);

@@ -16,6 +16,7 @@
 #include "prog/xdp.h"
 #include "seam/disk.h"
 #include "seam/log_io.h"
+#include "seam/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -178,6 +179,7 @@ int cmd_run(int argc, char **argv)
     struct config *config;
     if (load_config(words.list[0], stderr, &config))
         return 1;
+    threads_lead();
     log_setup_stderr("supervisor", (enum log_level)config->log_level,
                      (enum log_format)config->log_format);
     status = node_run(config, words.list[0]);

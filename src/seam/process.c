@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/invariant.h"
 #include "seam/disk.h"
+#include "seam/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -140,13 +141,14 @@ static int root_leave(const char *name, uint64_t kept)
 /* Where it is not granted, threads that yield are nice instead (seam/thread.h). */
 static void nice_allow_return(void)
 {
+    const rlim_t wanted = (rlim_t)(THREAD_NICE_ZERO - THREAD_NICE_FIRST);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NICE, &limit))
         return;
-    if (limit.rlim_max < NICE_LIMIT_ORDINARY)
-        limit.rlim_max = NICE_LIMIT_ORDINARY;
-    if (limit.rlim_cur < NICE_LIMIT_ORDINARY)
-        limit.rlim_cur = NICE_LIMIT_ORDINARY;
+    if (limit.rlim_max < wanted)
+        limit.rlim_max = wanted;
+    if (limit.rlim_cur < wanted)
+        limit.rlim_cur = wanted;
     (void)setrlimit(RLIMIT_NICE, &limit);
 }
 

@@ -7,12 +7,11 @@
 
 /* Started as root: becomes `user` (and its group, no others) for good. Either way every capability
  * goes, but for CAP_NET_RAW if it is to be kept and there, and PR_SET_NO_NEW_PRIVS is set. Threads
- * that yield may come back to the ordinary priority afterwards (RLIMIT_NICE). The root
+ * that yield may come back to where they were afterwards (RLIMIT_NICE). The root
  * of a user namespace in which `user` does not exist, and who is an ordinary user outside of it,
  * has nobody to become and loses its capabilities only. Call it before threads start. ERR_MISSING:
  * no such user; ERR_INVALID: the user is root itself; a negated errno otherwise, after which the
  * process must not go on. */
-enum { NICE_LIMIT_ORDINARY = 20 }; /* RLIMIT_NICE for a niceness of 0 */
 must_check int process_drop(const char *user, bool keep_net_raw);
 
 enum process_profile {

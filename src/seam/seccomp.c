@@ -59,7 +59,8 @@ static const char *const allowed_file_changes[] = {
 };
 
 /* Threads that compile, sign and check zones step behind all others (L7)... */
-static const char *const allowed_yielding[] = {"sched_setscheduler", "setpriority", NULL};
+static const char *const allowed_yielding[] = {"getpriority", "sched_setscheduler", "setpriority",
+                                               NULL};
 /* ...and those that answer ask for short slices of the core. */
 static const char *const allowed_answering[] = {"sched_getattr", "sched_setattr", NULL};
 

@@ -15,6 +15,10 @@
 /* A seventh of the shortest that others have by default, and longer than a batch takes. */
 enum { ANSWER_SLICE_NS = 100000 };
 enum { NICE_LAST = 19 };
+/* A server at half load needs half of its core, which is all that fairness gives it beside one
+ * other that wants all: what came late there was never made up for. 5 steps are a weight of three
+ * to one, and leave a quarter to decisions on a core that answers would fill. */
+enum { NICE_STEPS = 5 };
 #define LOOK_EVERY USEC_PER_SEC
 #define STARVED    (LOOK_EVERY / 20) /* of a core's time */
 
@@ -27,6 +31,18 @@ struct attributes {
     uint32_t priority;
     uint64_t runtime, deadline, period; /* nanoseconds; ordinary threads: the first is the slice */
 };
+
+void threads_lead(void)
+{
+    if (getpriority(PRIO_PROCESS, 0) == 0)
+        (void)setpriority(PRIO_PROCESS, 0, THREAD_NICE_FIRST);
+}
+
+void thread_follows(void)
+{
+    /* on Linux: this thread's own */
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE_STEPS);
+}
 
 void thread_answers(void)
 {
@@ -43,11 +59,12 @@ void thread_answers(void)
 void thread_yields(void)
 {
     const struct sched_param none = {0};
-    struct rlimit nice;
-    if (!getrlimit(RLIMIT_NICE, &nice) && nice.rlim_cur >= NICE_LIMIT_ORDINARY)
+    struct rlimit limit;
+    int back = THREAD_NICE_ZERO - getpriority(PRIO_PROCESS, 0);
+    if (!getrlimit(RLIMIT_NICE, &limit) && limit.rlim_cur >= (rlim_t)back)
         (void)sched_setscheduler(0, SCHED_IDLE, &none);
     else
-        (void)setpriority(PRIO_PROCESS, 0, NICE_LAST); /* on Linux: this thread's own */
+        (void)setpriority(PRIO_PROCESS, 0, NICE_LAST);
 }
 
 void thread_resumes(pthread_t thread)

@@ -1,21 +1,33 @@
 /* Which threads of a node go first, and work that is spread over several.
  *
- * Answers go first (L7): a thread that answers is woken into its turn at once, and bulk work
- * (compiling, checking and signing zones) runs only where no other thread of the node wants the
- * core. Between the two stands everything else, decisions and publications above all, at the
- * ordinary priority. doc/internals/smooth.md has the measurements. */
+ * Answers go first (L7): a thread that answers is woken into its turn at once, and has three
+ * quarters of a core beside one that wants all of it. Bulk work (compiling, checking and signing
+ * zones) runs only where no other thread of the node wants the core. Between the two stands
+ * everything else, decisions and publications above all. doc/internals/smooth.md has the
+ * measurements. */
 #pragma once
 
 #include <pthread.h>
 
 enum { THREADS_MAX = 8 }; /* at work for one call below */
+enum {
+    THREAD_NICE_FIRST = -5, /* of a node that may go before other programs, see threads_lead() */
+    THREAD_NICE_ZERO = 20,  /* RLIMIT_NICE for a niceness of 0; 21 for one of -1 */
+};
+
+/* This process and what it starts go before other programs of the machine by 5 steps of niceness,
+ * if it may, and if nobody gave it a niceness already. */
+void threads_lead(void);
+/* This thread, and those that it makes from now on, come after those that answer, by 5 steps of
+ * niceness: which is where other programs are, if the node leads. */
+void thread_follows(void);
 
 /* This thread answers: woken, it goes on before others have used up their slices of the core. What
- * it may use in the long run does not change. Kernels before Linux 6.12 know no such wish, and
- * nothing happens. */
+ * it may use in the long run does not change by that. Kernels before Linux 6.12 know no such wish,
+ * and nothing happens. */
 void thread_answers(void);
 /* This thread steps behind all others of the node. For good where the process may not change its
- * mind (RLIMIT_NICE below 20, see process_drop()): then it is as nice as can be, which some
+ * mind (RLIMIT_NICE, see process_drop()): then it is as nice as can be, which some
  * versions of Linux heed less. */
 void thread_yields(void);
 /* Back to where it was, as far as that is allowed: it gets too little of the core. */
@@ -28,5 +40,5 @@ void threads_spread(void (*task)(void *context, unsigned i), void *context, unsi
 
 /* The same in threads that yield, while the caller waits. On a core that is never idle they get
  * next to nothing. Where it is less than a twentieth of a core within a second, they go on at the
- * ordinary priority, and the caller takes its part. It holds no lock that others want. */
+ * caller's priority, and the caller takes its part. It holds no lock that others want. */
 void threads_aside(void (*task)(void *context, unsigned i), void *context, unsigned count);

@@ -59,7 +59,7 @@ static void see_task(void *context, unsigned i)
 START_TEST(test_who_works)
 {
     struct seen aside = {.me = gettid()}, alike = {.me = gettid()};
-    bool returns = nice_limit(NICE_LIMIT_ORDINARY);
+    bool returns = nice_limit(THREAD_NICE_ZERO);
     threads_aside(see_task, &aside, 100);
     ck_assert_uint_eq(aside.others, 100);
     ck_assert_uint_eq(returns ? aside.idle : aside.nice, 100);
@@ -92,7 +92,7 @@ static void slow_task(void *context, unsigned i)
 START_TEST(test_who_starves_comes_back)
 {
     struct slow s = {.me = gettid()};
-    (void)nice_limit(NICE_LIMIT_ORDINARY);
+    (void)nice_limit(THREAD_NICE_ZERO);
     threads_aside(slow_task, &s, 100);
     ck_assert_uint_ge(s.by_me, 100 - THREADS_MAX);
     ck_assert_uint_eq(s.others_idle, 0);
@@ -125,5 +125,34 @@ START_TEST(test_who_answers_has_a_short_slice)
 }
 END_TEST
 
+/* Tests run in processes of their own. */
+START_TEST(test_who_follows_is_nicer)
+{
+    ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 1), 0);
+    int given = getpriority(PRIO_PROCESS, 0);
+    threads_lead();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), given); /* somebody chose it */
+    thread_follows();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), given + 5 > 19 ? 19 : given + 5);
+}
+END_TEST
+
+START_TEST(test_who_leads_follows_as_others_are)
+{
+    if (getpriority(PRIO_PROCESS, 0) != 0)
+        return; /* the tests' own niceness */
+    bool may = setpriority(PRIO_PROCESS, 0, -1) == 0;
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+    threads_lead();
+    int first = getpriority(PRIO_PROCESS, 0);
+    ck_assert_int_eq(first, may ? THREAD_NICE_FIRST : 0);
+    threads_lead(); /* a supervisor that replaces itself */
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), first);
+    thread_follows();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), first + 5);
+}
+END_TEST
+
 CHECK_MAIN("thread", test_each_once, test_who_works, test_who_starves_comes_back, test_no_way_back,
-           test_who_answers_has_a_short_slice)
+           test_who_answers_has_a_short_slice, test_who_follows_is_nicer,
+           test_who_leads_follows_as_others_are)

@@ -12,6 +12,7 @@
 #include "model/snapshot_io.h"
 #include "seam/clock.h"
 #include "seam/entropy.h"
+#include "seam/thread.h"
 #include "serve/dns/plans_io.h"
 #include "serve/dns/tls_keep_io.h"
 #include "serve/dns/worker_io.h"
@@ -390,6 +391,7 @@ int dns_server_run(const struct dns_server_options *options)
          * answered from the plan on disk, not with SERVFAIL (L1). */
         plans_look(&s);
         err = workers_start(&s);
+        thread_follows();
     }
     if (!err)
         plans_watch(&s);
