@@ -128,7 +128,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="holdfast-bench-")
     os.chmod(folder, 0o755)
     options.rates = [1.0]
-    options.loader = os.path.join(os.path.dirname(options.holdfast), "dns_load_bench")
+    options.loader, options.stalls = (os.path.join(os.path.dirname(options.holdfast), p) for p in ("dns_load_bench", "core_stalls_bench"))
     options.names, options.queries = f"{folder}/names", f"{folder}/queries"
     with open(options.queries, "w") as f, open(options.names, "w") as g:
         f.writelines(f"{n}.bench.test A\n" for n in NAMES)

@@ -6,7 +6,8 @@
 
 The load is open-loop (dns_load_bench at a fixed rate, a fraction of what the server can do), so that a pause shows as latency of all
 that waited. Within one run of the client, calm seconds and seconds with changes take turns; of each stretch only seconds in which there is
-a change are counted, so that a rare change is not hidden among calm seconds.
+a change are counted, so that a rare change is not hidden among calm seconds. What is compared are the medians of the seconds' quantiles: of a
+second with a change, and of a calm one.
 
     zone    a reload of a zone of 50,000 names
     plan    a plan swap, by an order that drains an endpoint or takes that back (Holdfast alone)
@@ -16,11 +17,16 @@ a change are counted, so that a rare change is not hidden among calm seconds.
     --place two    the server on both cores, the client on one of them
     --peers        Knot and NSD as well, which reload the same zone
 
-The client runs at real-time priority if that is allowed, and what makes the changes does so before the round or talks to the server's
-socket: so neither disturbs the measurement. Where perf may trace the scheduler and the server has one core, two things more are known. `own` is
-the part of the time in which the server's busiest thread was ready to run and another thread of the server had the core: what
-the server does to itself. And queries that came while a stranger had the core, or while what had piled up meanwhile was worked off, are left out,
-in calm and change alike: so latencies mean something on a machine that others use too. `of` says how many are left.
+With one core for the server the client runs at real-time priority if that is allowed, else at that of the server's threads that answer; and what makes the changes
+does so before the round or talks to the server's socket: so neither disturbs the measurement. A client alone on its core and at real-time
+priority that sends nothing for longer than it ever sleeps was held up by the machine under this one.
+
+Where perf may trace the scheduler and the server has one core, more is known. `own` is the part of the time in which the server's
+busiest thread was ready to run and another thread of the server had the core: what the server does to itself. A thread at
+real-time priority on the server's core (core_stalls_bench) says when nobody could run there: while a thread of the server held the core in the
+kernel, that is the server's doing; else the machine stood still. Queries that came while a stranger had the core or the machine stood still, or while what
+had piled up meanwhile was worked off, are left out, in calm and change alike: so latencies mean something on a machine that others use too.
+`of` says how many are left.
 """
 
 import argparse
@@ -40,9 +46,13 @@ import time
 import peers
 
 NAMES, OTHERS = 50_000, 10_000
+QUANTILES = (0.5, 0.99, 0.999)
+PART_LEAST = 0.8  # of the queries of a second, for it to count
 GOAL, GOAL_RATE = 1.2, 1.0  # at so many changes a second
 CALM_S, SPILL_S, STRETCH_S, LATER_S = 2.0, 0.6, 2.0, 0.1
 MARGIN_S, LOST_NS = 0.0002, 10**9
+STALL_S = 0.0003
+STILL_S = 0.0006  # the client sends every 0.2 ms
 MORE = """services:
   - {name: api.bench.test, policy: weighted, endpoints: [{name: a, address: 192.0.2.1}, {name: b, address: 192.0.2.2}]}
 """
@@ -55,7 +65,8 @@ def text(serial):
 
 def client(words, alone=True):
     """On the last core; alone: the server has no part of it."""
-    return (["chrt", "-f", "1"] if alone and os.geteuid() == 0 else []) + ["taskset", "-c", str(peers.CORES[-1])] + words
+    rank = ["chrt", "-f", "1"] if alone else ["nice", "-n", "-5"]
+    return (rank if os.geteuid() == 0 else []) + ["taskset", "-c", str(peers.CORES[-1])] + words
 
 
 def capacity(queries, port):
@@ -64,9 +75,10 @@ def capacity(queries, port):
     return float(re.search(r"Queries per second:\s+([\d.]+)", out)[1])
 
 
-def load(program, port, rate, seconds, names, file, meanwhile):
+def load(program, port, rate, seconds, names, file, alone, meanwhile):
     """([when sent, seconds], [microseconds until the answer]) of each query, and how many were lost. meanwhile: called once it runs."""
-    process = subprocess.Popen(client([program, "127.0.0.1", str(port), str(rate), str(seconds), names, file]), stdout=subprocess.PIPE, text=True)
+    words = [program, "127.0.0.1", str(port), str(rate), str(seconds), names, file]
+    process = subprocess.Popen(client(words, alone), stdout=subprocess.PIPE, text=True)
     meanwhile()
     out = process.communicate(timeout=seconds * 2 + 30)[0]
     log = array.array("Q")
@@ -101,7 +113,8 @@ class Trace:
             time.sleep(0.3)
 
     def read(self, thread, own):
-        """[(from, to)] while `thread` was ready to run and one of `own` had the core, and the same of strangers; None where nothing was traced."""
+        """[(from, to)] while `thread` was ready to run and one of `own` had the core, the same of strangers, and all times that one of `own` had
+        it for long; None where nothing was traced."""
         if not self.process:
             return None
         self.process.send_signal(2)
@@ -109,7 +122,7 @@ class Trace:
         script = subprocess.Popen(["perf", "script", "-i", self.file, "-F", "time,event,trace"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         switch = re.compile(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)")
-        woken, running, since, ready, held, strange = f" pid={thread} ", None, 0.0, None, [], []
+        woken, running, since, ready, held, strange, own_long = f" pid={thread} ", None, 0.0, None, [], [], []
         for line in script.stdout:
             when, event, what = line.split(None, 2)
             when = float(when[:-1])
@@ -120,12 +133,36 @@ class Trace:
             before, state, after = switch.search(what).groups()
             if ready is not None and running not in (None, "0", thread):
                 (held if running in own else strange).append((max(since, ready), when))
+            if running in own and when - since > STALL_S / 2:
+                own_long.append((since, when))
             if after == thread:
                 ready = None
             elif before == thread and state.startswith("R"):
                 ready = when
             running, since = after, when
-        return (held, strange) if script.wait() == 0 else None
+        return (held, strange, own_long) if script.wait() == 0 else None
+
+
+class Stalls:
+    """Of the server's core."""
+
+    def __init__(self, program, core, folder):
+        self.file, self.process = f"{folder}/stalls", None
+        if core is not None and os.geteuid() == 0:
+            self.process = subprocess.Popen([program, core, "600", self.file])
+
+    def read(self, own_long):
+        """[(from, to)] while nobody ran there, and none of the server's threads was the reason."""
+        if not self.process:
+            return []
+        self.process.terminate()
+        self.process.wait()
+        times = array.array("Q")
+        with open(self.file, "rb") as f:
+            times.frombytes(f.read())
+        times = [t / 1e9 for t in times]
+        return [(a, b) for a, b in zip(times[::2], times[1::2])
+                if b - a > STALL_S and sum(max(0, min(b, d) - max(a, c)) for c, d in own_long) < (b - a) / 2]
 
 
 def say(folder, order):
@@ -197,8 +234,12 @@ class Stretch:
         self.end = begin + (max(STRETCH_S, 1 / rate) if rate else SPILL_S + CALM_S)
         count = round((self.end - begin) * rate)
         self.changes = [begin + LATER_S + i / rate for i in range(count)]
-        # what a change leaves behind is not calm yet; of rare changes the second after each counts
-        self.counted = (begin, begin + 1) if rate and rate < 1 else (begin, self.end) if rate else (begin + SPILL_S, self.end)
+
+    def seconds(self):
+        """[(kind and rate, from, to)] of those that count: what a change leaves behind is not calm yet; of rare changes the second after each counts."""
+        first = self.begin + (0 if self.rate else SPILL_S)
+        count = 1 if 0 < self.rate < 1 else int(self.end - first)
+        return [((self.kind, self.rate), first + i, first + i + 1) for i in range(count)]
 
 
 def stretches(kinds, rates):
@@ -209,10 +250,6 @@ def stretches(kinds, rates):
             found.append(Stretch(found[-1].end, kind, rate))
             found.append(Stretch(found[-1].end, "calm", 0))
     return found
-
-
-def quantile(times, part):
-    return sorted(times)[int(len(times) * part)]
 
 
 def changes_make(c, plan, ret_failed):
@@ -241,42 +278,57 @@ def undisturbed(sent, took, strange):
 def one_round(c, kinds, options):
     plan, failed, begin = stretches(kinds, options.rates), [], []
     before = waits(c.server.processes())
-    trace = Trace(c.server.core if c.server.core.isdigit() and options.trace else None, c.server.folder)
+    alone = c.server.core.isdigit()
+    core = c.server.core if alone and options.trace else None
+    trace, stalls = Trace(core, c.server.folder), Stalls(options.stalls, core, c.server.folder)
     sent, took, lost = load(options.loader, c.server.port, c.rate, int(plan[-1].end + 1), options.names, f"{c.server.folder}/latencies",
-                            lambda: begin.append(changes_make(c, plan, failed)))
+                            alone, lambda: begin.append(changes_make(c, plan, failed)))
     after = waits(c.server.processes())
     busiest = max(before, key=lambda t: after.get(t, [0, 0])[0] - before[t][0])
     traced = trace.read(busiest, {*before, *after} - {busiest})
-    held, strange = traced or ([], [])
-    kept, parts, own, all_of = undisturbed(sent, took, strange), {}, {}, {}
-    when = [k[0] for k in kept]
-    for s in plan:
-        first, last = (begin[0] + t for t in s.counted)
-        key = (s.kind, s.rate)
-        parts.setdefault(key, []).extend(k[1] for k in kept[bisect.bisect(when, first):bisect.bisect(when, last)])
-        all_of[key] = all_of.get(key, 0) + bisect.bisect(sent, last) - bisect.bisect(sent, first)
-        own.setdefault(key, []).append(sum(b - a for a, b in held if first <= a < last) / (last - first))
-    calm = {q: quantile(parts["calm", 0], q) for q in (0.5, 0.99, 0.999)}
-    for key, part in parts.items():
-        seen = {q: quantile(part, q) for q in calm}
-        held_part = statistics.mean(own[key]) if traced else None
-        c.seen.setdefault(key, []).append(([seen[q] / calm[q] for q in calm], held_part))
-        print(f"{c.name:8}  {key[0]:5} {f'{key[1]:g}/s' if key[1] else '':5} p50 {seen[0.5]:5.0f} us  p99 {seen[0.99]:6.0f} us  p99.9 {seen[0.999]:6.0f} us"
-              f"  own {'-' if held_part is None else f'{held_part:6.2%}'}  of {len(part) / all_of[key]:4.0%}", flush=True)
+    held, strange, own_long = traced or ([], [], [])
+    strange += stalls.read(own_long)
+    if alone and os.geteuid() == 0:
+        strange += [(a, b) for a, b in zip(sent, sent[1:]) if b - a > STILL_S]
+    kept = undisturbed(sent, took, sorted(strange))
+    when, rows = [k[0] for k in kept], {}
+    for key, first, last in ((k, begin[0] + a, begin[0] + b) for s in plan for k, a, b in s.seconds()):
+        times = sorted(k[1] for k in kept[bisect.bisect(when, first):bisect.bisect(when, last)])
+        part = len(times) / max(1, bisect.bisect(sent, last) - bisect.bisect(sent, first))
+        own = sum(b - a for a, b in held if first <= a < last) / (last - first) if traced else None
+        rows.setdefault(key, []).append(([times[int(len(times) * q)] for q in QUANTILES] if part > PART_LEAST else None, own, part))
+    for key, seconds in rows.items():
+        c.seen.setdefault(key, []).extend(seconds)
+        print(f"{c.name:8}  {says(key):10} {latencies(seconds)}  of {statistics.mean(s[2] for s in seconds):4.0%}", flush=True)
     print(f"{c.name:8}  {sum(failed)} of {len(failed)} changes failed, {lost} of {len(sent)} queries lost", flush=True)
 
 
+def says(key):
+    return f"{key[0]} {key[1]:g}/s" if key[1] else key[0]
+
+
+def typical(seconds):
+    """Of seconds of one kind: the median p50, p99, p99.9, or nothing."""
+    seen = [s[0] for s in seconds if s[0]]
+    return [statistics.median(s[i] for s in seen) for i in range(len(QUANTILES))] if seen else None
+
+
+def latencies(seconds):
+    seen, own = typical(seconds), [s[1] for s in seconds if s[1] is not None]
+    words = "  ".join(f"p{q * 100:g} {t:5.0f} us" for q, t in zip(QUANTILES, seen)) if seen else "too little is left"
+    return words + (f"  own {statistics.mean(own):6.2%}" if own else "")
+
+
 def summary(c, cores):
-    """The worst p99 against calm among those that the goal is for."""
-    worst = 0
-    for (kind, rate), rows in c.seen.items():
-        p50, p99, p999 = (statistics.median(r[0][i] for r in rows) for i in range(3))
-        own = [r[1] for r in rows if r[1] is not None]
-        held = f"; held up by itself {statistics.median(own):.2%} of the time" if own else ""
-        ratios = f"p50 x{p50:.2f}  p99 x{p99:.2f}  p99.9 x{p999:.2f} of calm" if rate else ""
-        print(f"{c.name}, server on core {cores}, {kind} {f'{rate:g}/s' if rate else ''}: {ratios}{held}")
-        if rate and rate <= GOAL_RATE:
-            worst = max(worst, p99)
+    """The worst p99 against calm among those that the goal is for; infinite where nothing can be said."""
+    worst, calm = 0, typical(c.seen["calm", 0])
+    for key, seconds in c.seen.items():
+        seen = typical(seconds)
+        ratios = "  ".join(f"x{a / b:.2f}" for a, b in zip(seen, calm)) if seen and calm else "-"
+        print(f"{c.name}, server on core {cores}, {says(key):10} of {sum(bool(s[0]) for s in seconds):3} seconds: {latencies(seconds)}"
+              + (f"  of calm: {ratios}" if key[1] else ""))
+        if 0 < key[1] <= GOAL_RATE:
+            worst = max(worst, seen[1] / calm[1] if seen and calm else float("inf"))
     return worst
 
 
@@ -301,7 +353,7 @@ def measure(place, options, folder):
         for _ in range(options.rounds):
             for c in contestants:
                 one_round(c, ("zone", "plan") if c.name == "holdfast" else ("zone",), options)
-        print(f"medians of {options.rounds}; the goal is p99 under x{GOAL} at up to {GOAL_RATE:g} change a second")
+        print(f"medians of the seconds of {options.rounds} rounds; the goal is p99 under x{GOAL} at up to {GOAL_RATE:g} change a second")
         for c in contestants:
             ratio = summary(c, cores)
             worst = max(worst, ratio if c.name == "holdfast" else 0)
@@ -327,7 +379,7 @@ def main():
     os.chmod(folder, 0o755)
     options.queries = f"{folder}/queries"
     options.names = f"{folder}/names"
-    options.loader = os.path.join(os.path.dirname(options.holdfast), "dns_load_bench")
+    options.loader, options.stalls = (os.path.join(os.path.dirname(options.holdfast), p) for p in ("dns_load_bench", "core_stalls_bench"))
     names = [f"n{i * 7919 % NAMES}.bench.test" for i in range(NAMES)]
     with open(options.queries, "w") as f, open(options.names, "w") as g:
         f.writelines(f"{n} A\n" for n in names)
