@@ -230,9 +230,9 @@ static inline const struct zone_image *zone_set_image(const struct zone_node *n,
 /* ---- chain ---- */
 
 /* Both want a chain that is not empty (only one that came with a zone can be).
- * NSEC: the name that is there and comes last up to this one of the zone, whose record proves what
- * is at it or that nothing is (NULL never: the apex is first). */
-const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *name);
+ * NSEC: the name that is there and comes last up to this one of the zone (lower), whose record
+ * proves what is at it or that nothing is (NULL never: the apex is first). */
+const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *name, size_t length);
 /* NSEC3: the link with the last hash up to this one, or the very last (the chain is a ring). */
 const struct zone_link *zone_link_find(const struct zone *z,
                                        const uint8_t hash[static ZONE_HASH_SIZE]);

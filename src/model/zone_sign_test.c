@@ -1,5 +1,6 @@
 /* Signed zones: what is signed, the chains of the RFCs' example zones, and what a reload keeps. */
 #include "base/memory.h"
+#include "base/random.h"
 #include "model/zone_dump.h"
 #include "model/zone_sign_rig.h"
 #include "model/zone_walk.h"
@@ -72,6 +73,48 @@ START_TEST(test_signed_sets)
     ck_assert_uint_eq(made, r.sign.made);
     ck_assert_uint_gt(r.sign.expires, NOW + 12 * DAY);
     rig_done(&r);
+}
+END_TEST
+
+/* The last name of the chain up to this one, by looking at all of it. */
+static const struct zone_node *named_slowly(const struct zone *z, const uint8_t *name)
+{
+    const uint32_t *chain = (const uint32_t *)(z->base + z->header->chain);
+    uint32_t i = z->header->chain_count;
+    while (dname_compare(zone_node_name(zone_node_at(z, (uint64_t)chain[i - 1] * 8)), name) > 0)
+        i--;
+    return zone_node_at(z, (uint64_t)chain[i - 1] * 8);
+}
+
+START_TEST(test_named_chain)
+{
+    static const char *const labels[] = {"a",     "aa", "ab",     "b",   "\\000", "\\255",
+                                         "\\001", "*",  "a\\000", "a-b", "z",     "zzzzzzzz"};
+    struct random dice = random_init(8);
+    struct text names = text_init(1 << 16);
+    struct rig r;
+    text_append(&names, "$TTL 60\n@ SOA a b 1 2 3 4 5\n@ NS ns.example.net.\n");
+    for (unsigned i = 0; i < 200; i++) {
+        for (uint64_t depth = random_u64(&dice) % 4; depth; depth--)
+            text_appendf(&names, "%s.", labels[random_u64(&dice) % array_length(labels)]);
+        text_appendf(&names, "%s A 192.0.2.1\n", labels[random_u64(&dice) % array_length(labels)]);
+    }
+    rig_open(&r, "example.org", text_string(&names), false);
+    for (unsigned i = 0; i < 5000; i++) {
+        uint8_t name[DNAME_MAX];
+        size_t length = 0;
+        for (uint64_t depth = random_u64(&dice) % 5; depth; depth--) {
+            uint8_t size = (uint8_t)(1 + random_u64(&dice) % 3);
+            name[length++] = size;
+            for (; size; size--)
+                name[length++] = "ab\0\377\1*-z"[random_u64(&dice) % 8];
+        }
+        memcpy(name + length, r.f.zone.header->origin, r.f.zone.header->origin_length);
+        length += r.f.zone.header->origin_length;
+        ck_assert_ptr_eq(zone_named_find(&r.f.zone, name, length), named_slowly(&r.f.zone, name));
+    }
+    rig_done(&r);
+    text_done(&names);
 }
 END_TEST
 
@@ -328,5 +371,6 @@ START_TEST(test_damage_is_seen_alike)
 }
 END_TEST
 
-CHECK_MAIN("zone_sign", test_rfc4035_chain, test_signed_sets, test_rfc5155_chain, test_reuse,
-           test_signed_before, test_steered, test_no_key, test_damage, test_damage_is_seen_alike)
+CHECK_MAIN("zone_sign", test_rfc4035_chain, test_signed_sets, test_named_chain, test_rfc5155_chain,
+           test_reuse, test_signed_before, test_steered, test_no_key, test_damage,
+           test_damage_is_seen_alike)

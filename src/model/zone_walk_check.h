@@ -54,7 +54,7 @@ static inline void walk_chain(const struct zone *z, const struct zone_node *n)
     if (z->header->flags & ZONE_NSEC3)
         invariant(zone_records_signature_first(z, zone_link_find(z, hash)->records, &r));
     else
-        invariant(zone_node_set(zone_named_find(z, zone_node_name(n)), DNS_NSEC));
+        invariant(zone_node_set(zone_named_find(z, zone_node_name(n), n->name_length), DNS_NSEC));
     for (unsigned f = 0; n->flags & NODE_STEERED && f < 2; f++) {
         uint32_t variant = zone_variant(z, n->steered, f);
         invariant(!variant || zone_records_signature_first(z, variant, &r));

@@ -192,7 +192,7 @@ static uint16_t link_add(const struct secure_place *p, struct links *l, const ui
 
     if (p->z->header->flags & ZONE_NSEC3)
         return hashed_add(p, l, hashed_find(p->z, name, length, &own));
-    return named_add(p, l, zone_named_find(p->z, name));
+    return named_add(p, l, zone_named_find(p->z, name, length));
 }
 
 /* What is left of `name` when it is one label longer than the encloser. */
