@@ -7,7 +7,7 @@ from catalog_test import CONFIG as PRODUCER
 from catalog_test import THREE
 from node import nodes, open_path, wait_for  # noqa: F401 (fixtures)
 from primary import SECRET, zone_text
-from serial_test import text
+from serial_test import serial, text
 
 
 def test_bind_serves_what_is_listed(nodes, binds):  # noqa: F811
@@ -28,6 +28,36 @@ def test_bind_serves_what_is_listed(nodes, binds):  # noqa: F811
     node.cli("reload", "--data", str(node.data), "--accept-shrink", "catalog.example", check=True)
     assert wait_for(lambda: bind.ask("a.three.example").rcode() == 5, 30), bind.text()[-3000:]
     assert bind.values("a.one.example") == ["192.0.2.7"]
+
+
+def test_bind_takes_over_what_is_handed_over(nodes, binds):  # noqa: F811
+    """A zone moves from one of our catalogs to another (RFC 9432 4.3.1). Without coo BIND refuses the second, and loses the zone
+    when it leaves the first."""
+    node = nodes(PRODUCER, {"z.zone": text(1, "a A 192.0.2.7")})
+    bind = binds(catalogs=["catalog.example", "next.example"], node=node, start=False)
+    notify = f', notify: "{bind.address}:{bind.port} key k1"'
+    both = "catalog: generate, transfer: {keys: [k1]NOTIFY}}\n  - {name: next.example, catalog: generate, transfer: {keys: [k1]NOTIFY}}"
+    first = node.config_path.read_text().replace("catalog: generate, transfer: {keys: [k1]NOTIFY}}", both).replace("NOTIFY", notify)
+    node.config_path.write_text(first)
+    node.start()
+    bind.start()
+    assert wait_for(lambda: bind.values("a.one.example") == ["192.0.2.7"], 30), bind.text()[-3000:]
+
+    def step(catalogs, catalog):
+        one = "one.example, file: z.zone, catalog_zone: "
+        before = serial(node, catalog)
+        node.config_path.write_text(first.replace(one + "catalog.example", one + catalogs))
+        node.cli("reload", "--data", str(node.data), "--accept-shrink", "catalog.example", check=True)
+        assert wait_for(lambda: serial(node, catalog) != before)
+        read = f"updating catalog zone '{catalog}' with serial {serial(node, catalog)}"
+        assert wait_for(lambda: read in bind.text(), 30), bind.text()[-3000:]
+
+    step("catalog.example, catalog_next: next.example", "catalog.example")
+    step("next.example, catalog_before: catalog.example", "next.example")
+    assert wait_for(lambda: "adding zone 'one.example' from catalog 'next.example' - success" in bind.text())
+    assert wait_for(lambda: bind.values("a.one.example") == ["192.0.2.7"], 10), bind.text()[-3000:]
+    step("next.example", "catalog.example")
+    assert not wait_for(lambda: bind.values("a.one.example") != ["192.0.2.7"], 0.5), bind.text()[-3000:]
 
 
 HEAD = """$TTL 0

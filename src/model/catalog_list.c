@@ -22,11 +22,14 @@ static void id_make(const char *name, char ret[static NSEC3_LABEL_SIZE])
     ret[NSEC3_LABEL_SIZE - 1] = 0;
 }
 
-static void member_append(const struct config_zone *z, struct text *out)
+/* coo: the catalog that takes it over (4.3.1), or NULL. */
+static void member_append(const struct config_zone *z, const char *coo, struct text *out)
 {
     char id[NSEC3_LABEL_SIZE];
     id_make(z->name, id);
     text_appendf(out, "%s.zones PTR %s%s\n", id, z->name, strcmp(z->name, ".") ? "." : "");
+    if (coo)
+        text_appendf(out, "coo.%s.zones PTR %s.\n", id, coo);
     if (z->catalog_group)
         text_appendf(out, "group.%s.zones TXT \"%s\"\n", id, z->catalog_group);
 }
@@ -34,7 +37,10 @@ static void member_append(const struct config_zone *z, struct text *out)
 void catalog_text(const struct config *config, uint32_t zone, struct text *out)
 {
     text_append(out, head);
-    for (uint32_t i = 0; i < config->zone_count; i++)
-        if (config->zones[i].catalog_zone == (int)zone)
-            member_append(&config->zones[i], out);
+    for (uint32_t i = 0; i < config->zone_count; i++) {
+        const struct config_zone *z = &config->zones[i];
+        int coo = z->catalog_zone == (int)zone ? z->catalog_next : z->catalog_zone;
+        if (z->catalog_zone == (int)zone || z->catalog_before == (int)zone)
+            member_append(z, coo == CONFIG_NONE ? NULL : config->zones[coo].name, out);
+    }
 }

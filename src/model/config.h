@@ -216,6 +216,8 @@ struct config_zone {
                          is made, not read */
     enum config_catalog catalog;
     int catalog_zone;          /* index of the catalog that lists it, or CONFIG_NONE */
+    int catalog_next;          /* of the one that may take it over (coo), or CONFIG_NONE */
+    int catalog_before;        /* of the one that it is taken over from, or CONFIG_NONE */
     const char *catalog_group; /* what consumers configure it as; NULL: not said */
     enum serial_policy serial;
     enum zonemd_use zonemd;

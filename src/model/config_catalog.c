@@ -13,32 +13,65 @@ static int catalog_find(const struct config *c, const char *name, int last)
     return CONFIG_NONE;
 }
 
-static void member_link(struct linking *l, const struct draft_zone *d, int last,
-                        struct config_zone *z)
+/* The generated catalog of this name, or CONFIG_NONE with a problem. */
+static int catalog_named(struct linking *l, const struct draft_zone *d, const char *key,
+                         const char *name, int last, const struct config_zone *z)
 {
     struct problems *problems = l->reading->problems;
-    if (d->catalog_group && !d->catalog_zone)
-        problem_add(problems, place_under(&d->head, "catalog_group"),
-                    "catalog_group without catalog_zone; name the catalog that lists the zone, or "
-                    "leave the group out");
-    if (!d->catalog_zone)
-        return;
-    int catalog = catalog_find(l->config, d->catalog_zone, last);
-    struct config_place place = place_under(&d->head, "catalog_zone");
+    struct config_place place = place_under(&d->head, key);
+    int catalog = catalog_find(l->config, name, last);
     if (catalog == CONFIG_NONE)
         problem_add(problems, place,
                     "there is no zone %s; add it with catalog: generate, or correct "
                     "the name",
-                    d->catalog_zone);
+                    name);
     else if (l->config->zones[catalog].catalog != CATALOG_GENERATE)
         problem_add(problems, place,
                     "the zone %s is no catalog; give it catalog: generate instead of "
                     "a file",
-                    d->catalog_zone);
+                    name);
     else if (&l->config->zones[catalog] == z)
-        problem_add(problems, place, "a catalog does not list itself; leave catalog_zone out");
-    z->catalog_zone = catalog;
+        problem_add(problems, place, "a catalog does not list itself; leave %s out", key);
+    return catalog;
+}
+
+/* What has a meaning only for a zone that a catalog lists. */
+static void member_needs(struct linking *l, const struct draft_zone *d, const char *key,
+                         const char *what)
+{
+    problem_add(l->reading->problems, place_under(&d->head, key),
+                "%s without catalog_zone; name the catalog that lists the zone, or leave the %s "
+                "out",
+                key, what);
+}
+
+/* The other catalog of a zone that changes from one to another; CONFIG_NONE where none is said. */
+static int other_named(struct linking *l, const struct draft_zone *d, const char *key,
+                       const char *name, const struct config_zone *z)
+{
+    int catalog = name ? catalog_named(l, d, key, name, CONFIG_NONE, z) : CONFIG_NONE;
+    if (catalog != CONFIG_NONE && catalog == z->catalog_zone)
+        problem_add(l->reading->problems, place_under(&d->head, key),
+                    "this is the catalog_zone; name another catalog, or leave %s out", key);
+    return catalog;
+}
+
+static void member_link(struct linking *l, const struct draft_zone *d, int last,
+                        struct config_zone *z)
+{
+    if (!d->catalog_zone) {
+        if (d->catalog_group)
+            member_needs(l, d, "catalog_group", "group");
+        if (d->catalog_next)
+            member_needs(l, d, "catalog_next", "next one");
+        if (d->catalog_before)
+            member_needs(l, d, "catalog_before", "one before");
+        return;
+    }
+    z->catalog_zone = catalog_named(l, d, "catalog_zone", d->catalog_zone, last, z);
     z->catalog_group = d->catalog_group;
+    z->catalog_next = other_named(l, d, "catalog_next", d->catalog_next, z);
+    z->catalog_before = other_named(l, d, "catalog_before", d->catalog_before, z);
 }
 
 void link_catalogs(struct linking *l)

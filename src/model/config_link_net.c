@@ -69,6 +69,8 @@ static void zones_fill(struct linking *l)
                                            .file = drafts[i].file,
                                            .catalog = (enum config_catalog)drafts[i].catalog,
                                            .catalog_zone = CONFIG_NONE,
+                                           .catalog_next = CONFIG_NONE,
+                                           .catalog_before = CONFIG_NONE,
                                            .serial = (enum serial_policy)drafts[i].serial,
                                            .zonemd = (enum zonemd_use)drafts[i].zonemd,
                                            .dnssec = drafts[i].dnssec.dnssec,

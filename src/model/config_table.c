@@ -204,6 +204,11 @@ static const struct key zone_keys[] = {
      .help = "of a catalog that is consumed: settings for members by their group property"},
     {"catalog_zone", &type_name, AT(draft_zone, catalog_zone),
      .help = "the catalog that lists this zone"},
+    {"catalog_next", &type_name, AT(draft_zone, catalog_next),
+     .help = "the catalog that may take it over: told in the one that lists it (coo, RFC 9432 "
+             "4.3.1)"},
+    {"catalog_before", &type_name, AT(draft_zone, catalog_before),
+     .help = "the catalog that it is taken over from, and that lists it still"},
     {"catalog_group", &type_label, AT(draft_zone, catalog_group),
      .help = "the group property there: which settings a consumer gives it"},
     {"serial", &type_choice, AT(draft_zone, serial), .detail = serials, .standard = "file",

@@ -72,7 +72,7 @@ struct draft_update {
 
 struct draft_zone {
     struct draft head;
-    const char *name, *file, *catalog_zone, *catalog_group;
+    const char *name, *file, *catalog_zone, *catalog_next, *catalog_before, *catalog_group;
     int serial, zonemd; /* choices */
     struct draft_dnssec dnssec;
     struct draft_transfer transfer;
