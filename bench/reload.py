@@ -17,13 +17,10 @@ second with a change, and of a calm one.
     --place two    the server on both cores, the client on one of them
     --peers        Knot and NSD as well, which reload the same zone
 
-With one core for the server the client runs at real-time priority if that is allowed, else at that of the server's threads that answer; and what makes the changes
-does so before the round or talks to the server's socket: so neither disturbs the measurement. A client alone on its core and at real-time
-priority that sends nothing for longer than it ever sleeps was held up by the machine under this one.
-
-Where perf may trace the scheduler and the server has one core, more is known. `own` is the part of the time in which the server's
+The client runs at real-time priority on the last core if that is allowed, and what makes the changes does so before the round or talks to the server's
+socket: so neither disturbs the measurement. Where perf may trace the scheduler, more is known. `own` is the part of the time in which the server's
 busiest thread was ready to run and another thread of the server had the core: what the server does to itself. A thread at
-real-time priority on the server's core (core_stalls_bench) says when nobody could run there: while a thread of the server held the core in the
+real-time priority on each core (core_stalls_bench) says when nobody could run there: while a thread of the server held the core in the
 kernel, that is the server's doing; else the machine stood still. Queries that came while a stranger had the core or the machine stood still, or while what
 had piled up meanwhile was worked off, are left out, in calm and change alike: so latencies mean something on a machine that others use too.
 `of` says how many are left.
@@ -52,7 +49,6 @@ GOAL, GOAL_RATE = 1.2, 1.0  # at so many changes a second
 CALM_S, SPILL_S, STRETCH_S, LATER_S = 2.0, 0.6, 2.0, 0.1
 MARGIN_S, LOST_NS = 0.0002, 10**9
 STALL_S = 0.0003
-STILL_S = 0.0006  # the client sends every 0.2 ms
 MORE = """services:
   - {name: api.bench.test, policy: weighted, endpoints: [{name: a, address: 192.0.2.1}, {name: b, address: 192.0.2.2}]}
 """
@@ -63,10 +59,8 @@ def text(serial):
             + "".join(f"n{i} A 192.0.2.{(i + serial) % 250}\n" for i in range(NAMES)))
 
 
-def client(words, alone=True):
-    """On the last core; alone: the server has no part of it."""
-    rank = ["chrt", "-f", "1"] if alone else ["nice", "-n", "-5"]
-    return (rank if os.geteuid() == 0 else []) + ["taskset", "-c", str(peers.CORES[-1])] + words
+def client(words):
+    return (["chrt", "-f", "1"] if os.geteuid() == 0 else []) + ["taskset", "-c", str(peers.CORES[-1])] + words
 
 
 def capacity(queries, port):
@@ -75,10 +69,10 @@ def capacity(queries, port):
     return float(re.search(r"Queries per second:\s+([\d.]+)", out)[1])
 
 
-def load(program, port, rate, seconds, names, file, alone, meanwhile):
+def load(program, port, rate, seconds, names, file, meanwhile):
     """([when sent, seconds], [microseconds until the answer]) of each query, and how many were lost. meanwhile: called once it runs."""
     words = [program, "127.0.0.1", str(port), str(rate), str(seconds), names, file]
-    process = subprocess.Popen(client(words, alone), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(client(words), stdout=subprocess.PIPE, text=True)
     meanwhile()
     out = process.communicate(timeout=seconds * 2 + 30)[0]
     log = array.array("Q")
@@ -100,69 +94,85 @@ def waits(pids):
     return found
 
 
+class Core:
+    def __init__(self):
+        self.running, self.since = None, 0.0
+        self.long = []  # [(from, to)] that one of the server's threads had it for long
+
+
 class Trace:
-    """Of the scheduler, on one core."""
+    """Of the scheduler, on all cores: who wakes the server may be on another one."""
 
     EVENTS = "sched:sched_switch,sched:sched_waking"
 
-    def __init__(self, core, folder):
+    def __init__(self, wanted, folder):
         self.file, self.process = f"{folder}/trace", None
-        if core is not None and shutil.which("perf") and os.geteuid() == 0:
-            self.process = subprocess.Popen(["perf", "record", "-q", "-k", "mono", "-C", core, "-m", "4096", "-e", self.EVENTS, "-o", self.file],
+        if wanted and shutil.which("perf") and os.geteuid() == 0:
+            self.process = subprocess.Popen(["perf", "record", "-q", "-k", "mono", "-a", "-m", "4096", "-e", self.EVENTS, "-o", self.file],
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.3)
 
+    def lines(self):
+        """(core, when, event, what) of each event; the last is how perf ended."""
+        script = subprocess.Popen(["perf", "script", "-i", self.file, "-F", "cpu,time,event,trace"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        for line in script.stdout:
+            core, when, event, what = line.split(None, 3)
+            yield int(core[1:-1]), float(when[:-1]), event, what
+        if script.wait():
+            sys.exit("perf cannot read what it recorded")
+
     def read(self, thread, own):
-        """[(from, to)] while `thread` was ready to run and one of `own` had the core, the same of strangers, and all times that one of `own` had
-        it for long; None where nothing was traced."""
+        """[(from, to)] while `thread` was ready to run and one of `own` had its core, the same of strangers, and the cores; None where nothing was traced."""
         if not self.process:
             return None
         self.process.send_signal(2)
         self.process.wait()
-        script = subprocess.Popen(["perf", "script", "-i", self.file, "-F", "time,event,trace"], stdout=subprocess.PIPE,
-                                  stderr=subprocess.DEVNULL, text=True)
         switch = re.compile(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)")
-        woken, running, since, ready, held, strange, own_long = f" pid={thread} ", None, 0.0, None, [], [], []
-        for line in script.stdout:
-            when, event, what = line.split(None, 2)
-            when = float(when[:-1])
+        woken = re.compile(rf" pid={thread} .*target_cpu=(\d+)")
+        ready, held, strange, cores = None, [], [], {c: Core() for c in peers.CORES}
+        for number, when, event, what in self.lines():
+            core = cores.setdefault(number, Core())
             if event == "sched:sched_waking:":
-                if ready is None and running != thread and woken in what:
-                    ready = when
+                match = woken.search(what)
+                if ready is None and match and all(c.running != thread for c in cores.values()):
+                    ready = when, int(match[1])
                 continue
             before, state, after = switch.search(what).groups()
-            if ready is not None and running not in (None, "0", thread):
-                (held if running in own else strange).append((max(since, ready), when))
-            if running in own and when - since > STALL_S / 2:
-                own_long.append((since, when))
+            if ready and ready[1] == number and core.running not in (None, "0", thread):
+                (held if core.running in own else strange).append((max(core.since, ready[0]), when))
+            if core.running in own and when - core.since > STALL_S / 2:
+                core.long.append((core.since, when))
             if after == thread:
                 ready = None
             elif before == thread and state.startswith("R"):
-                ready = when
-            running, since = after, when
-        return (held, strange, own_long) if script.wait() == 0 else None
+                ready = when, number
+            core.running, core.since = after, when
+        return held, strange, cores
 
 
 class Stalls:
-    """Of the server's core."""
+    """Of all cores."""
 
-    def __init__(self, program, core, folder):
-        self.file, self.process = f"{folder}/stalls", None
-        if core is not None and os.geteuid() == 0:
-            self.process = subprocess.Popen([program, core, "600", self.file])
+    def __init__(self, program, wanted, folder):
+        self.processes = {}
+        for core in peers.CORES if wanted and os.geteuid() == 0 else []:
+            file = f"{folder}/stalls-{core}"
+            self.processes[core] = file, subprocess.Popen([program, str(core), "600", file])
 
-    def read(self, own_long):
-        """[(from, to)] while nobody ran there, and none of the server's threads was the reason."""
-        if not self.process:
-            return []
-        self.process.terminate()
-        self.process.wait()
-        times = array.array("Q")
-        with open(self.file, "rb") as f:
-            times.frombytes(f.read())
-        times = [t / 1e9 for t in times]
-        return [(a, b) for a, b in zip(times[::2], times[1::2])
-                if b - a > STALL_S and sum(max(0, min(b, d) - max(a, c)) for c, d in own_long) < (b - a) / 2]
+    def read(self, cores):
+        """[(from, to)] while nobody ran on one of them, and none of the server's threads was the reason."""
+        found = []
+        for core, (file, process) in self.processes.items():
+            process.terminate()
+            process.wait()
+            times = array.array("Q")
+            with open(file, "rb") as f:
+                times.frombytes(f.read())
+            times = [t / 1e9 for t in times]
+            found += [(a, b) for a, b in zip(times[::2], times[1::2])
+                      if b - a > STALL_S and sum(max(0, min(b, d) - max(a, c)) for c, d in cores[core].long) < (b - a) / 2]
+        return found
 
 
 def say(folder, order):
@@ -238,7 +248,7 @@ class Stretch:
     def seconds(self):
         """[(kind and rate, from, to)] of those that count: what a change leaves behind is not calm yet; of rare changes the second after each counts."""
         first = self.begin + (0 if self.rate else SPILL_S)
-        count = 1 if 0 < self.rate < 1 else int(self.end - first)
+        count = 1 if 0 < self.rate < 1 else round(self.end - first - 0.1)
         return [((self.kind, self.rate), first + i, first + i + 1) for i in range(count)]
 
 
@@ -278,18 +288,14 @@ def undisturbed(sent, took, strange):
 def one_round(c, kinds, options):
     plan, failed, begin = stretches(kinds, options.rates), [], []
     before = waits(c.server.processes())
-    alone = c.server.core.isdigit()
-    core = c.server.core if alone and options.trace else None
-    trace, stalls = Trace(core, c.server.folder), Stalls(options.stalls, core, c.server.folder)
+    trace, stalls = Trace(options.trace, c.server.folder), Stalls(options.stalls, options.trace, c.server.folder)
     sent, took, lost = load(options.loader, c.server.port, c.rate, int(plan[-1].end + 1), options.names, f"{c.server.folder}/latencies",
-                            alone, lambda: begin.append(changes_make(c, plan, failed)))
+                            lambda: begin.append(changes_make(c, plan, failed)))
     after = waits(c.server.processes())
     busiest = max(before, key=lambda t: after.get(t, [0, 0])[0] - before[t][0])
     traced = trace.read(busiest, {*before, *after} - {busiest})
-    held, strange, own_long = traced or ([], [], [])
-    strange += stalls.read(own_long)
-    if alone and os.geteuid() == 0:
-        strange += [(a, b) for a, b in zip(sent, sent[1:]) if b - a > STILL_S]
+    held, strange = traced[:2] if traced else ([], [])
+    strange += stalls.read(traced[2] if traced else {c: Core() for c in peers.CORES})
     kept = undisturbed(sent, took, sorted(strange))
     when, rows = [k[0] for k in kept], {}
     for key, first, last in ((k, begin[0] + a, begin[0] + b) for s in plan for k, a, b in s.seconds()):
