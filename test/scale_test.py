@@ -4,6 +4,7 @@ import datetime
 import os
 import re
 import shutil
+import signal
 import time
 
 from node import nodes, open_path, wait_for  # noqa: F401 (fixtures)
@@ -163,3 +164,45 @@ def test_the_store_keeps_what_the_last_plans_need_and_no_more(nodes):
         assert "(1 made anew)" in (reload(node, "--zone", "z0.example") if version % 2 else reload(node))
         assert wait_for(lambda: node.short("www.z0.example") == [f"192.0.2.{version}"])  # noqa: B023
     assert len(store(node)) <= zones + kept - 1
+
+
+TWO = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
+dns:  {listen: ["%DNS%"], threads: 1}
+tell: {listen: ["%TELL%"]}
+zones:
+  - {name: example.com, file: example.com.zone}
+  - {name: example.net, file: example.net.zone}
+services:
+  - name: api.example.net
+    policy: simple
+    ttl: 5s
+    endpoints:
+      - {name: a, address: 192.0.2.9, region: r, provider: p}
+"""
+
+
+def test_a_damaged_zone_is_dark_alone(nodes):
+    """No plan on the disk is whole, and control does nothing: all other zones and steered names are answered. Control makes the file anew."""
+    names = "".join(f"host-{i} A 192.0.2.1\n" for i in range(20000))
+    node = nodes(TWO, zones={"example.com.zone": ZONE % 7 + names, "example.net.zone": ZONE % 8}).start()
+    assert node.short("host-19999.example.com") == ["192.0.2.1"]
+    victim = max((node.data / "store").glob("*.zone"), key=lambda p: p.stat().st_size)
+    old = time.time() - 3600
+    node.kill("control", signal.SIGSTOP)
+    with open(victim, "r+b") as f:
+        f.seek(victim.stat().st_size // 2)
+        f.write(b"\xff" * 64)
+    os.utime(victim, (old, old))
+    node.wait_restart("dns", node.kill("dns"))
+    assert wait_for(lambda: node.short("www.example.net") == ["192.0.2.8"], 10), node.log()[-2000:]
+    assert node.short("api.example.net") == ["192.0.2.9"]
+    for args in (("host-1.example.com",), ("example.com", "SOA"), ("nowhere.example.com", "AAAA")):
+        answer = node.dig(*args)
+        assert "status: SERVFAIL" in answer and "EDE: 24 (Invalid Data)" in answer, answer
+    assert "event=zone.lacking zone=example.com" in node.log()
+    assert wait_for(lambda: node.metric("holdfast_zones_lacking", "dns") == 1, 5)
+    assert "the compiled files of 1 zone(s) are damaged" in node.cli("status", "--data", str(node.data)).stdout
+    os.kill(node.pid("control"), signal.SIGCONT)
+    assert wait_for(lambda: node.short("host-19999.example.com") == ["192.0.2.1"], 20), node.log()[-2000:]
+    assert wait_for(lambda: node.metric("holdfast_zones_lacking", "dns") == 0, 5)
+    assert node.short("www.example.net") == ["192.0.2.8"]

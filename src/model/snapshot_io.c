@@ -135,10 +135,28 @@ int snapshot_read(const char *data, uint64_t generation, const struct plan *know
     return 0;
 }
 
+/* Which plans are asked for. */
+struct wanted {
+    uint64_t above, below;
+    const struct plan *known; /* its files are there */
+    bool bare;                /* no file is looked for */
+};
+
+static int wanted_read(const char *data, uint64_t generation, const struct wanted *w,
+                       path_buffer ret_path, struct mapped *ret_file, struct plan *ret_plan,
+                       const char **ret_where)
+{
+    if (!w->bare)
+        return snapshot_read(data, generation, w->known, NULL, ret_path, ret_file, ret_plan,
+                             ret_where);
+    *ret_where = "its path is too long";
+    int r = snapshot_plan_path(ret_path, data, generation);
+    return r < 0 ? r : plan_read(ret_path, generation, ret_file, ret_plan, ret_where);
+}
+
 /* -EAGAIN: what was listed is gone. */
-static int load_once(const char *data, uint64_t above, uint64_t below, const struct plan *known,
-                     struct mapped *ret_file, struct plan *ret_plan, snapshot_refused *refused,
-                     void *context)
+static int load_once(const char *data, const struct wanted *w, struct mapped *ret_file,
+                     struct plan *ret_plan, snapshot_refused *refused, void *context)
 {
     struct generations g;
     int r = snapshot_generations(data, &g);
@@ -146,15 +164,15 @@ static int load_once(const char *data, uint64_t above, uint64_t below, const str
         return r;
     bool vanished = false;
     r = ERR_MISSING;
-    for (size_t i = 0; i < g.count && g.items[i] > above; i++) {
+    for (size_t i = 0; i < g.count && g.items[i] > w->above; i++) {
         path_buffer path;
         struct disk_identity there;
         const char *where;
-        if (g.items[i] >= below)
+        if (g.items[i] >= w->below)
             continue;
-        int err = snapshot_read(data, g.items[i], known, NULL, path, ret_file, ret_plan, &where);
+        int err = wanted_read(data, g.items[i], w, path, ret_file, ret_plan, &where);
         if (!err) {
-            invariant(ret_plan->generation > above && ret_plan->generation < below);
+            invariant(ret_plan->generation > w->above && ret_plan->generation < w->below);
             r = 0;
             break;
         }
@@ -167,15 +185,29 @@ static int load_once(const char *data, uint64_t above, uint64_t below, const str
     return r == ERR_MISSING && vanished ? -EAGAIN : r;
 }
 
-int snapshot_load_between(const char *data, uint64_t above, uint64_t below,
-                          const struct plan *known, struct mapped *ret_file, struct plan *ret_plan,
-                          snapshot_refused *refused, void *context)
+static int load_tries(const char *data, const struct wanted *w, struct mapped *ret_file,
+                      struct plan *ret_plan, snapshot_refused *refused, void *context)
 {
     enum { TRIES = 5 }; /* a publisher would have to publish SNAPSHOT_KEEP plans during each */
     int r = -EAGAIN;
     for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++)
-        r = load_once(data, above, below, known, ret_file, ret_plan, refused, context);
+        r = load_once(data, w, ret_file, ret_plan, refused, context);
     return r == -EAGAIN ? ERR_MISSING : r;
+}
+
+int snapshot_load_between(const char *data, uint64_t above, uint64_t below,
+                          const struct plan *known, struct mapped *ret_file, struct plan *ret_plan,
+                          snapshot_refused *refused, void *context)
+{
+    const struct wanted w = {.above = above, .below = below, .known = known};
+    return load_tries(data, &w, ret_file, ret_plan, refused, context);
+}
+
+int snapshot_load_bare(const char *data, uint64_t above, uint64_t below, struct mapped *ret_file,
+                       struct plan *ret_plan, snapshot_refused *refused, void *context)
+{
+    const struct wanted w = {.above = above, .below = below, .bare = true};
+    return load_tries(data, &w, ret_file, ret_plan, refused, context);
 }
 
 int snapshot_load(const char *data, uint64_t above, struct mapped *ret_file, struct plan *ret_plan,

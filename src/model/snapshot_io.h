@@ -79,6 +79,11 @@ must_check int snapshot_load_between(const char *data, uint64_t above, uint64_t 
                                      struct plan *ret_plan, snapshot_refused *refused,
                                      void *context);
 
+/* The same whether their files are in the store or not: for a reader that can do without some. */
+must_check int snapshot_load_bare(const char *data, uint64_t above, uint64_t below,
+                                  struct mapped *ret_file, struct plan *ret_plan,
+                                  snapshot_refused *refused, void *context);
+
 /* Where whoever publishes goes on: the newest plan that passes (*ret_file is to be closed), or one
  * of nothing. Its generation is the highest that the folder names, so that the next one is above
  * the refused ones too (L2); *ret_found is the one it was published with, 0 where it is of nothing.

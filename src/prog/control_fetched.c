@@ -19,7 +19,7 @@ static bool fetched_shrinks(struct fetched *f, const struct zone *next)
     bool shrinks = false;
     if (f->accept_shrink || !f->served || store_map(f->data, PLAN_FILE_ZONE, f->served, &file) != 0)
         return false;
-    if (!zone_open_trusted(file.data, file.size, &old))
+    if (!zone_open(file.data, file.size, &old))
         shrinks = zone_shrinks(&old, next, &f->lost, &f->total);
     mapped_close(&file);
     return shrinks;

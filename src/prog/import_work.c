@@ -196,7 +196,7 @@ static int shrink_check(struct importing *i, const struct zone *next)
         store_map(i->order->load->data, PLAN_FILE_ZONE, was->hash, &file) != 0)
         return 0;
     bool shrinks =
-        !zone_open_trusted(file.data, file.size, &old) && zone_shrinks(&old, next, &lost, &total);
+        !zone_open(file.data, file.size, &old) && zone_shrinks(&old, next, &lost, &total);
     mapped_close(&file);
     if (!shrinks)
         return 0;

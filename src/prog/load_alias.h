@@ -8,6 +8,7 @@ struct load_alias {
     struct zone_alias_source source; /* for zone_compile_file_watched */
     const struct zone_order *order;
     struct mapped file; /* the other zone that was looked at last */
+    struct zone zone;   /* where that is open */
 };
 
 void load_alias_open(struct load_alias *a, const struct zone_order *order);

@@ -161,7 +161,7 @@ static int form_new(const struct settling *s, const uint8_t *zone, struct text *
     if (err)
         return err;
     if (o->was_form && !store_map(o->load->data, PLAN_FILE_ZONE, o->was_form->hash, &f->old_file) &&
-        !zone_open_trusted(f->old_file.data, f->old_file.size, &f->old))
+        !zone_open(f->old_file.data, f->old_file.size, &f->old))
         f->version.old = &f->old;
     if (s->sign) {
         f->sign = (struct zone_sign){.keys = s->sign->keys,
@@ -248,7 +248,7 @@ int load_store(const struct zone_order *o, uint8_t kind, const uint8_t *data, st
 /* The zone's bytes, to be changed; free(). */
 static int zone_copy(const struct mapped *file, struct zone *ret_old, uint8_t **ret)
 {
-    int err = zone_open_trusted(file->data, file->size, ret_old);
+    int err = zone_open(file->data, file->size, ret_old);
     if (err)
         return err;
     *ret = mem_new(file->size, 1);

@@ -77,8 +77,11 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
     *ret = (struct load_sign){.seal.zonemd = z->zonemd};
     if (!r->data) /* only a check: no keys are made, nothing is signed */
         return 0;
+    unsigned flags = 0; /* of what is served: those of a damaged file as well (L3) */
     if (hash && !store_map(r->data, PLAN_FILE_ZONE, hash, &ret->file)) {
-        ret->has_old = !zone_open_trusted(ret->file.data, ret->file.size, &ret->old);
+        if (!zone_open_trusted(ret->file.data, ret->file.size, &ret->old))
+            flags = ret->old.header->flags;
+        ret->has_old = !zone_open(ret->file.data, ret->file.size, &ret->old);
         if (!ret->has_old)
             mapped_close(&ret->file);
     }
@@ -86,9 +89,9 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
         .data = r->data,
         .zone = z,
         .wall = wall,
-        .served_signed = ret->has_old && ret->old.header->flags & ZONE_SIGNED,
+        .served_signed = flags & ZONE_SIGNED,
     };
-    bool given = request.served_signed && ret->old.header->flags & ZONE_GIVEN;
+    bool given = request.served_signed && flags & ZONE_GIVEN;
     if (given) {
         if (z->dnssec.on && !dnssec_keys_exist(r->data, z->name) && !config_zone_is_shared(z))
             return given_refuse(z, problems);

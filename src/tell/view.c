@@ -143,10 +143,23 @@ static void cluster_append(const struct view *v, struct text *out)
         text_append(out, "this node votes no more in its cluster: see holdfast nodes\n");
 }
 
+/* The same: who takes a node out of service for one zone takes all others with it. */
+static void zones_append(const struct view *v, struct text *out)
+{
+    const struct view_role *dns = &v->roles[STATS_ROLE_DNS];
+    uint64_t lacking = dns->has_stats ? stats_value(&dns->stats, ZONES_LACKING) : 0;
+    if (lacking)
+        text_appendf(out,
+                     "DAMAGED: the compiled files of %llu zone(s) are damaged or missing: they are "
+                     "answered as before or not at all; the log of dns names them (zone.lacking)\n",
+                     (unsigned long long)lacking);
+}
+
 unsigned view_problems(const struct view *v, struct text *out)
 {
     unsigned count = 0;
     cluster_append(v, out);
+    zones_append(v, out);
     if (!v->has_plan) {
         text_append(out, "there is no plan: nothing was published that passes the check\n");
         count++;

@@ -141,20 +141,54 @@ static void plan_refused(void *context, const char *path, int err, const char *w
 
 /* ---- from a decoded plan ---- */
 
-/* Takes the file over: into *ret, or closed. */
-static int plan_take(struct plans *p, const struct served *current, const char *path,
+/* Said when it begins: at a start, or when the plan before did without less. */
+static void lacking_tell(const struct served *s)
+{
+    static const char *const consequences[] = {
+        [SERVED_FILE_BEFORE] = "the zone is answered as it was before",
+        [SERVED_FILE_DARK] = "the zone is not answered (SERVFAIL); all others are",
+    };
+    for (uint32_t i = 0; i < s->plan.file_count && s->lacking; i++) {
+        enum served_file_state state = served_file_state(s, i);
+        if (state != SERVED_FILE_OWN)
+            log_event(LOG_ERROR, "zone.lacking",
+                      {"zone", LOG_S(plan_text(&s->plan, s->plan.files[i].name))},
+                      {"reason", LOG_S("its file is damaged or missing")},
+                      {"consequence", LOG_S(consequences[state])});
+    }
+}
+
+static int plan_build(struct plans *p, const struct served *current, const struct plan *plan,
+                      bool whole, struct served **ret, char sentence[static SERVED_WHERE_MAX])
+{
+    if (whole)
+        return served_build(plan, &p->source, current, ret, sentence);
+    int err = served_build_lacking(plan, &p->source, current, ret, sentence);
+    if (err || !current || plan->generation > current->generation ||
+        (*ret)->lacking < current->lacking)
+        return err;
+    served_free(*ret);
+    snprintf(sentence, SERVED_WHERE_MAX, "it lacks as much as before");
+    return ERR_OLDER;
+}
+
+/* Takes the file over: into *ret, or closed. The plan that is served, once more, is no change to
+ * it: it lacks less. */
+static int plan_take(struct plans *p, const struct served *current, const char *path, bool whole,
                      struct mapped *file, const struct plan *plan, struct served **ret)
 {
     const char *where = "";
     char sentence[SERVED_WHERE_MAX] = "";
     struct served *s = NULL;
-    int err = snapshot_succeeds(current ? &current->plan : NULL, plan, &where);
+    bool again = current && current->generation == plan->generation;
+    int err = again ? 0 : snapshot_succeeds(current ? &current->plan : NULL, plan, &where);
     if (!err) {
         where = sentence;
-        err = served_build(plan, &p->source, current, &s, sentence);
+        err = plan_build(p, current, plan, whole, &s, sentence);
     }
     if (err) {
-        plan_refused(p, path, err, where);
+        if (!again)
+            plan_refused(p, path, err, where);
         mapped_close(file);
         return err;
     }
@@ -172,17 +206,25 @@ static int plan_path(const struct plans *p, uint64_t generation, char path[stati
     return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* The newest plan above what is served; where it cannot be built, the next best below it. */
-int plans_next(struct plans *p, const struct served *current, struct served **ret)
+static int plan_load(struct plans *p, const struct served *current, bool whole, uint64_t above,
+                     uint64_t below, struct mapped *ret_file, struct plan *ret_plan)
 {
-    uint64_t above = current ? current->generation : 0, below = UINT64_MAX;
-    p->answering = current != NULL;
+    if (!whole)
+        return snapshot_load_bare(p->data, above, below, ret_file, ret_plan, plan_refused, p);
+    return snapshot_load_between(p->data, above, below, current ? &current->plan : NULL, ret_file,
+                                 ret_plan, plan_refused, p);
+}
+
+/* The newest plan above; where it cannot be built, the next best below it. */
+static int plans_find(struct plans *p, const struct served *current, bool whole, uint64_t above,
+                      struct served **ret)
+{
+    uint64_t below = UINT64_MAX;
     for (unsigned i = 0; i < PLANS_LOOKED_AT_MAX; i++) {
         struct mapped file;
         struct plan plan;
         char path[PATH_MAX];
-        int err = snapshot_load_between(p->data, above, below, current ? &current->plan : NULL,
-                                        &file, &plan, plan_refused, p);
+        int err = plan_load(p, current, whole, above, below, &file, &plan);
         if (err)
             return err;
         below = plan.generation;
@@ -191,10 +233,39 @@ int plans_next(struct plans *p, const struct served *current, struct served **re
             mapped_close(&file);
             return err;
         }
-        if (plan_take(p, current, path, &file, &plan, ret) == 0)
+        if (plan_take(p, current, path, whole, &file, &plan, ret) == 0)
             return 0;
     }
     return ERR_MISSING;
+}
+
+/* Can a file be had now that was lacking? Whether it is right is seen when the plan is built. */
+static bool plan_mends(struct plans *p, const struct served *s)
+{
+    struct served_bytes bytes;
+    for (uint32_t i = 0; i < s->plan.file_count; i++)
+        if (served_file_state(s, i) != SERVED_FILE_OWN &&
+            !store_get(p, &s->plan.files[i], &bytes)) {
+            store_release(p, &bytes);
+            return true;
+        }
+    return false;
+}
+
+/* Whole ones first (L2); where there is none, one in which zones lack their files: a damaged file
+ * must not keep health from steering all the others. */
+int plans_next(struct plans *p, const struct served *current, struct served **ret)
+{
+    uint64_t above = current ? current->generation : 0;
+    p->answering = current != NULL;
+    if (current && current->lacking && plan_mends(p, current))
+        above--; /* its own plan once more */
+    int err = plans_find(p, current, true, above, ret);
+    if (err == ERR_MISSING)
+        err = plans_find(p, current, false, above, ret);
+    if (!err)
+        lacking_tell(*ret);
+    return err;
 }
 
 void plans_free(struct served *s)

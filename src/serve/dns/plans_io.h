@@ -31,6 +31,8 @@ void plans_close(struct plans *p);
 
 /* The newest plan above the one that is served (`current`, may be NULL) which passes every check of
  * the receiver; a newer one that does not pass is counted and logged, and an older one may still
- * serve. ERR_MISSING where there is none. */
+ * serve. Where none passes, the newest in which nothing but zones' files is wrong, with those zones
+ * as they were, or dark (served_build_lacking). Where `current` is such a one, its own plan again
+ * once it lacks less. ERR_MISSING where there is none. */
 must_check int plans_next(struct plans *p, const struct served *current, struct served **ret);
 void plans_free(struct served *s);

@@ -20,6 +20,7 @@ struct served_file {
     struct zone zone;
     struct netmap netmap;
     struct access *access;
+    struct zone_header *dark; /* the origin of a zone that is not answered, and nothing else */
 };
 
 /* DNSSEC algorithms, as bits. */
@@ -41,6 +42,7 @@ struct build {
     uint32_t *signed_for;     /* by choice: service + 1 whose signatures were looked for last */
     struct algorithms wanted; /* that sign the zone at hand */
     size_t records_length, records_size;
+    bool lacking;   /* zones may lack their files */
     uint32_t guess; /* the service that the next steered name is likely to be */
 };
 
@@ -67,7 +69,9 @@ static void file_release(struct served_file *f)
     invariant(f->references > 0);
     if (--f->references)
         return;
-    f->source->release(f->source->context, &f->bytes);
+    if (!f->dark)
+        f->source->release(f->source->context, &f->bytes);
+    free(f->dark);
     access_free(f->access);
     free(f);
 }
@@ -135,13 +139,58 @@ static struct served_file *file_known(struct build *b, uint32_t *at, const struc
         return NULL;
     uint32_t place = plan_file_find(&previous->plan, at, file);
     struct served_file *f = place == PLAN_NONE ? NULL : previous->files[place];
-    if (f && f->hash == file->hash && f->kind == file->kind)
+    if (f && !f->dark && f->hash == file->hash && f->kind == file->kind)
         return f;
     bool made = b->known.count;
     for (uint32_t i = 0; !made && i < previous->plan.file_count; i++)
-        map_put(&b->known, &previous->files[i]->hash, sizeof(uint64_t), previous->files[i]);
+        if (!previous->files[i]->dark)
+            map_put(&b->known, &previous->files[i]->hash, sizeof(uint64_t), previous->files[i]);
     f = map_get(&b->known, &file->hash, sizeof file->hash);
     return f && f->kind == file->kind ? f : NULL;
+}
+
+/* ---- zones whose file is damaged ---- */
+
+static struct served_file *zone_before(const struct build *b, const char *name)
+{
+    const struct served *s = b->previous;
+    for (uint32_t i = 0; s && i < s->plan.file_count; i++)
+        if (s->plan.files[i].kind == PLAN_FILE_ZONE && !s->files[i]->dark &&
+            strcmp(plan_text(&s->plan, s->plan.files[i].name), name) == 0)
+            return s->files[i];
+    return NULL;
+}
+
+static struct served_file *zone_dark(const struct build *b, const char *name)
+{
+    uint8_t origin[DNAME_MAX];
+    int length = dname_parse(name, strlen(name), NULL, origin);
+    if (length < 0)
+        return NULL;
+    struct served_file *f = mem_new(1, sizeof *f);
+    struct zone_header *h = mem_new(1, sizeof *h);
+    memcpy(h->origin, origin, (size_t)length);
+    h->origin_length = (uint16_t)length;
+    h->labels = (uint8_t)dname_labels(origin);
+    *f = (struct served_file){.kind = PLAN_FILE_ZONE, .source = b->source, .dark = h};
+    f->zone = (struct zone){.base = (const uint8_t *)h, .header = h};
+    return f;
+}
+
+/* L1: as it was answered until now. `err`: why its own file does not do. */
+static int zone_do_without(struct build *b, const struct plan_file *file, int err,
+                           struct served_file **ret)
+{
+    const char *name = plan_text(b->plan, file->name);
+    struct served_file *f = zone_before(b, name);
+    if (!f)
+        f = zone_dark(b, name);
+    if (!f)
+        return err;
+    f->references++;
+    b->s->lacking++;
+    *ret = f;
+    return 0;
 }
 
 static int files_build(struct build *b)
@@ -159,6 +208,8 @@ static int files_build(struct build *b)
             s->files[i] = f;
         } else {
             err = file_get(b, file, &s->files[i]);
+            if (err && b->lacking && file->kind == PLAN_FILE_ZONE)
+                err = zone_do_without(b, file, err, &s->files[i]);
         }
         if (!err && file->kind == PLAN_FILE_NETMAP)
             s->maps[i] = &s->files[i]->netmap;
@@ -193,7 +244,7 @@ static struct served_zone zone_of(const struct served_file *f)
     const struct zone_header *h = f->zone.header;
     return (struct served_zone){
         .zone = f->zone,
-        .negative = (const struct zone_image *)(f->zone.base + h->negative),
+        .negative = f->dark ? NULL : (const struct zone_image *)(f->zone.base + h->negative),
         .origin_length = h->origin_length,
         .labels = h->labels,
         .steered = h->steered_count,
@@ -219,7 +270,7 @@ static bool zones_list(struct build *b)
         if (b->plan->files[i].kind == PLAN_FILE_ZONE) {
             bool kept = there && s->files[i] == before->files[i];
             s->zones[n] = kept ? before->zones[was] : zone_of(s->files[i]);
-            s->zones[n].state = b->plan->files[i].state;
+            s->zones[n].state = s->files[i]->dark ? PLAN_ZONE_DARK : b->plan->files[i].state;
             same = same && n == was && (kept || origin_same(&s->zones[n], &before->zones[was]));
             n++;
         }
@@ -556,7 +607,7 @@ static int names_build(struct build *b)
         z->faces = faces;
         err = z->steered ? zone_link(b, i, z, faces) : 0;
         faces += (size_t)z->steered * IP_FAMILIES;
-        if (!err && wanted[i] != z->steered)
+        if (!err && wanted[i] != z->steered && !b->s->files[i]->dark)
             err = wrong(b, ERR_EMPTY_ANSWER, "a service of the plan has no name in the zone",
                         plan_text(p, p->files[i].name));
     }
@@ -564,8 +615,8 @@ static int names_build(struct build *b)
     return err;
 }
 
-int served_build(const struct plan *plan, const struct served_source *source,
-                 const struct served *previous, struct served **ret,
+static int build(const struct plan *plan, const struct served_source *source,
+                 const struct served *previous, bool lacking, struct served **ret,
                  char ret_where[static SERVED_WHERE_MAX])
 {
     invariant(plan->generation > 0);
@@ -575,6 +626,7 @@ int served_build(const struct plan *plan, const struct served_source *source,
                       .source = source,
                       .previous = previous,
                       .where = ret_where,
+                      .lacking = lacking,
                       .known = map_init(),
                       .services = map_init()};
     s->generation = plan->generation;
@@ -597,6 +649,30 @@ int served_build(const struct plan *plan, const struct served_source *source,
     s->steer = (struct steer){&s->plan, s->maps};
     *ret = s;
     return 0;
+}
+
+int served_build(const struct plan *plan, const struct served_source *source,
+                 const struct served *previous, struct served **ret,
+                 char ret_where[static SERVED_WHERE_MAX])
+{
+    int err = build(plan, source, previous, false, ret, ret_where);
+    invariant(err || !(*ret)->lacking); /* L2 */
+    return err;
+}
+
+int served_build_lacking(const struct plan *plan, const struct served_source *source,
+                         const struct served *previous, struct served **ret,
+                         char ret_where[static SERVED_WHERE_MAX])
+{
+    return build(plan, source, previous, true, ret, ret_where);
+}
+
+enum served_file_state served_file_state(const struct served *s, uint32_t file)
+{
+    const struct served_file *f = s->files[file];
+    if (f->dark)
+        return SERVED_FILE_DARK;
+    return f->hash == s->plan.files[file].hash ? SERVED_FILE_OWN : SERVED_FILE_BEFORE;
 }
 
 void served_free(struct served *s)

@@ -77,7 +77,8 @@ struct served {
     struct served_records *records_of; /* by choice */
     uint8_t *records;
     struct served_file **files; /* by the plan's file index */
-    void *owned;                /* the plan's bytes; for the shell */
+    uint32_t lacking; /* zones that are not answered from the plan's file: served_file_state() */
+    void *owned;      /* the plan's bytes; for the shell */
 };
 
 enum { SERVED_WHERE_MAX = 400 };
@@ -90,6 +91,19 @@ enum { SERVED_WHERE_MAX = 400 };
 must_check int served_build(const struct plan *plan, const struct served_source *source,
                             const struct served *previous, struct served **ret,
                             char ret_where[static SERVED_WHERE_MAX]);
+/* The same with zones whose file cannot be had, or is damaged: each is answered as `previous`
+ * answers it, and is dark (SERVFAIL) where that does not. So one bad file is one bad zone. What
+ * else is wrong with a plan is wrong with all of it. */
+must_check int served_build_lacking(const struct plan *plan, const struct served_source *source,
+                                    const struct served *previous, struct served **ret,
+                                    char ret_where[static SERVED_WHERE_MAX]);
+/* What stands for a file of the plan. */
+enum served_file_state {
+    SERVED_FILE_OWN,
+    SERVED_FILE_BEFORE, /* another version of the zone */
+    SERVED_FILE_DARK,   /* nothing */
+};
+pure_function enum served_file_state served_file_state(const struct served *s, uint32_t file);
 /* Only when no worker can be using it. The plan's bytes stay the caller's. */
 void served_free(struct served *s);
 

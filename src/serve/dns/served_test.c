@@ -76,6 +76,76 @@ START_TEST(test_no_room_for_mappings)
 }
 END_TEST
 
+static void lacking_build(struct rig *r, const struct served *previous)
+{
+    struct served *whole = NULL, *before = r->served;
+    r->maker.plan.generation++;
+    ck_assert_int_lt(served_build(&r->maker.plan, &r->source, previous, &whole, r->where), 0);
+    ck_assert_ptr_null(whole);
+    ck_assert_int_eq(
+        served_build_lacking(&r->maker.plan, &r->source, previous, &r->served, r->where), 0);
+    served_free(before);
+}
+
+/* L1: a zone whose file cannot be had is answered as it was, its steered names too. */
+START_TEST(test_zone_without_its_file_stays_as_it_was)
+{
+    struct rig *r = rig_new();
+    uint64_t hash = r->maker.files[0].hash;
+    void *data = r->files[0].data;
+    r->maker.files[0].hash++;
+    r->files[0].data = NULL;
+    lacking_build(r, r->served);
+    ck_assert_uint_eq(r->served->lacking, 1);
+    ck_assert_int_eq(served_file_state(r->served, 0), SERVED_FILE_BEFORE);
+    ck_assert_int_eq(served_file_state(r->served, 1), SERVED_FILE_OWN);
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"api.example.com", DNS_A}), "NOERROR"));
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"www.example.com", DNS_A}), "NOERROR"));
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"host.example.net", DNS_A}), "NOERROR"));
+    r->files[0].data = data;
+    r->maker.files[0].hash = hash; /* what the next plan has again is what is open */
+    struct served *next = next_build(r);
+    ck_assert_uint_eq(next->lacking, 0);
+    served_free(r->served);
+    r->served = next;
+    rig_free(r);
+}
+END_TEST
+
+/* Where it never was answered it is dark alone, until there is a file. */
+START_TEST(test_zone_without_its_file_is_dark_alone)
+{
+    struct rig *r = rig_new();
+    void *data = r->files[0].data;
+    r->files[0].data = NULL;
+    lacking_build(r, NULL);
+    ck_assert_int_eq(served_file_state(r->served, 0), SERVED_FILE_DARK);
+    static const char *const names[] = {"api.example.com", "www.example.com", "example.com",
+                                        "nothing.here.example.com"};
+    for (unsigned i = 0; i < array_length(names); i++)
+        ck_assert_ptr_nonnull(
+            strstr(rig_ask(r, (struct ask){names[i], DNS_A, .size = 1232}), "SERVFAIL"));
+    ck_assert_ptr_nonnull(
+        strstr(rig_ask(r, (struct ask){"www.example.com", DNS_A, .size = 1232}), "ede 24"));
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"host.example.net", DNS_A}), "NOERROR"));
+
+    struct served *dark = r->served;
+    r->served = NULL;
+    r->maker.plan.generation++;
+    ck_assert_int_eq(served_build_lacking(&r->maker.plan, &r->source, dark, &r->served, r->where),
+                     0);
+    ck_assert_uint_eq(r->served->lacking, 1);
+    served_free(dark);
+    r->files[0].data = data;
+    struct served *next = next_build(r);
+    ck_assert_uint_eq(next->lacking, 0);
+    served_free(r->served);
+    r->served = next;
+    ck_assert_ptr_nonnull(strstr(rig_ask(r, (struct ask){"api.example.com", DNS_A}), "NOERROR"));
+    rig_free(r);
+}
+END_TEST
+
 /* L2, L3: the receiver checks for every name that the plan answers it. */
 START_TEST(test_every_steered_name_has_its_service)
 {
@@ -352,6 +422,7 @@ START_TEST(test_many_zones)
 END_TEST
 
 CHECK_MAIN("served", test_files_are_shared, test_no_room_for_mappings,
+           test_zone_without_its_file_stays_as_it_was, test_zone_without_its_file_is_dark_alone,
            test_every_steered_name_has_its_service, test_every_way_ends_at_an_answer,
            test_ways_are_not_too_long, test_files_are_what_the_plan_says,
            test_order_does_not_matter, test_nested_zones, test_zones_come_and_go, test_many_zones)

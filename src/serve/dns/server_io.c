@@ -76,16 +76,19 @@ static void plan_replace(struct server *s, struct served *next)
     workers_pass(s, s->epoch);
     stats_set(s->stats, PLAN_GENERATION, next ? next->generation : 0);
     stats_set(s->stats, ZONES_SERVED, next ? next->zone_count : 0);
+    stats_set(s->stats, ZONES_LACKING, next ? next->lacking : 0);
     plans_free(old);
 }
 
 static void plan_swap(struct server *s, struct served *next)
 {
-    invariant(!s->current || next->generation > s->current->generation); /* L2 */
+    invariant(!s->current || next->generation > s->current->generation || /* L2 */
+              (next->generation == s->current->generation && next->lacking < s->current->lacking));
     plan_replace(s, next);
     stats_add(s->stats, PLAN_LOADED, 1);
     log_event(LOG_INFO, "plan.loaded", {"generation", LOG_U(next->generation)},
-              {"zones", LOG_U(next->zone_count)}, {"services", LOG_U(next->plan.service_count)});
+              {"zones", LOG_U(next->zone_count)}, {"zones_lacking", LOG_U(next->lacking)},
+              {"services", LOG_U(next->plan.service_count)});
 }
 
 /* A file of the plan that is served turned out to be damaged: the newest plan that passes every
@@ -97,7 +100,9 @@ static void plan_withdraw(struct server *s)
     plan_replace(s, err ? NULL : next);
     log_event(LOG_ERROR, "plan.withdrawn",
               {"generation", LOG_U(s->current ? s->current->generation : 0)},
-              {"consequence", LOG_S(s->current ? "the newest plan that is whole is served"
+              {"zones_lacking", LOG_U(s->current ? s->current->lacking : 0)},
+              {"consequence", LOG_S(s->current ? "the newest plan that is whole is served, or what "
+                                                 "is whole of one"
                                                : "there is no other: nothing is answered")});
 }
 

@@ -33,18 +33,21 @@ static bool client_serial(const struct query *q, uint32_t *ret)
     return false;
 }
 
-/* The zone's number in the plan; a zone that is asked about by a name below it is not meant. */
-static const struct plan_file *zone_file(const struct query *q)
+/* A zone that is asked about by a name below it is not meant. */
+static const struct served_zone *zone_asked(const struct query *q)
 {
-    const struct served *s = q->served;
     const struct served_zone *z =
-        served_zone_find(s, q->name, q->name_length, q->labels, q->labels);
-    if (!z || z->origin_length != q->name_length)
-        return NULL;
-    for (uint32_t i = 0; i < s->plan.file_count; i++)
-        if (s->plan.files[i].kind == PLAN_FILE_ZONE &&
-            s->plan.files[i].hash == z->zone.header->checksum)
-            return &s->plan.files[i];
+        served_zone_find(q->served, q->name, q->name_length, q->labels, q->labels);
+    return z && z->origin_length == q->name_length ? z : NULL;
+}
+
+/* The zone's number in the plan; NULL: it is not answered from the plan's file. */
+static const struct plan_file *zone_file(const struct query *q, const struct served_zone *z)
+{
+    const struct plan *p = &q->served->plan;
+    for (uint32_t i = 0; i < p->file_count; i++)
+        if (p->files[i].kind == PLAN_FILE_ZONE && p->files[i].hash == z->zone.header->checksum)
+            return &p->files[i];
     return NULL;
 }
 
@@ -96,9 +99,10 @@ void transfer_wish(const struct query *q, const struct ip *client, int64_t key,
                    struct transfer_wish *ret)
 {
     uint32_t serial;
-    const struct plan_file *zone = q->served ? zone_file(q) : NULL;
+    const struct served_zone *asked = q->served ? zone_asked(q) : NULL;
+    const struct plan_file *zone = asked ? zone_file(q, asked) : NULL;
     if (!zone) {
-        wish_refuse(ret, q->served ? (enum dns_rcode)DNS_NOTAUTH : DNS_SERVFAIL);
+        wish_refuse(ret, q->served && !asked ? (enum dns_rcode)DNS_NOTAUTH : DNS_SERVFAIL);
         return;
     }
     const struct access_zone *rule = access_zone_find(q->served->access, q->name, q->name_length);

@@ -194,10 +194,12 @@ START_TEST(test_changed_file_is_not_trusted)
     ck_assert_int_eq(utimensat(AT_FDCWD, s.zone, times, 0), 0);
     ck_assert_int_eq(verdict_of(&s), VERDICT_NONE);
     site_start(&s);
-    stat_wait(&s, PLAN_GENERATION, 1);
+    stat_wait(&s, PLAN_GENERATION, 1); /* that is whole */
     ck_assert_uint_eq(stat_of(&s, PLAN_REFUSED), 1);
+    stat_wait(&s, PLAN_GENERATION, 2); /* with the zone as it is in the other */
+    ck_assert_uint_eq(stat_of(&s, ZONES_LACKING), 1);
     poll(NULL, 0, 1200);
-    ck_assert_uint_eq(stat_of(&s, PLAN_GENERATION), 1);
+    ck_assert_uint_eq(stat_of(&s, ZONES_LACKING), 1);
     site_stop(&s);
     site_close(&s);
 }
@@ -330,12 +332,15 @@ START_TEST(test_damage_found_while_serving)
 }
 END_TEST
 
-/* With no plan left that is whole: nothing is served, until there is one. */
+/* With no plan left that is whole: the zone is dark, alone, until its file is made again or a plan
+ * has another. */
 START_TEST(test_damage_with_nothing_to_return_to)
 {
     struct site s;
-    char path[PATH_MAX];
+    char path[PATH_MAX], *bytes;
+    size_t size;
     site_open(&s);
+    file_read(s.zone, &bytes, &size);
     site_start(&s);
     verdict_wait(&s, VERDICT_RIGHT);
     site_stop(&s);
@@ -345,10 +350,21 @@ START_TEST(test_damage_with_nothing_to_return_to)
     list_lie(&s);
     site_start(&s);
     stat_wait(&s, PLAN_GENERATION, 2);
-    stat_wait(&s, PLAN_GENERATION, 0);
+    stat_wait(&s, ZONES_LACKING, 1);
+    ck_assert_uint_eq(stat_of(&s, PLAN_GENERATION), 2);
+    ck_assert_int_eq(disk_write_atomic(s.zone, bytes, size, 0644), 0);
+    stat_wait(&s, ZONES_LACKING, 0);
+    ck_assert_uint_eq(stat_of(&s, PLAN_GENERATION), 2);
+    site_stop(&s);
+
+    ck_assert_int_eq(disk_remove(s.zone), 0);
+    site_start(&s);
+    stat_wait(&s, ZONES_LACKING, 1);
     publish(&s, 3);
     stat_wait(&s, PLAN_GENERATION, 3);
+    ck_assert_uint_eq(stat_of(&s, ZONES_LACKING), 0);
     site_stop(&s);
+    free(bytes);
     site_close(&s);
 }
 END_TEST
