@@ -81,6 +81,47 @@ START_TEST(test_write_and_read)
 }
 END_TEST
 
+/* Calls to read and write, of all of this process. */
+static long calls(const char *which)
+{
+    char line[64];
+    long count = -1;
+    FILE *f = fopen("/proc/self/io", "re");
+    ck_assert_ptr_nonnull(f);
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, which, strlen(which)))
+            count = strtol(line + strlen(which), NULL, 10);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_ge(count, 0);
+    return count;
+}
+
+/* A call into the kernel may keep a core from the threads that answer (doc/internals/smooth.md). */
+START_TEST(test_no_call_takes_long)
+{
+    enum { SIZE = 1 << 20, LEAST = SIZE >> 16 };
+    static char bytes[SIZE];
+    memset(bytes, 'x', sizeof bytes);
+    long before = calls("syscw: ");
+    ck_assert_int_eq(disk_write_atomic("large", bytes, sizeof bytes, 0600), 0);
+    ck_assert_int_ge(calls("syscw: ") - before, LEAST);
+
+    char *data;
+    const uint8_t *copy;
+    size_t size;
+    before = calls("syscr: ");
+    ck_assert_int_eq(disk_read("large", SIZE, &data, &size), 0);
+    ck_assert_int_ge(calls("syscr: ") - before, LEAST);
+    ck_assert(size == SIZE && !memcmp(data, bytes, SIZE));
+    before = calls("syscr: ");
+    ck_assert_int_eq(disk_copy("large", SIZE, &copy, &size), 0);
+    ck_assert_int_ge(calls("syscr: ") - before, LEAST);
+    ck_assert(size == SIZE && !memcmp(copy, bytes, SIZE));
+    disk_unmap(copy, size);
+    free(data);
+}
+END_TEST
+
 START_TEST(test_read_limits)
 {
     enum { SIZE = 70000 };
@@ -321,10 +362,19 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_write_and_read, test_read_limits, test_failed_write_leaves_the_old_file,
-        test_full_disk,      test_map,         test_folders_and_lists,
-        test_list_stops,     test_long_paths,  test_read_pipe,
-        test_append,         test_copy,        test_folder_lock,
+        test_write_and_read,
+        test_no_call_takes_long,
+        test_read_limits,
+        test_failed_write_leaves_the_old_file,
+        test_full_disk,
+        test_map,
+        test_folders_and_lists,
+        test_list_stops,
+        test_long_paths,
+        test_read_pipe,
+        test_append,
+        test_copy,
+        test_folder_lock,
     };
     Suite *suite = suite_create("disk");
     TCase *tcase = tcase_create("disk");
