@@ -15,7 +15,7 @@
     X(ERR_EMPTY_ANSWER, "a name would be left without an answer")               \
     X(ERR_MISSING, "something that is referred to does not exist")              \
     X(ERR_LIMIT, "a stated limit is reached")                                   \
-    X(ERR_REFUSED, "refused")                                                   \
+    X(ERR_REFUSED, "refused, for the reason that is told beside it")            \
     X(ERR_AMBIGUOUS, "the name fits more than one thing")                       \
     X(ERR_INVALID, "the value is not allowed here")                             \
     X(ERR_CONFLICT, "another change came first")                                \
