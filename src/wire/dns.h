@@ -27,6 +27,7 @@ enum dns_type {
     DNS_ZONEMD = 63,
     DNS_SVCB = 64,
     DNS_HTTPS = 65,
+    DNS_NXNAME = 128, /* RFC 9824 */
     DNS_IXFR = 251,
     DNS_AXFR = 252,
     DNS_ANY = 255,

@@ -20,7 +20,8 @@ enum extended_error {
     EDE_PROHIBITED = 18,
     EDE_NOT_AUTHORITATIVE = 20,
     EDE_NOT_SUPPORTED = 21,
-    EDE_INVALID_DATA = 24
+    EDE_INVALID_DATA = 24,
+    EDE_INVALID_TYPE = 30, /* RFC 9824 */
 };
 
 /* An option of a query. */

@@ -204,7 +204,10 @@ static void type_check(struct query *q, const struct query_context *ctx)
         query_fail(q, QUERY_ERROR, DNS_NOTIMP);
     if (unlikely(q->type == DNS_ANY || ctx->stale) && q->course == QUERY_GO)
         extra_suppose(q, ctx);
-    if (unlikely(q->type == DNS_OPT || q->type == 0))
+    if (unlikely(q->type == DNS_NXNAME)) { /* RFC 9824 3.5: stands in proofs, is never asked for */
+        query_fail(q, QUERY_ERROR, DNS_FORMERR);
+        extra_explain(q, EDE_INVALID_TYPE);
+    } else if (unlikely(q->type == DNS_OPT || q->type == 0))
         query_fail(q, QUERY_ERROR, DNS_FORMERR);
     else if (unlikely(q->course == QUERY_ERROR))
         extra_explain(q, EDE_NOT_SUPPORTED);

@@ -331,6 +331,9 @@ START_TEST(test_refusals)
     expect(r, "REFUSED qr\nqd example.com TYPE251\n", "example.com", DNS_IXFR);
     expect(r, "NOTIMP qr\nqd example.com TYPE250\n", "example.com", 250);
     expect(r, "FORMERR qr\nqd example.com TYPE41\n", "example.com", DNS_OPT);
+    expect(r, "FORMERR qr\nqd www.example.com TYPE128\n", "www.example.com", DNS_NXNAME);
+    expect(r, "FORMERR qr\nqd nothing.example.com TYPE128\nopt 1232 ede 30\n",
+           "nothing.example.com", DNS_NXNAME, .size = 1232);
     /* opcodes: the header only */
     expect(r, "NOTIMP qr opcode 2\n", "example.com", DNS_SOA, .flags = 2 << 11);
     /* those for control, where nobody passes them on */
