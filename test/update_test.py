@@ -161,15 +161,34 @@ def test_rules_of_keys(nodes):  # noqa: F811
 
 
 def test_what_could_not_be_served_is_refused(nodes):  # noqa: F811
-    """A delegation whose name server has no address: the zone would be refused as a whole (L2)."""
+    """A delegation to a name server that is an alias (RFC 2181 10.3): the zone would be refused as a whole (L2)."""
     node = start(nodes)
     u = dns.update.Update("example.com", keyring=KEYRING, keyname="all", keyalgorithm="hmac-sha256")
-    u.add("sub", 60, "NS", "ns.sub")
+    u.add("alias", 60, "CNAME", "example.org.")
+    u.add("sub", 60, "NS", "alias")
     u.use_edns(0)
     reply = dns.query.udp(u, node.address, port=DNS_PORT, timeout=5)
     assert reply.rcode() == dns.rcode.REFUSED
-    assert "ns.sub.example.com" in reply.options[0].text
-    assert nsupdate(node, "update add sub.example.com 60 NS ns.sub.example.com\nupdate add ns.sub.example.com 60 A 192.0.2.7") == "NOERROR"
+    assert "alias.example.com" in reply.options[0].text
+
+
+def test_glue_may_come_later(nodes):  # noqa: F811
+    """RFC 2136 asks for no order: the delegation first, the address of its name server in another message; and the other way round when it goes."""
+    node = start(nodes)
+    assert nsupdate(node, "update add sub.example.com 60 NS ns.sub.example.com") == "NOERROR"
+
+    def referral(glue):
+        r = ask(node, "www.sub.example.com")
+        return not r.answer and [x.rdtype for x in r.authority] == [2] and [a.address for rr in r.additional for a in rr] == glue
+
+    assert wait_for(lambda: referral([])), ask(node, "www.sub.example.com")
+    assert nsupdate(node, "update add ns.sub.example.com 60 A 192.0.2.7") == "NOERROR"
+    assert wait_for(lambda: referral(["192.0.2.7"])), ask(node, "www.sub.example.com")
+    assert nsupdate(node, "update delete ns.sub.example.com A") == "NOERROR"
+    assert wait_for(lambda: referral([])), ask(node, "www.sub.example.com")
+    pid = node.kill("control")
+    node.wait_restart("control", pid)
+    assert nsupdate(node, "update add later.example.com 60 A 192.0.2.8") == "NOERROR"
 
 
 def test_large_updates_over_tcp(nodes):  # noqa: F811

@@ -289,6 +289,9 @@ void zone_builder_file(struct zone_builder *b, const char *path);
 /* This name's A and AAAA come from the plan. Its number in the file is that of the call, from 0.
  * Names outside the zone: ERR_INVALID. */
 must_check int zone_builder_steer(struct zone_builder *b, const uint8_t *name);
+/* Delegations may lack glue: of a zone that others change, which comes in a later message (RFC 2136
+ * asks for no order), or that another server has so. */
+void zone_builder_glue_later(struct zone_builder *b);
 /* Where the names lie that ALIAS records lead to. */
 enum zone_alias_place {
     ALIAS_NOWHERE, /* in no zone of this node */

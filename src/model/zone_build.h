@@ -100,6 +100,8 @@ struct zone_builder {
     uint64_t *slots; /* high half of the hash | index of the node + 1 */
     uint32_t slot_mask;
 
+    bool glue_later; /* a delegation without glue is no problem */
+
     struct zone_alias_source *aliases;
     uint32_t alias_count;    /* ALIAS records added */
     uint32_t alias_first;    /* number of the first name that is steered by one of them */

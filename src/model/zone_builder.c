@@ -22,6 +22,11 @@ struct zone_builder *zone_builder_new(const uint8_t *origin)
     return b;
 }
 
+void zone_builder_glue_later(struct zone_builder *b)
+{
+    b->glue_later = true;
+}
+
 void zone_builder_seal(struct zone_builder *b, const struct zone_seal *seal)
 {
     invariant(b->entry_count == 0);

@@ -129,7 +129,8 @@ static void name_server_check(struct zone_builder *b, const struct build_node *n
     unsigned name_length = zone_key_name(b, n->key, n->key_length, name);
     bool ours = n->flags & NODE_APEX ? !occluded : dname_below(target, length, name, name_length);
     bool known = at && at->name_length == length; /* a wildcard is no glue */
-    if (!ours || (at && (known || !occluded) && has_addresses(b, at)))
+    if (!ours || (at && (known || !occluded) && has_addresses(b, at)) ||
+        (b->glue_later && !(n->flags & NODE_APEX)))
         return;
     zone_problem(b, e, "%s has the name server %s, but there is no address for it here",
                  zone_node_text(b, n, owner), dname_format(target, text));

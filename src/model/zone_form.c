@@ -96,6 +96,7 @@ int form_make(const struct zone *z, const struct form_answer *answers, uint32_t 
     how.zonemd = zone_node_set(zone_node_at(z, z->header->apex), DNS_ZONEMD) ? ZONEMD_GENERATE
                                                                              : ZONEMD_IGNORE;
     zone_builder_seal(b, &how);
+    zone_builder_glue_later(b);
     int err = records_add(z, seal, b);
     for (uint32_t i = 0; i < count && !err; i++)
         if (name_is_service(z, answers[i].name))

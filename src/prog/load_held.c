@@ -167,6 +167,7 @@ static int content_build(const struct held_content *c, const uint8_t *const *ste
     if (how.zonemd != ZONEMD_GENERATE) /* one in the text is of what it was before the updates */
         how.zonemd = ZONEMD_DROP;
     zone_builder_seal(b, &how);
+    zone_builder_glue_later(b);
     if (aliases)
         zone_builder_aliases(b, aliases);
     for (unsigned i = 0; i < steered_count && !err; i++)

@@ -23,6 +23,7 @@ int primary_compile(const struct held_content *content, const char *path,
 {
     struct zone_builder *b = zone_builder_new(content->origin);
     zone_builder_seal(b, seal);
+    zone_builder_glue_later(b);
     int err = builder_steer(b, steered, steered_count);
     if (!err)
         err = held_content_feed(content, b);
