@@ -4,24 +4,10 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "model/zone_walk.h"
+#include "serve/dns/served_files.h"
 #include "wire/dns.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* A mapped file and its view; shared by every `served` whose plan names it. Only the owner thread
- * counts references. */
-struct served_file {
-    uint64_t hash;
-    unsigned references;
-    uint8_t kind;
-    struct served_bytes bytes;
-    const struct served_source *source;
-    struct zone zone;
-    struct netmap netmap;
-    struct access *access;
-    struct zone_header *dark; /* the origin of a zone that is not answered, and nothing else */
-};
 
 /* DNSSEC algorithms, as bits. */
 struct algorithms {
@@ -31,10 +17,8 @@ struct algorithms {
 struct build {
     struct served *s;
     const struct plan *plan;
-    const struct served_source *source;
     const struct served *previous;
     char *where;
-    struct map known; /* hash -> file of `previous` */
     struct map
         services; /* wire name -> service index + 1; made when the order of names does not do */
     uint8_t
@@ -42,7 +26,6 @@ struct build {
     uint32_t *signed_for;     /* by choice: service + 1 whose signatures were looked for last */
     struct algorithms wanted; /* that sign the zone at hand */
     size_t records_length, records_size;
-    bool lacking;   /* zones may lack their files */
     uint32_t guess; /* the service that the next steered name is likely to be */
 };
 
@@ -50,175 +33,13 @@ enum { HEIGHT_OPEN = 255, HEIGHT_MAX = PLAN_DEPTH_MAX + 1 };
 
 static int wrong(struct build *b, int err, const char *what, const char *name)
 {
-    snprintf(b->where, SERVED_WHERE_MAX, "%s: %s", name, what);
-    return err;
+    return served_wrong(b->where, err, what, name);
 }
 
 static int wrong_name(struct build *b, int err, const char *what, const uint8_t *name)
 {
     char text[DNAME_TEXT_MAX];
     return wrong(b, err, what, dname_format(name, text));
-}
-
-/* ---- files ---- */
-
-static void file_release(struct served_file *f)
-{
-    if (!f)
-        return;
-    invariant(f->references > 0);
-    if (--f->references)
-        return;
-    if (!f->dark)
-        f->source->release(f->source->context, &f->bytes);
-    free(f->dark);
-    access_free(f->access);
-    free(f);
-}
-
-static int zone_file_open(struct served_file *f)
-{
-    const struct served_bytes *b = &f->bytes;
-    int err;
-    if (b->trusted)
-        err = zone_open_trusted(b->data, b->size, &f->zone);
-    else if (f->source->open_zone)
-        err = f->source->open_zone(f->source->context, b, &f->zone);
-    else
-        err = zone_open(b->data, b->size, &f->zone);
-    return err ? err : f->zone.header->checksum == f->hash ? 0 : ERR_CHECKSUM;
-}
-
-static int file_open(struct served_file *f)
-{
-    const struct served_bytes *b = &f->bytes;
-    if (f->kind == PLAN_FILE_HISTORY)
-        return 0; /* transfers open it themselves; nothing is answered from it */
-    if (f->kind == PLAN_FILE_ACCESS) {
-        int err = access_decode(b->data, b->size, &f->access);
-        return err ? err : f->access->hash == f->hash ? 0 : ERR_CHECKSUM;
-    }
-    if (f->kind == PLAN_FILE_NETMAP) {
-        int err = netmap_open(b->data, b->size, &f->netmap);
-        return err ? err : f->netmap.hash == f->hash ? 0 : ERR_CHECKSUM;
-    }
-    return zone_file_open(f);
-}
-
-static int file_get(struct build *b, const struct plan_file *file, struct served_file **ret)
-{
-    struct served_file *f = mem_new(1, sizeof *f);
-    *f = (struct served_file){
-        .hash = file->hash, .references = 1, .kind = file->kind, .source = b->source};
-    int err = b->source->get(b->source->context, file, &f->bytes);
-    if (err) {
-        free(f);
-        return wrong(b, err,
-                     err == -ENOMEM ? "the kernel maps no more files for one process: raise "
-                                      "vm.max_map_count (sysctl)"
-                                    : "the file cannot be had",
-                     plan_text(b->plan, file->name));
-    }
-    err = file_open(f);
-    if (b->source->opened)
-        b->source->opened(b->source->context, &f->bytes, err);
-    if (err) {
-        file_release(f);
-        return wrong(b, err, err_text(err), plan_text(b->plan, file->name));
-    }
-    *ret = f;
-    return 0;
-}
-
-/* Most files of a plan are those of the one before, in the same order; the table of all is made for
- * the first that is not where it would be. */
-static struct served_file *file_known(struct build *b, uint32_t *at, const struct plan_file *file)
-{
-    const struct served *previous = b->previous;
-    if (!previous)
-        return NULL;
-    uint32_t place = plan_file_find(&previous->plan, at, file);
-    struct served_file *f = place == PLAN_NONE ? NULL : previous->files[place];
-    if (f && !f->dark && f->hash == file->hash && f->kind == file->kind)
-        return f;
-    bool made = b->known.count;
-    for (uint32_t i = 0; !made && i < previous->plan.file_count; i++)
-        if (!previous->files[i]->dark)
-            map_put(&b->known, &previous->files[i]->hash, sizeof(uint64_t), previous->files[i]);
-    f = map_get(&b->known, &file->hash, sizeof file->hash);
-    return f && f->kind == file->kind ? f : NULL;
-}
-
-/* ---- zones whose file is damaged ---- */
-
-static struct served_file *zone_before(const struct build *b, const char *name)
-{
-    const struct served *s = b->previous;
-    for (uint32_t i = 0; s && i < s->plan.file_count; i++)
-        if (s->plan.files[i].kind == PLAN_FILE_ZONE && !s->files[i]->dark &&
-            strcmp(plan_text(&s->plan, s->plan.files[i].name), name) == 0)
-            return s->files[i];
-    return NULL;
-}
-
-static struct served_file *zone_dark(const struct build *b, const char *name)
-{
-    uint8_t origin[DNAME_MAX];
-    int length = dname_parse(name, strlen(name), NULL, origin);
-    if (length < 0)
-        return NULL;
-    struct served_file *f = mem_new(1, sizeof *f);
-    struct zone_header *h = mem_new(1, sizeof *h);
-    memcpy(h->origin, origin, (size_t)length);
-    h->origin_length = (uint16_t)length;
-    h->labels = (uint8_t)dname_labels(origin);
-    *f = (struct served_file){.kind = PLAN_FILE_ZONE, .source = b->source, .dark = h};
-    f->zone = (struct zone){.base = (const uint8_t *)h, .header = h};
-    return f;
-}
-
-/* L1: as it was answered until now. `err`: why its own file does not do. */
-static int zone_do_without(struct build *b, const struct plan_file *file, int err,
-                           struct served_file **ret)
-{
-    const char *name = plan_text(b->plan, file->name);
-    struct served_file *f = zone_before(b, name);
-    if (!f)
-        f = zone_dark(b, name);
-    if (!f)
-        return err;
-    f->references++;
-    b->s->lacking++;
-    *ret = f;
-    return 0;
-}
-
-static int files_build(struct build *b)
-{
-    struct served *s = b->s;
-    uint32_t at = 0;
-    int err = 0;
-    s->files = mem_new(b->plan->file_count + 1, sizeof(struct served_file *));
-    s->maps = mem_new(b->plan->file_count + 1, sizeof(struct netmap *));
-    for (uint32_t i = 0; i < b->plan->file_count && !err; i++) {
-        const struct plan_file *file = &b->plan->files[i];
-        struct served_file *f = file_known(b, &at, file);
-        if (f) {
-            f->references++;
-            s->files[i] = f;
-        } else {
-            err = file_get(b, file, &s->files[i]);
-            if (err && b->lacking && file->kind == PLAN_FILE_ZONE)
-                err = zone_do_without(b, file, err, &s->files[i]);
-        }
-        if (!err && file->kind == PLAN_FILE_NETMAP)
-            s->maps[i] = &s->files[i]->netmap;
-        else if (!err && file->kind == PLAN_FILE_ACCESS)
-            s->access = s->files[i]->access;
-        else if (!err && file->kind == PLAN_FILE_ZONE)
-            s->zone_count++;
-    }
-    return err;
 }
 
 /* ---- zones ---- */
@@ -621,24 +442,17 @@ static int build(const struct plan *plan, const struct served_source *source,
 {
     invariant(plan->generation > 0);
     struct served *s = mem_new(1, sizeof *s);
-    struct build b = {.s = s,
-                      .plan = plan,
-                      .source = source,
-                      .previous = previous,
-                      .where = ret_where,
-                      .lacking = lacking,
-                      .known = map_init(),
-                      .services = map_init()};
+    struct build b = {
+        .s = s, .plan = plan, .previous = previous, .where = ret_where, .services = map_init()};
     s->generation = plan->generation;
     s->plan = *plan;
     s->records_of = mem_new(plan->choice_count + 1, sizeof *s->records_of);
     b.heights = mem_new(plan->choice_count + 1, 1);
-    int err = files_build(&b);
+    int err = served_files_get(s, source, previous, lacking, ret_where);
     if (!err)
         err = zones_build(&b);
     if (!err)
         err = names_build(&b);
-    map_done(&b.known);
     map_done(&b.services);
     free(b.heights);
     free(b.signed_for);
@@ -680,7 +494,7 @@ void served_free(struct served *s)
     if (!s)
         return;
     for (uint32_t i = 0; s->files && i < s->plan.file_count; i++)
-        file_release(s->files[i]);
+        served_file_release(s->files[i]);
     free(s->files);
     free(s->maps);
     free(s->zones);
