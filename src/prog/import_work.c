@@ -211,7 +211,7 @@ static int next_check(struct importing *i)
     uint8_t *data = NULL;
     size_t size;
     struct zone zone;
-    int err = load_held_check(i->order, i->next, &i->w->message, &data, &size);
+    int err = load_held_check(i->order, i->next, false, &i->w->message, &data, &size);
     if (!err)
         err = zone_open_trusted(data, size, &zone);
     if (!err)

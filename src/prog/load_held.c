@@ -157,7 +157,7 @@ void load_held_unused(const struct load_request *r, const struct config_zone *z,
 }
 
 static int content_build(const struct held_content *c, const uint8_t *const *steered,
-                         unsigned steered_count, const struct zone_seal *seal,
+                         unsigned steered_count, bool glue_later, const struct zone_seal *seal,
                          struct zone_alias_source *aliases, const char *path, struct text *problems,
                          uint8_t **ret_data, size_t *ret_size)
 {
@@ -167,7 +167,8 @@ static int content_build(const struct held_content *c, const uint8_t *const *ste
     if (how.zonemd != ZONEMD_GENERATE) /* one in the text is of what it was before the updates */
         how.zonemd = ZONEMD_DROP;
     zone_builder_seal(b, &how);
-    zone_builder_glue_later(b);
+    if (glue_later)
+        zone_builder_glue_later(b);
     if (aliases)
         zone_builder_aliases(b, aliases);
     for (unsigned i = 0; i < steered_count && !err; i++)
@@ -196,7 +197,7 @@ int load_held_compile(const struct load_request *r, const struct config_zone *z,
     err = err ? err : zone_held_read(r->data, z->name, problems, &c, &source);
     if (err)
         return err;
-    err = content_build(c, steered, steered_count, seal, aliases, folder, problems, ret_data,
+    err = content_build(c, steered, steered_count, true, seal, aliases, folder, problems, ret_data,
                         ret_size);
     held_content_free(c);
     if (!err)
@@ -204,16 +205,16 @@ int load_held_compile(const struct load_request *r, const struct config_zone *z,
     return err;
 }
 
-int load_held_check(const struct zone_order *o, const struct held_content *c, struct text *problems,
-                    uint8_t **ret_data, size_t *ret_size)
+int load_held_check(const struct zone_order *o, const struct held_content *c, bool glue_later,
+                    struct text *problems, uint8_t **ret_data, size_t *ret_size)
 {
     struct arena a = arena_init();
     struct load_alias alias;
     unsigned count;
     const uint8_t **steered = load_steered_names(&a, o->config, o->zone, &count);
     load_alias_open(&alias, o);
-    int err = content_build(c, steered, count, NULL, &alias.source, o->config->zones[o->zone].name,
-                            problems, ret_data, ret_size);
+    int err = content_build(c, steered, count, glue_later, NULL, &alias.source,
+                            o->config->zones[o->zone].name, problems, ret_data, ret_size);
     load_alias_done(&alias);
     if (err == -EAGAIN)
         text_appendf(problems, "%s:1:1: an ALIAS record leads to a zone that is not there now\n",

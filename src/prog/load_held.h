@@ -30,9 +30,10 @@ void load_held_unused(const struct load_request *r, const struct config_zone *z,
 
 /* Compiles content that is not on the disk yet, not sealed, to see whether the zone of the order
  * can be served from it: 0, and the compiled zone (free()), or an error with at least one line in
- * `problems`. */
+ * `problems`. glue_later: delegations may lack glue, as of UPDATE; in a file that is a slip. */
 must_check int load_held_check(const struct zone_order *o, const struct held_content *c,
-                               struct text *problems, uint8_t **ret_data, size_t *ret_size);
+                               bool glue_later, struct text *problems, uint8_t **ret_data,
+                               size_t *ret_size);
 
 /* The records of the zone's text, and the hash of that text and all it includes. watch: gets these
  * files as well; may be NULL. */

@@ -239,7 +239,7 @@ static int content_check(const struct zone_work *z, const struct held_content *c
         .load = &request, .config = b->config, .zones = b->zones, .zone = z->messages[0]->zone};
     uint8_t *data;
     size_t size;
-    int err = load_held_check(&order, c, problems, &data, &size);
+    int err = load_held_check(&order, c, true, problems, &data, &size);
     if (!err)
         free(data);
     return err;
