@@ -174,18 +174,22 @@ void secondary_carry(struct secondary *s, uint32_t zone, const struct secondary_
 
 /* ---- events ---- */
 
-static bool is_known(const struct secondary_zone *z, uint32_t serial)
+/* The zone that a primary tells about; NULL where it is no news. */
+static struct secondary_zone *zone_told(struct secondary *s, uint32_t zone, uint32_t primary,
+                                        bool has_serial, uint32_t serial)
 {
-    bool old = z->has_content && !serial_newer(serial, z->serial);
-    return old || (z->has_refused && serial == z->refused);
+    struct secondary_zone *z = zone_of(s, zone);
+    invariant(primary < z->primaries);
+    bool known = (z->has_content && !serial_newer(serial, z->serial)) ||
+                 (z->has_refused && serial == z->refused);
+    return has_serial && known ? NULL : z;
 }
 
 bool secondary_hint(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
                     uint32_t serial, usec_t now)
 {
-    struct secondary_zone *z = zone_of(s, zone);
-    invariant(primary < z->primaries);
-    if (has_serial && is_known(z, serial))
+    struct secondary_zone *z = zone_told(s, zone, primary, has_serial, serial);
+    if (!z)
         return false;
     z->hinted = true;
     z->hint = primary;
@@ -197,9 +201,8 @@ bool secondary_hint(struct secondary *s, uint32_t zone, uint32_t primary, bool h
 bool secondary_notify(struct secondary *s, uint32_t zone, uint32_t primary, bool has_serial,
                       uint32_t serial, usec_t now)
 {
-    struct secondary_zone *z = zone_of(s, zone);
-    invariant(primary < z->primaries);
-    if (has_serial && is_known(z, serial))
+    struct secondary_zone *z = zone_told(s, zone, primary, has_serial, serial);
+    if (!z)
         return false;
     if (z->state == SECONDARY_RESTING) {
         z->primary = primary;
