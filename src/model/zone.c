@@ -103,10 +103,7 @@ static int labels_compare(const struct labels *a, const struct labels *b)
 {
     unsigned i = a->count, k = b->count;
     while (i && k) {
-        const uint8_t *x = a->name + a->at[--i], *y = b->name + b->at[--k];
-        int order = memcmp(x + 1, y + 1, *x < *y ? *x : *y);
-        if (order == 0)
-            order = (int)*x - (int)*y;
+        int order = dname_label_compare(a->name + a->at[--i], b->name + b->at[--k]);
         if (order)
             return order;
     }

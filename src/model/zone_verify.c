@@ -188,14 +188,6 @@ static bool sets_check(struct verify_walk *w, const struct zone_node *n, uint64_
 
 /* ---- nodes ---- */
 
-/* Canonical order of two names with one parent (RFC 4034 6.1). */
-static bool siblings_ascend(const uint8_t *before, const uint8_t *name)
-{
-    int order = memcmp(before + 1, name + 1, before[0] < name[0] ? before[0] : name[0]);
-
-    return order < 0 || (order == 0 && before[0] < name[0]);
-}
-
 /* One label, lower, in front of the parent's name. What that is was checked when it was walked, so
  * the first label is all there is to look at. */
 static bool name_extends(const struct zone_node *n, const struct zone_node *up)
@@ -222,7 +214,7 @@ static bool levels_climb(struct verify_walk *w, const struct zone_node *n)
         depth--;
     if (!depth || !name_extends(n, w->levels[depth - 1].node) ||
         (depth < w->depth &&
-         !siblings_ascend(zone_node_name(w->levels[depth].node), zone_node_name(n))))
+         dname_label_compare(zone_node_name(w->levels[depth].node), zone_node_name(n)) >= 0))
         return false;
     w->depth = depth;
     return true;

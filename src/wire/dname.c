@@ -237,11 +237,7 @@ int dname_compare(const uint8_t *a, const uint8_t *b)
     unsigned a_count = label_offsets(a, a_at), b_count = label_offsets(b, b_at);
 
     while (a_count && b_count) {
-        const uint8_t *x = a + a_at[--a_count], *y = b + b_at[--b_count];
-        size_t shorter = *x < *y ? *x : *y;
-        int order = memcmp(x + 1, y + 1, shorter);
-        if (order == 0)
-            order = (int)*x - (int)*y;
+        int order = dname_label_compare(a + a_at[--a_count], b + b_at[--b_count]);
         if (order)
             return order;
     }

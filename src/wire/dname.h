@@ -45,6 +45,12 @@ must_check int dname_check(const uint8_t *data, size_t size);
 must_check int dname_check_cased(const uint8_t *data, size_t size); /* lower or not */
 /* Has a label's content no letter in upper case? */
 pure_function bool dname_label_lower(const uint8_t *label, size_t length);
+/* Canonical order of RFC 4034 6.1 of two labels, each with its length byte, lower: <0, 0, >0. */
+static inline int dname_label_compare(const uint8_t *a, const uint8_t *b)
+{
+    int order = memcmp(a + 1, b + 1, *a < *b ? *a : *b);
+    return order ? order : (int)*a - (int)*b;
+}
 /* Canonical order of RFC 4034 6.1: <0, 0, >0. */
 pure_function int dname_compare(const uint8_t *a, const uint8_t *b);
 
