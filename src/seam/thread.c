@@ -15,10 +15,6 @@
 /* A seventh of the shortest that others have by default, and longer than a batch takes. */
 enum { ANSWER_SLICE_NS = 100000 };
 enum { NICE_LAST = 19 };
-/* A server at half load needs half of its core, which is all that fairness gives it beside one
- * other that wants all: what came late there was never made up for. 5 steps are a weight of three
- * to one, and leave a quarter to decisions on a core that answers would fill. */
-enum { NICE_STEPS = 5 };
 #define LOOK_EVERY USEC_PER_SEC
 #define STARVED    (LOOK_EVERY / 20) /* of a core's time */
 
@@ -41,7 +37,7 @@ void threads_lead(void)
 void thread_follows(void)
 {
     /* on Linux: this thread's own */
-    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE_STEPS);
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + THREAD_NICE_STEPS);
 }
 
 void thread_answers(void)

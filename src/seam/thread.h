@@ -10,16 +10,20 @@
 #include <pthread.h>
 
 enum { THREADS_MAX = 8 }; /* at work for one call below */
+/* A server at half load needs half of its core, which is all that fairness gives it beside one
+ * other that wants all: what came late there was never made up for. 5 steps are a weight of three
+ * to one, and leave a quarter to decisions on a core that answers would fill. */
 enum {
-    THREAD_NICE_FIRST = -5, /* of a node that may go before other programs, see threads_lead() */
-    THREAD_NICE_ZERO = 20,  /* RLIMIT_NICE for a niceness of 0; 21 for one of -1 */
+    THREAD_NICE_STEPS = 5,                  /* between threads that answer and the rest of a node */
+    THREAD_NICE_FIRST = -THREAD_NICE_STEPS, /* of a node that leads, see threads_lead() */
+    THREAD_NICE_ZERO = 20,                  /* RLIMIT_NICE for a niceness of 0; 21 for one of -1 */
 };
 
-/* This process and what it starts go before other programs of the machine by 5 steps of niceness,
+/* This process and what it starts go before other programs of the machine by THREAD_NICE_STEPS,
  * if it may, and if nobody gave it a niceness already. */
 void threads_lead(void);
-/* This thread, and those that it makes from now on, come after those that answer, by 5 steps of
- * niceness: which is where other programs are, if the node leads. */
+/* This thread, and those that it makes from now on, come after those that answer, by
+ * THREAD_NICE_STEPS: which is where other programs are, if the node leads. */
 void thread_follows(void);
 
 /* This thread answers: woken, it goes on before others have used up their slices of the core. What
