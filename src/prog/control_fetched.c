@@ -1,28 +1,20 @@
 #include "prog/control_fetched.h"
 #include "base/err.h"
 #include "base/invariant.h"
-#include "model/snapshot_io.h"
 #include "model/zone_compile.h"
 #include "model/zone_held_io.h"
 #include "prog/load_primary.h"
+#include "prog/load_zone.h"
 #include "wire/dns.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { SOA_FIXED = 20 };
 
-/* L3: would it take a third of what is served away? */
 static bool fetched_shrinks(struct fetched *f, const struct zone *next)
 {
-    struct mapped file;
-    struct zone old;
-    bool shrinks = false;
-    if (f->accept_shrink || !f->served || store_map(f->data, PLAN_FILE_ZONE, f->served, &file) != 0)
-        return false;
-    if (!zone_open(file.data, file.size, &old))
-        shrinks = zone_shrinks(&old, next, &f->lost, &f->total);
-    mapped_close(&file);
-    return shrinks;
+    return !f->accept_shrink && f->served &&
+           zone_stored_shrinks(f->data, f->served, next, &f->lost, &f->total);
 }
 
 static void timers_read(struct fetched *f, const struct held_content *content)

@@ -1,7 +1,6 @@
 #include "prog/import_work.h"
 #include "base/err.h"
 #include "base/memory.h"
-#include "model/snapshot_io.h"
 #include "model/zone_compile.h"
 #include "prog/load_held.h"
 #include "wire/dns.h"
@@ -185,20 +184,12 @@ static int serial_put(struct importing *i)
 
 /* ---- can it be served? ---- */
 
-/* L3: would it take a third of what is served away? */
 static int shrink_check(struct importing *i, const struct zone *next)
 {
     const struct plan_file *was = i->order->was;
-    struct mapped file;
-    struct zone old;
-    unsigned lost = 0, total = 0;
+    unsigned lost, total;
     if (i->w->may_shrink || !was ||
-        store_map(i->order->load->data, PLAN_FILE_ZONE, was->hash, &file) != 0)
-        return 0;
-    bool shrinks =
-        !zone_open(file.data, file.size, &old) && zone_shrinks(&old, next, &lost, &total);
-    mapped_close(&file);
-    if (!shrinks)
+        !zone_stored_shrinks(i->order->load->data, was->hash, next, &lost, &total))
         return 0;
     text_appendf(&i->w->message,
                  "zone %s would lose %u of its %u names; if that is meant, say so: --accept-shrink",

@@ -1,7 +1,6 @@
 #include "prog/load_zone.h"
 #include "base/err.h"
 #include "model/catalog_list.h"
-#include "model/zone.h"
 #include "model/zone_compile.h"
 #include "model/zone_compile_io.h"
 #include "prog/load_alias.h"
@@ -24,6 +23,19 @@ static bool shrink_accepted(const struct load_request *r, const char *name)
         if (!strcmp(r->accept_shrink[i], name))
             return true;
     return false;
+}
+
+bool zone_stored_shrinks(const char *data, uint64_t hash, const struct zone *next,
+                         unsigned *ret_lost, unsigned *ret_total)
+{
+    struct mapped file;
+    struct zone old;
+    if (store_map(data, PLAN_FILE_ZONE, hash, &file))
+        return false;
+    bool shrinks =
+        !zone_open(file.data, file.size, &old) && zone_shrinks(&old, next, ret_lost, ret_total);
+    mapped_close(&file);
+    return shrinks;
 }
 
 /* L3: a zone that would lose a third of what it holds is refused until somebody says that it is

@@ -1,6 +1,7 @@
 /* One zone made from what it comes from: in a load of everything, or alone (control_zone.c). */
 #pragma once
 
+#include "model/zone.h"
 #include "prog/load.h"
 
 struct zone_order {
@@ -31,5 +32,9 @@ struct zone_made {
  * what was served, its steered names are signed with them. 0; -EAGAIN: some other zone has to be
  * made first; or an error, with at least one line in `problems`. */
 must_check int load_zone(const struct zone_order *o, struct text *problems, struct zone_made *ret);
+/* L3: would it take a third of the zone in this file of the store away? Counts as zone_shrinks()
+ * does. No, where that file is missing or damaged: then there is nothing to compare. */
+bool zone_stored_shrinks(const char *data, uint64_t hash, const struct zone *next,
+                         unsigned *ret_lost, unsigned *ret_total);
 /* What was made is not wanted: frees what is the caller's. */
 void zone_made_done(struct zone_made *made);
