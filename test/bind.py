@@ -2,10 +2,8 @@
 
 import contextlib
 import pathlib
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
@@ -14,24 +12,15 @@ import dns.message
 import dns.query
 import pytest
 
-from node import DNS_PORT, process_end, wait_for
+from node import DNS_PORT, free_port, process_end, wait_for
 from primary import SECRET
-
-
-def free_port():
-    """BIND listens on addresses that interfaces have, so it cannot have one of its own."""
-    while True:
-        port = random.SystemRandom().randint(20000, 32000)
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", port))
-            tcp.bind(("127.0.0.1", port))
-            return port
 
 
 class Bind:
     """zones: name -> text; secondary, catalogs: names of zones that come from `node`, signed with k1."""
 
     def __init__(self, zones=(), secondary=(), catalogs=(), node=None, notify=(), update=(), start=True):
+        # BIND listens on addresses that interfaces have, so it cannot have one of its own.
         self.address, self.port = "127.0.0.1", free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hf-bind-"))
         self.zones, self.secondary, self.catalogs = dict(zones), list(secondary), list(catalogs)

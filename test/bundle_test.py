@@ -10,7 +10,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from node import Node, loopback, nodes, open_path, wait_for  # noqa: F401 (fixtures)
+from node import Node, free_port, loopback, nodes, open_path, wait_for  # noqa: F401 (fixtures)
 from wires import ip, server4, wire  # noqa: F401 (fixtures)
 
 PORT = 5353
@@ -81,7 +81,7 @@ def clients_of(places):
         yield clients
 
 
-def test_each_query_its_answer(nodes, free_port):  # noqa: F811
+def test_each_query_its_answer(nodes):  # noqa: F811
     """From one address of ours, and from all of them; over IPv4 and IPv6; one client that asks two addresses of ours."""
     port = free_port()
     node = nodes(CONFIG.replace("%LISTEN%", f'"0.0.0.0:{port}", "[::]:{port}"'), {"example.com.zone": ZONE}).start()

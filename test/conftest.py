@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import socket
 import sys
 
 import pytest
@@ -38,23 +37,3 @@ def holdfast(build):
     if not path.exists():
         pytest.fail(f"{path} is missing: `make` builds it, HOLDFAST names another one")
     return path
-
-
-@pytest.fixture
-def free_port():
-    """free_port() is a port of 127.0.0.1 that neither TCP nor UDP uses at this moment."""
-
-    def find(address="127.0.0.1"):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        for _ in range(100):
-            with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-                tcp.bind((address, 0))
-                port = tcp.getsockname()[1]
-                try:
-                    udp.bind((address, port))
-                except OSError:
-                    continue
-                return port
-        raise RuntimeError("no free port")
-
-    return find

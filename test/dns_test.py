@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from node import DNS_PORT, Asker, loopback, nodes, open_path, wait_for  # noqa: F401 (fixtures)
+from node import DNS_PORT, Asker, free_port, loopback, nodes, open_path, wait_for  # noqa: F401 (fixtures)
 
 ZONE = """$ORIGIN example.com.
 $TTL 3600
@@ -355,7 +355,7 @@ def test_good_queries_go_on_among_bad_ones(node):
     assert node.metric("holdfast_restarts_total") == 0
 
 
-def test_any_address_answers_from_the_address_asked(nodes, free_port):  # noqa: F811
+def test_any_address_answers_from_the_address_asked(nodes):  # noqa: F811
     """Bound to 0.0.0.0 and [::], an answer leaves from where the query came to."""
     port = free_port()
     config = CONFIG.replace("%LISTEN%", f'"0.0.0.0:{port}", "[::]:{port}"')

@@ -39,6 +39,19 @@ def loopback():
     return f"127.{r.randint(1, 254)}.{r.randint(0, 255)}.{r.randint(1, 254)}"
 
 
+def free_port():
+    """A port that no address of this machine uses, for who cannot have an address of its own. The kernel hands its ephemeral
+    ports to clients at any moment, also between this look and the use; so it is none of those."""
+    first, last = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [p for p in range(10000, 65536) if not first <= p <= last] or range(10000, 65536)
+    while True:
+        port = random.SystemRandom().choice(ports)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("0.0.0.0", port))
+            return port
+
+
 def wait_for(condition, timeout=10.0, step=0.02):
     """The first true value of condition(), or the last one when time is up."""
     deadline = time.monotonic() + timeout

@@ -8,7 +8,7 @@ import dns.rdatatype
 import pytest
 
 from dnssec_keys_test import DAY, Clock, ask as query, rrset
-from cluster_test import leader
+from cluster_test import leads
 from mesh_test import Cluster, ask, sees
 from node import DNS_PORT, nodes, open_path, wait_for  # noqa: F401
 from shared_update_test import TSIG
@@ -138,7 +138,7 @@ def test_a_roll_is_one_for_all_and_who_joins_gets_the_keys(cluster, open_path):
     first = keys(a)
     assert wait_for(lambda: "IN DS" in dnssec(c, "status", ORG).stdout), dnssec(c, "status", ORG)
     assert dnssec(c, "ds-seen", ORG).returncode == 0
-    leader(among).kill("control")  # the others go on, and it comes back
+    leads(among).kill("control")  # the others go on, and it comes back
     assert wait_for(lambda: "under way" in dnssec(b, "roll", ORG).stderr, 15), dnssec(b, "roll", ORG)
     assert wait_for(lambda: alike(among, 2)), [keys(n) for n in among]
     both = keys(a)

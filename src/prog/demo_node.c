@@ -6,6 +6,7 @@
 #include "prog/demo.h"
 #include "seam/clock.h"
 #include "seam/disk.h"
+#include "seam/entropy.h"
 #include "seam/net.h"
 #include "seam/process.h"
 #include <errno.h>
@@ -67,27 +68,28 @@ void demo_line(struct demo *d, const char *format, ...)
     d->line_count++;
 }
 
-/* A port that is free for UDP and TCP now; another program may take it before the node does, which
- * then says so. */
+/* A port that is free for UDP and TCP now. The kernel gives clients their ports from 32768 on, at
+ * any moment, so these are lower; what else may take it before the node does, which then says so,
+ * is another demonstration. */
 static int port_choose(uint16_t *ret)
 {
-    struct ip ip = {.bytes = {127, 0, 0, 1}, .family = IP_V4}, bound;
-    for (int attempt = 0; attempt < 20; attempt++) {
-        int udp, tcp, err = net_tcp_listen(&ip, 0, false, 1, &tcp);
-        uint16_t port;
+    enum { FIRST = 20000, COUNT = 12000, TRIES = 20 };
+    struct ip ip = {.bytes = {127, 0, 0, 1}, .family = IP_V4};
+    int err = -EADDRINUSE;
+    for (int try = 0; try < TRIES && err; try++) {
+        uint16_t port = (uint16_t)(FIRST + entropy_u64() % COUNT);
+        int udp, tcp;
+        err = net_tcp_listen(&ip, port, false, 1, &tcp);
         if (err)
-            return err;
-        err = net_local(tcp, &bound, &port);
-        if (!err)
-            err = net_udp_open(&ip, port, false, &udp);
+            continue;
+        err = net_udp_open(&ip, port, false, &udp);
         close(tcp);
         if (err)
             continue;
         close(udp);
         *ret = port;
-        return 0;
     }
-    return -EADDRINUSE;
+    return err;
 }
 
 static int file_write(const struct demo *d, const char *name, const char *content)
