@@ -62,6 +62,13 @@ def wait_for(condition, timeout=10.0, step=0.02):
         time.sleep(step)
 
 
+def away_from_midnight(seconds=40):
+    """For what says the date (UTC): it is to be one all the while."""
+    left = 86400 - time.time() % 86400
+    if left < seconds:
+        time.sleep(left + 1)
+
+
 def process_end(process):
     """Has a process that the test started end; it need not want to."""
     process.terminate()

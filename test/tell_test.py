@@ -386,7 +386,9 @@ def test_explain_failure_and_orders(steered):
     secondary.cut()
     assert wait_for(lambda: "FAIL OPEN" in explain(node, "api.example.com"), 8)
     primary.heal(), secondary.heal()
-    assert wait_for(lambda: node.short("api.example.com") == [primary.address], 10)
+    # Where all are down the primary is answered as well.
+    assert wait_for(lambda: node.metric("holdfast_endpoint_up", 'service="api.example.com"') == 2, 10), node.metrics()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
     assert node.cli("endpoint", "drain", "use1", "--reason", "moving\033[2J racks", "--data", str(node.data)).returncode == 0
     assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5)
     text = explain(node, "api.example.com", "--type", "A")
@@ -436,7 +438,8 @@ def test_query_prints_what_dig_prints(steered):
             assert out.returncode == 0 and sorted(out.stdout.split("\n")) == sorted(node.dig("+short", name, rtype).split("\n"))
     full = query(node, "api.example.com")
     assert ";; NOERROR" in full.stdout and "flags: qr aa" in full.stdout and "over UDP" in full.stdout
-    assert f"api.example.com. 3 IN A {primary.address}" in full.stdout
+    # until checks could change it: shorter while the first ones are under way
+    assert re.search(rf"^api\.example\.com\. [1-5] IN A {primary.address}$", full.stdout, re.M), full.stdout
     assert ";; NXDOMAIN" in query(node, "nope.example.com").stdout
     assert "over TCP" in query(node, "static.example.com", "--tcp").stdout
     scoped = query(node, "near.example.com", "--subnet", "198.51.100.9/32").stdout

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import select
 import signal
 import socket
 import ssl
@@ -120,27 +121,36 @@ def test_clients(nodes, issuer):  # noqa: F811
     assert (node.data / "run" / "tls").stat().st_mode & 0o777 == 0o600
 
 
-def s_client(node, *args, text=b"", wait=1.0):
-    """What openssl s_client says of a connection on which `text` is sent."""
+def s_client(node, *args, text=b"", until):
+    """What openssl s_client says of a connection on which `text` is sent: to its end, or until it has said a word of these."""
     p = subprocess.Popen(["openssl", "s_client", "-connect", f"{node.address}:{TLS_PORT}", *args],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     p.stdin.write(text)
     p.stdin.flush()
-    time.sleep(wait)
-    out, _ = p.communicate(timeout=10)
+    out, deadline = b"", time.monotonic() + 10
+    while until.encode() not in out and time.monotonic() < deadline:
+        if select.select([p.stdout], [], [], 0.1)[0]:
+            more = os.read(p.stdout.fileno(), 65536)
+            if not more:
+                break
+            out += more
+    p.stdin.close()
+    out += p.stdout.read()
+    p.wait(10)
     return out.decode(errors="replace")
 
 
 def test_refusals(nodes, issuer):  # noqa: F811
     """BCP 195: no old version, no other protocol, no early data, no renegotiation."""
     node = start(nodes, issuer)
-    assert "Cipher is (NONE)" in s_client(node, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", wait=0.2)
-    assert "no application protocol" in s_client(node, "-alpn", "http/1.1", wait=0.2)
-    good = s_client(node, "-alpn", "dot")
+    none = "Cipher is (NONE)"
+    assert none in s_client(node, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", until=none)
+    assert "no application protocol" in s_client(node, "-alpn", "http/1.1", until=none)
+    good = s_client(node, "-alpn", "dot", until="Max Early Data")
     assert "ALPN protocol: dot" in good and "TLSv1.3" in good and "Max Early Data: 0" in good, good
-    old = s_client(node, "-tls1_2", text=b"R\n")
+    old = s_client(node, "-tls1_2", text=b"R\n", until="no renegotiation")
     assert "TLSv1.2" in old and "no renegotiation" in old, old
-    assert "Cipher is (NONE)" in s_client(node, "-tls1_2", "-cipher", "AES128-SHA", wait=0.2)
+    assert none in s_client(node, "-tls1_2", "-cipher", "AES128-SHA", until=none)
     assert wait_for(lambda: node.metric("holdfast_dns_tls_handshakes_total", 'result="failed"') >= 3)
     assert "192.0.2.80" in kdig(node, "+tls", "static.example.com")
 
@@ -148,11 +158,11 @@ def test_refusals(nodes, issuer):  # noqa: F811
 def test_sessions_survive_a_restart(nodes, issuer, open_path):  # noqa: F811
     node = start(nodes, issuer)
     session = open_path / "session"
-    assert "New, TLSv1.3" in s_client(node, "-sess_out", session)
+    assert "New, TLSv1.3" in s_client(node, "-sess_out", session, until="Max Early Data")  # of the ticket, which comes last
     old = node.kill("dns")
     node.wait_restart("dns", old)
     assert wait_for(lambda: "192.0.2.80" in kdig(node, "+tls", "static.example.com"))
-    assert "Reused, TLSv1.3" in s_client(node, "-sess_in", session)
+    assert "Reused, TLSv1.3" in s_client(node, "-sess_in", session, until="Reused")
     assert wait_for(lambda: node.metric("holdfast_dns_tls_handshakes_total", 'result="resumed"') == 1)
 
 

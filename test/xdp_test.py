@@ -157,7 +157,7 @@ class Stream:
 
     def go(self):
         with asking(self.wire) as s:
-            s.settimeout(1)
+            s.settimeout(3)  # more than a start takes: what waits in the kernel meanwhile is not lost
             number = 0
             while not self.stop.is_set():
                 number = (number + 1) & 0xffff

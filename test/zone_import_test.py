@@ -7,7 +7,7 @@ import dns.tsigkeyring
 import dns.update
 import pytest
 
-from node import DNS_PORT, nodes, open_path, origins, wait_for  # noqa: F401 (fixtures)
+from node import DNS_PORT, away_from_midnight, nodes, open_path, origins, wait_for  # noqa: F401 (fixtures)
 from primary import SECRET, primaries, zone_text  # noqa: F401 (fixtures)
 
 CONFIG = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
@@ -109,6 +109,7 @@ def test_a_third_less_has_to_be_meant(nodes):  # noqa: F811
 
 def test_the_serial_served_is_the_one_that_was_told(nodes):  # noqa: F811
     """A policy that could choose another number when the content is loaded."""
+    away_from_midnight()
     node = start(nodes, CONFIG.replace("update:", "serial: date, update:"))
     assert serial(node) % 100 == 0
     for k in (1, 2):
