@@ -187,12 +187,17 @@ static int undo_apply(const struct intent *old, const json_t *p, struct intent_r
         text_append(why, COMMAND_UNDO_WANTS);
         return ERR_INVALID;
     }
+    /* First: nobody is told to undo a later change of keys before this one. */
+    const struct intent_change *c = intent_change_find(old, number);
+    for (uint32_t i = 0; c && i < c->edit_count; i++)
+        if (command_keys_own(c->edits[i].kind, why))
+            return ERR_CONFLICT;
     int err = intent_undo(old, number, &edits, &count, why);
     if (err)
         return err;
     words->edits = edits;
     words->edit_count = count;
-    err = command_keys_among(edits, count, why) ? ERR_CONFLICT : intent_apply(old, words, ret, why);
+    err = intent_apply(old, words, ret, why);
     intent_edits_free(edits, count);
     return err;
 }

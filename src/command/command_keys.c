@@ -169,14 +169,20 @@ int command_keys_apply(const struct intent *old, const json_t *proposal,
     return zone_apply(old, proposal, what, words, ret, why);
 }
 
+bool command_keys_own(enum intent_kind kind, struct text *why)
+{
+    bool own = kind == INTENT_SEAL || kind == INTENT_KEYS;
+    if (own)
+        text_append(why, "keys of zones and their seal are the nodes' own to change, and only go "
+                         "on from where they are; see holdfast dnssec");
+    return own;
+}
+
 bool command_keys_among(const struct intent_edit *edits, unsigned count, struct text *why)
 {
     for (unsigned i = 0; i < count; i++)
-        if (edits[i].kind == INTENT_SEAL || edits[i].kind == INTENT_KEYS) {
-            text_append(why, "keys of zones and their seal are the nodes' own to change, and only "
-                             "go on from where they are; see holdfast dnssec");
+        if (command_keys_own(edits[i].kind, why))
             return true;
-        }
     return false;
 }
 

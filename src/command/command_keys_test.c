@@ -124,6 +124,11 @@ START_TEST(test_refusals)
                      ERR_CONFLICT);
     ck_assert_ptr_nonnull(strstr(said, "nodes' own"));
     ck_assert_uint_eq(intent.version, version);
+    /* nobody is sent to undo a later change of them first */
+    ck_assert_int_eq(apply(KEYS("step", ", \"ttl\": 0, \"resign\": true"), 3000), 0);
+    ck_assert_int_eq(apply("{\"op\": \"undo\", \"author\": \"x\", \"change\": 2}", 3001),
+                     ERR_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(said, "nodes' own"));
     /* from the zone's own that is not shared */
     ck_assert_int_eq(apply("{\"op\": \"keys\", \"author\": \"x\", \"do\": \"step\", \"zone\": "
                            "\"example.net\", \"ttl\": 0, " POLICY "}",

@@ -80,7 +80,9 @@ int command_incident_apply(const struct intent *old, const json_t *proposal,
 /* Keys of zones that nodes share (command_keys.c); as command_apply(). */
 int command_keys_apply(const struct intent *old, const json_t *proposal,
                        const struct intent_request *words, struct intent *ret, struct text *why);
-/* Are there edits of those, which no other request may have? Then `why` says so. */
+/* Objects of this kind are the nodes' own, and no other request may change them? `why` says so. */
+bool command_keys_own(enum intent_kind kind, struct text *why);
+/* Is there an edit of one? */
 bool command_keys_among(const struct intent_edit *edits, unsigned count, struct text *why);
 /* Takes what is sealed out of an object's value, where it has any. */
 void command_keys_hide(json_t *value);

@@ -394,7 +394,7 @@ int intent_order(const struct intent *old, const struct intent_request *request,
 
 /* ---- undo ---- */
 
-static const struct intent_change *change_find(const struct intent *i, uint64_t version)
+const struct intent_change *intent_change_find(const struct intent *i, uint64_t version)
 {
     for (uint32_t k = 0; k < i->history_count; k++)
         if (i->history[k]->version == version)
@@ -418,7 +418,7 @@ static uint64_t touched_since(const struct intent *i, uint64_t version,
 int intent_undo(const struct intent *intent, uint64_t version, struct intent_edit **ret_edits,
                 unsigned *ret_count, struct text *why)
 {
-    const struct intent_change *c = change_find(intent, version);
+    const struct intent_change *c = intent_change_find(intent, version);
     if (!c) {
         text_appendf(why, "there is no change %llu among the newest %d",
                      (unsigned long long)version, INTENT_HISTORY_MAX);

@@ -253,6 +253,9 @@ must_check int intent_order(const struct intent *old, const struct intent_reques
                             const char *service, const char *endpoint, enum admin_state state,
                             struct intent *ret, struct text *why);
 
+/* NULL: it is not among the newest INTENT_HISTORY_MAX. */
+pure_function const struct intent_change *intent_change_find(const struct intent *i,
+                                                             uint64_t version);
 /* The edits that take change `version` back; free with intent_edits_free. ERR_MISSING: it is not
  * remembered; ERR_CONFLICT: an object was changed again since, and `why` says by which. */
 must_check int intent_undo(const struct intent *intent, uint64_t version,
