@@ -8,6 +8,7 @@ long as its TTL) has to validate with everything else that it may have at the sa
 import json
 import pathlib
 import re
+import shutil
 import stat
 import struct
 import subprocess
@@ -310,6 +311,24 @@ def test_a_broken_zone_holds_up_nobody(nodes, origins, open_path, holdfast):  # 
         caches.look()
     assert wait_for(lambda: "zone.refused zone=other.test" in made.log()), made.log()
     assert made.short("static.other.test") == ["192.0.2.80"]
+    # neither does an operator's order wait for them, nor for a slip in the configuration
+    made.config_path.write_text(made.config_path.read_text() + "slip: 1\n")
+    out = dnssec(made, "roll", "example.com")
+    assert (out.returncode, out.stdout) == (0, "the csk is being rolled\n"), out
+    assert sorted(stage for _, stage, _ in stages(made).values()) == ["active", "published"]
+
+
+def test_keys_and_compiled_zones_lost_while_it_runs(node):
+    """What is served from memory is signed with keys that the parent knows: no others are made under it (L3)."""
+    made, _ = node("on")
+    before = made.short("example.com", "DNSKEY")
+    shutil.rmtree(made.data / "keys" / "example.com")
+    for path in [*(made.data / "plan").iterdir(), *(made.data / "store").iterdir()]:
+        path.unlink()
+    assert wait_for(lambda: "the keys of zone example.com are gone, but it is served signed" in made.log()), made.log()
+    assert wait_for(lambda: "event=reload.refused" in made.log()), made.log()
+    assert made.short("example.com", "DNSKEY") == before and not (made.data / "keys" / "example.com").exists()
+    assert "RRSIG" in made.dig("+dnssec", "api.example.com", "A")
 
 
 def test_delv_takes_it(node, open_path):  # noqa: F811

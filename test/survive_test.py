@@ -1,5 +1,6 @@
 """Item "survive": whatever dies, answers go on, none wrong and none lost but those in the hands of a killed process."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from node import Asker, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
+from node import DNS_PORT, Asker, failover_config, nodes, open_path, origins, wait_for  # noqa: F401
 
 
 @pytest.fixture
@@ -234,6 +235,72 @@ def test_disk_full_while_publishing(nodes, origins):  # noqa: F811
     finally:
         node.stop()
         subprocess.run(["umount", "-l", str(node.data)], capture_output=True)
+
+
+UPDATED = """node: {name: n1, site: here, network: AS64500, data: "%DATA%"}
+dns: {listen: ["%DNS%"], threads: 1}
+tell: {listen: ["%TELL%"]}
+tsig: {k1: {secret: c2VjcmV0IG9mIHRoaXMgdGVzdCwgMzIgYnl0ZXMh}}
+zones: [{name: example.com, file: example.com.zone, update: {rules: [{key: k1}]}}]
+"""
+
+
+def nsupdate(node, *lines):
+    script = "\n".join([f"server {node.address} {DNS_PORT}", "zone example.com", *lines, "send"])
+    key = "hmac-sha256:k1:c2VjcmV0IG9mIHRoaXMgdGVzdCwgMzIgYnl0ZXMh"
+    return subprocess.run(["nsupdate", "-y", key], input=script, capture_output=True, text=True, timeout=20)
+
+
+def test_an_update_confirmed_on_a_full_disk_is_served_once_there_is_space(nodes):  # noqa: F811
+    """The few bytes of the journal still fit, the compiled zone does not."""
+    node = nodes(UPDATED)
+    if not mount_small(node.data):
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        node.start()
+        assert nsupdate(node, "update add first.example.com 60 A 192.0.2.1").returncode == 0
+        assert wait_for(lambda: node.short("first.example.com"))
+        filler = node.data / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as f:
+            while True:
+                f.write(bytes(4096))
+        assert nsupdate(node, "update add second.example.com 60 A 192.0.2.2").returncode == 0
+        assert wait_for(lambda: node.metric("holdfast_zones_behind") == 1)
+        assert not node.short("second.example.com") and "BEHIND" in node.said("status")
+        pid = node.kill("control")  # one that starts goes on with it, without a board
+        node.wait_restart("control", pid)
+        assert wait_for(lambda: "event=board.create " in node.log())
+        assert node.short("first.example.com") and not node.short("second.example.com")
+        filler.unlink()
+        assert wait_for(lambda: node.short("second.example.com"))
+        assert wait_for(lambda: not node.metric("holdfast_zones_behind"))
+        assert wait_for(lambda: "STUCK" not in node.said("status") and "!" not in node.said("status"))
+    finally:
+        node.stop()
+        subprocess.run(["umount", "-l", str(node.data)], capture_output=True)
+
+
+def test_content_that_cannot_be_looked_at_is_not_taken_for_none(nodes):  # noqa: F811
+    """After a restore by the wrong user, say: the zone goes on, and not as its text alone has it."""
+    node = nodes(UPDATED).start()
+    assert nsupdate(node, "update add first.example.com 60 A 192.0.2.1").returncode == 0
+    assert wait_for(lambda: node.short("first.example.com"))
+    node.stop()
+    held = node.data / "zones"
+    mode, owner = held.stat().st_mode, held.stat().st_uid
+    held.chmod(0o700)
+    os.chown(held, 0, 0)
+    if os.geteuid() or not owner:
+        pytest.skip("roles run as the user of this test")
+    node.start()
+    assert node.short("first.example.com") == ["192.0.2.1"]
+    assert "going on with zone example.com as it was served before" in node.log()
+    assert "journal: cannot be read: Permission denied" in node.log()
+    assert nsupdate(node, "update add second.example.com 60 A 192.0.2.2").returncode
+    os.chown(held, owner, -1)
+    held.chmod(mode & 0o7777)
+    assert nsupdate(node, "update add second.example.com 60 A 192.0.2.2").returncode == 0
+    assert wait_for(lambda: node.short("first.example.com") and node.short("second.example.com"))
 
 
 @pytest.mark.parametrize("step", [3600, -3600])

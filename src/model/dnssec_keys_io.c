@@ -94,8 +94,12 @@ static int state_load(const char *folder, struct text *problems, struct key_stat
     size_t length;
     const char *why = "";
     int err = state_path(folder, &path);
-    if (!err && access(folder, F_OK))
-        return -errno;
+    if (!err && access(folder, F_OK)) {
+        err = -errno;
+        if (err != -ENOENT)
+            text_appendf(problems, "%s: cannot be looked into: %s\n", folder, err_text(err));
+        return err;
+    }
     err = err ? err : private_check(folder, true, problems);
     if (err)
         return err;
@@ -115,7 +119,8 @@ static int state_load(const char *folder, struct text *problems, struct key_stat
 bool dnssec_keys_exist(const char *data, const char *zone)
 {
     struct path folder;
-    return !zone_folder(data, "keys", zone, folder.text) && !access(folder.text, F_OK);
+    return !zone_folder(data, "keys", zone, folder.text) &&
+           (!access(folder.text, F_OK) || errno != ENOENT);
 }
 
 static int state_save(const char *folder, const struct key_state *s)

@@ -124,6 +124,8 @@
       "Zones that come from other name servers.")                                               \
     X(CONTROL_ZONES_EXPIRED, "holdfast_zones_expired", "", gauge,                               \
       "Of those, the ones that no primary confirmed in time.")                                  \
+    X(CONTROL_ZONES_BEHIND, "holdfast_zones_behind", "", gauge,                                 \
+      "Zones whose newest content could not be made, and that are served as before.")           \
     X(CONTROL_RELOADS, "holdfast_reloads_total", "result=\"ok\"", counter,                      \
       "Configuration reloads.")                                                                 \
     X(CONTROL_RELOADS_FAILED, "holdfast_reloads_total", "result=\"refused\"", counter,          \

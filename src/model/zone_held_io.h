@@ -17,7 +17,7 @@ enum { HELD_NOTE_MAX = 4096, HELD_COMPACT_MIN = 64 << 10 };
 /* `zone` everywhere: its name as in the configuration. `problems`: gets a sentence with the file's
  * path for each error but -ENOENT. */
 
-/* Is anything held of this zone? */
+/* Is anything held of this zone? Also yes where that cannot be seen: reading it then says why. */
 bool zone_held_exists(const char *data, const char *zone);
 
 /* Makes this list the zone's whole content, whatever was held before, damaged or not. source: hash

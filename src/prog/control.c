@@ -107,8 +107,7 @@ static void beat(uv_timer_t *timer)
     c->beat_due = now + BEAT_MS * USEC_PER_MSEC;
     step(c, now, &out);
     events_log(&out);
-    if (c->has_board)
-        board_write(&c->board, &c->plan, now);
+    control_board_beat(c, now);
     if (c->first_round && round_ended(c, now)) {
         c->first_round = false;
         out.changes |= PLAN_ANSWERS;
@@ -124,6 +123,7 @@ static void beat(uv_timer_t *timer)
     control_look(c, now);
     control_dnssec_beat(c, now);
     control_zones_renew(c);
+    control_zones_again(c, now);
     control_secondary_beat(c, now);
     control_mesh_beat(c, now);
     control_replica_beat(c, now);

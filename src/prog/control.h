@@ -18,6 +18,7 @@ enum {
     BEAT_MS = 100,             /* plans are computed on this beat, whatever happened (L6) */
     FIRST_ROUND_MAX_MS = 5000, /* a node without any plan publishes after this at the latest */
     PUBLISH_RETRY_MS = 1000,
+    BOARD_RETRY_MS = 2000,
     LOOK_EVERY_MS = 1000, /* is what was published still on disk? */
     LOOK_FILES = 64,      /* of the store, in turn, each time */
     LOOK_DAMAGED_MAX = 64,
@@ -76,7 +77,8 @@ struct reload_order {
     unsigned accept_shrink_count;
     char **zones; /* only these are made anew */
     unsigned zone_count;
-    bool fresh; /* every zone is, changed or not */
+    bool fresh;  /* every zone is, changed or not */
+    bool in_use; /* `zones` alone, as the configuration in use has them, whatever its file says */
 };
 
 struct reload {
@@ -106,6 +108,7 @@ struct remake {
     uint8_t *wanted;      /* enum remake_wish, by zone of the configuration */
     uint32_t wanted_size; /* of that */
     uint32_t wanted_count;
+    usec_t again, again_due; /* pause before zones that are behind are tried again; when that is */
     struct remade zones[REMAKE_MAX];
     unsigned count;
     struct text problems;
@@ -155,6 +158,7 @@ struct control {
     unsigned overrides;              /* changes of this node alone that the intent holds */
     struct board board;
     bool has_board;
+    usec_t board_due; /* without one: when to try again */
     struct stats_file stats;
 };
 
@@ -162,6 +166,8 @@ struct control {
 void control_beat_soon(struct control *c);
 /* control_load.c: takes a loaded configuration into use: targets, epoch, board. */
 void control_take(struct control *c, struct loaded *next);
+/* Verdicts of this instant, for people. */
+void control_board_beat(struct control *c, usec_t now);
 /* Orders change what is probed (disabled endpoints are not). */
 void control_targets(struct control *c);
 /* Loads in a worker thread; takes the order's lists over; reply_to may be NULL. */
@@ -201,6 +207,8 @@ void control_zones_published(struct control *c);
 void control_zones_take(struct control *c, const struct config *old);
 /* Signatures and keys have their time: zones where it has come are made anew. */
 void control_zones_renew(struct control *c);
+/* Zones that could not be made, because the disk was full for one, are tried again. */
+void control_zones_again(struct control *c, usec_t now);
 /* control_publish.c: publishes what is newest, one at a time, in a worker thread. */
 void control_publish(struct control *c, usec_t now);
 /* Do signatures of steered names have to be made anew, whether answers change or not? */

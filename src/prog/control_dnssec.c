@@ -12,6 +12,16 @@
 
 enum { DNSSEC_LOOK_S = 3600 };
 
+/* Nothing but the zone: what is being edited elsewhere waits for its own reload, and a slip there
+ * does not hold keys up. */
+static void zone_reload(struct control *c, const char *zone, struct command_reply_to *to)
+{
+    struct reload_order order = {
+        .zones = mem_new(1, sizeof *order.zones), .zone_count = 1, .in_use = true};
+    order.zones[0] = mem_string(zone);
+    control_reload(c, order, to);
+}
+
 void control_dnssec(struct control *c, const struct command_result *wish, const char *author,
                     struct command_reply_to *to)
 {
@@ -38,7 +48,7 @@ void control_dnssec(struct control *c, const struct command_result *wish, const 
     } else {
         log_event(LOG_WARN, "dnssec.order", {"zone", LOG_S(zone->name)}, {"author", LOG_S(author)},
                   {"reply", LOG_S(text_string(&out))});
-        control_reload(c, (struct reload_order){0}, to);
+        zone_reload(c, zone->name, to);
         c->reload.note = mem_string(text_string(&out));
     }
     text_done(&out);

@@ -34,16 +34,33 @@ void control_targets(struct control *c)
     observer_targets(c->observer, l->targets, l->target_count, c->paused, c->epoch);
 }
 
-static void board_replace(struct control *c)
+static int board_replace(struct control *c, usec_t now)
 {
     if (c->has_board)
         board_close(&c->board);
+    c->board_due = now + BOARD_RETRY_MS * USEC_PER_MSEC;
     int err = board_create(c->options->data, c->loaded->target_count, c->boot_id,
                            c->loaded->config->fingerprint, &c->board);
     c->has_board = !err;
+    return err;
+}
+
+static void board_begin(struct control *c)
+{
+    int err = board_replace(c, clock_now());
     if (err)
         log_event(LOG_ERROR, "board.create", {"reason", LOG_S(err_text(err))},
-                  {"consequence", LOG_S("status shows verdicts as of the newest plan only")});
+                  {"consequence", LOG_S("until it can be, status shows verdicts as of the newest "
+                                        "plan only")});
+}
+
+/* There was no space for it, say, and there may be some by now. */
+void control_board_beat(struct control *c, usec_t now)
+{
+    if (!c->has_board && now >= c->board_due && !board_replace(c, now))
+        log_event(LOG_INFO, "board.created");
+    if (c->has_board)
+        board_write(&c->board, &c->plan, now);
 }
 
 static void listens_append(struct text *out, const char *key, const struct config_listen *l,
@@ -139,7 +156,7 @@ void control_take(struct control *c, struct loaded *next)
     c->paused = mem_new(next->target_count + 1, sizeof *c->paused);
     control_targets(c);
     control_vantage_targets(c);
-    board_replace(c);
+    board_begin(c);
     control_zones_take(c, old ? old->config : NULL);
     control_secondary_take(c, old ? old->config : NULL);
     load_commit(next);
@@ -147,10 +164,11 @@ void control_take(struct control *c, struct loaded *next)
     load_free(old); /* after the observer let go of its checks */
 }
 
-/* Are all zones named ones of the configuration in use, and is that still what the file says? Then
- * nothing but these zones is touched (L6: what one zone costs is not what ten thousand cost). */
+/* Are all zones named ones of the configuration in use, and is that still what the file says, or
+ * does that not matter? Then nothing but these zones is touched (L6: what one zone costs is not
+ * what ten thousand cost). */
 static bool reload_is_partial(const struct control *c, const struct load_request *request,
-                              struct remade *zones)
+                              bool in_use, struct remade *zones)
 {
     const struct config *config = c->loaded->config;
     char *bytes;
@@ -161,6 +179,8 @@ static bool reload_is_partial(const struct control *c, const struct load_request
             return false;
         zones[i].zone = (uint32_t)zone;
     }
+    if (in_use)
+        return true;
     if (disk_read(request->path, CONFIG_FILE_MAX, &bytes, &length))
         return false;
     bool same = config_fingerprint(bytes, length, load_shared_parts(request->shared)) ==
@@ -174,7 +194,7 @@ static bool reload_partially(struct control *c, struct reload *r, struct load_re
     if (!request->only_count)
         return false;
     r->zones = mem_new(request->only_count, sizeof *r->zones);
-    if (!reload_is_partial(c, request, r->zones)) {
+    if (!reload_is_partial(c, request, r->order.in_use, r->zones)) {
         free(r->zones);
         r->zones = NULL;
         return false;
@@ -235,7 +255,7 @@ static void reload_answer(struct control *c, struct reload *r)
     const struct loaded *l = c->loaded;
     struct text message = text_init(COMMAND_REPLY_MAX / 2);
     if (r->err && r->note)
-        text_appendf(&message, "%s; it takes effect when the zones can be loaded again:\n%s",
+        text_appendf(&message, "%s; it takes effect when the zone can be loaded again:\n%s",
                      r->note, text_string(&r->problems));
     else if (r->note)
         text_append(&message, r->note);
@@ -244,6 +264,8 @@ static void reload_answer(struct control *c, struct reload *r)
     else
         text_appendf(&message, "reloaded: %u zones (%u made anew), %u services, %u targets",
                      l->config->zone_count, l->made, l->config->service_count, l->target_count);
+    if (!r->err && *text_string(&r->problems)) /* what let the load pass, and is to be known */
+        text_appendf(&message, "\n%s", text_string(&r->problems));
     if (!r->err && !r->note)
         waiting_append(l->config, &message);
     if (r->reply_to)

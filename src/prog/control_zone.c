@@ -28,6 +28,8 @@
 enum {
     LEDGER_EVERY_S = 60,
     REMAKE_RETRY_S = 300,
+    AGAIN_MIN_S = 2, /* zones that are behind: each pause is twice the one before */
+    AGAIN_MAX_S = 300,
     FORM_RETRY_S = 10,
     FORM_SHARE = 20, /* a worker makes forms of one zone for at most a twentieth of the time */
 };
@@ -42,7 +44,8 @@ static void zone_make(const struct control *c, const struct load_request *reques
                                .zones = c->loaded->zones,
                                .zone = z->zone,
                                .was = &was->file,
-                               .was_form = was->form.hash ? &was->form : NULL};
+                               .was_form = was->form.hash ? &was->form : NULL,
+                               .was_signed = was->keys.signatures_end};
     usec_t began = clock_now();
     order.answers = z->answers ? z->answers : was->answers;
     order.answer_count = z->answers ? z->answer_count : was->answer_count;
@@ -108,6 +111,7 @@ static void zone_refused(struct control *c, struct remade *z)
               {"reason", LOG_S(err_text(z->err))},
               {"consequence", LOG_S("it goes on as it was served before")});
     control_zone_drop(z);
+    c->loaded->zones[z->zone].behind |= !z->form && load_zone_behind(z->err);
     if (z->form) {
         c->loaded->zones[z->zone].form_due = clock_now() + FORM_RETRY_S * USEC_PER_SEC;
     } else if (keys->ring || keys->signatures_end) {
@@ -151,6 +155,32 @@ static void copies_remake(struct control *c)
             control_zone_changed(c, i);
 }
 
+static uint32_t behind_count(const struct control *c)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->loaded->config->zone_count; i++)
+        count += c->loaded->zones[i].behind;
+    stats_set(c->stats.threads, CONTROL_ZONES_BEHIND, count);
+    return count;
+}
+
+/* What was confirmed to a client, or came from a primary, is served as soon as it can be. */
+void control_zones_again(struct control *c, usec_t now)
+{
+    struct remake *r = &c->remake;
+    if (now < r->again_due || r->running || c->reload.running)
+        return;
+    bool any = behind_count(c);
+    r->again = !any || !r->again ? AGAIN_MIN_S * USEC_PER_SEC : r->again * 2;
+    if (r->again > AGAIN_MAX_S * USEC_PER_SEC)
+        r->again = AGAIN_MAX_S * USEC_PER_SEC;
+    r->again_due = now + r->again;
+    for (uint32_t i = 0; any && i < c->loaded->config->zone_count; i++)
+        if (c->loaded->zones[i].behind)
+            control_zone_wish(c, i, REMAKE_WHOLE);
+    control_zones_go(c);
+}
+
 unsigned control_zones_made(struct control *c, struct remade *zones, unsigned count)
 {
     unsigned others = 0;
@@ -163,6 +193,7 @@ unsigned control_zones_made(struct control *c, struct remade *zones, unsigned co
     if (others)
         copies_remake(c);
     control_dnssec_look(c);
+    (void)behind_count(c);
     return others;
 }
 

@@ -91,6 +91,7 @@ const struct loaded_zone *load_zone_find(const struct loaded *l, uint32_t hint, 
  * out. */
 struct was {
     const struct plan_file *file, *form;
+    bool is_signed;
 };
 
 static struct was zone_was(const struct load_request *r, const struct load_served *served,
@@ -101,6 +102,7 @@ static struct was zone_was(const struct load_request *r, const struct load_serve
     if (z) {
         w.file = &z->file;
         w.form = z->form.hash ? &z->form : NULL;
+        w.is_signed = z->keys.signatures_end;
     } else if (!r->current) {
         w.file = zone_served(served, name);
         w.form = w.file ? history_form(served, name, w.file->serial) : NULL;
@@ -122,6 +124,11 @@ static int only_check(const struct config *c, const struct load_request *r, stru
         err = ERR_MISSING;
     }
     return err;
+}
+
+bool load_zone_behind(int err)
+{
+    return err < 0 && err > ERR_BASE && err != -ENOENT; /* who lays a missing file there reloads */
 }
 
 static void zone_kept(struct loaded *l, uint32_t zone, const struct load_request *r,
@@ -194,6 +201,7 @@ static int attempt_take(struct loaded *l, struct attempt *a, struct text *proble
     if (!a->err || !(a->order.load->keep_old || made->locked) || !a->order.was)
         return a->err;
     zone_kept(l, a->order.zone, a->order.load, a->order.was, problems);
+    z->behind = load_zone_behind(a->err);
     form_kept(&a->order, z);
     return 0;
 }
@@ -213,7 +221,8 @@ static struct attempt *attempts_new(const struct loaded *l, const struct load_re
                                                        .zones = l->zones,
                                                        .zone = i,
                                                        .was = was.file,
-                                                       .was_form = was.form},
+                                                       .was_form = was.form,
+                                                       .was_signed = was.is_signed},
                                              .problems = text_init(LOAD_PROBLEMS_MAX)};
     }
     *ret_count = count;
@@ -429,6 +438,7 @@ void load_zone_take(struct loaded *l, uint32_t zone, const struct zone_made *mad
     z->answers = made->answers;
     z->answer_count = made->answer_count;
     z->text_serial = made->text_serial;
+    z->behind = false;
     if (!same_keys)
         load_zone_commit(l, zone);
 }

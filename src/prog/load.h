@@ -51,6 +51,8 @@ struct loaded_zone {
     uint32_t text_serial; /* of what it was made from; 0 = not known */
     usec_t form_due;      /* not made anew before */
     bool form_stale;      /* they are not what it was made of */
+    bool behind;          /* it could not be made and goes on as it was, for a reason that may pass:
+                             the disk is full, say */
     struct loaded_keys keys;
     struct loaded_aliases aliases;
     struct plan_file versions[HISTORY_KEEP]; /* PLAN_FILE_HISTORY, the oldest first */
@@ -105,6 +107,8 @@ must_check int load_config(const char *path, FILE *out, struct config **ret);
  * zone would shrink), -errno. */
 must_check int load_new(const struct load_request *r, struct text *problems, struct loaded **ret);
 void load_free(struct loaded *l);
+/* A zone was refused with this error and goes on as it was: is it `behind`? */
+const_function bool load_zone_behind(int err);
 /* What was loaded is in service: keys that the world now sees start their lives. */
 void load_commit(struct loaded *l);
 

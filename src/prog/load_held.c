@@ -146,8 +146,9 @@ void load_held_unused(const struct load_request *r, const struct config_zone *z,
                       struct text *problems)
 {
     char folder[PATH_MAX];
+    struct disk_identity identity;
     if (!r->data || z->update.rule_count || !zone_held_exists(r->data, z->name) ||
-        zone_folder(r->data, "zones", z->name, folder))
+        zone_folder(r->data, "zones", z->name, folder) || disk_identify(folder, &identity))
         return;
     text_appendf(problems,
                  "%s: is what zone %s is made from: what updates made of it lies in %s and is no "

@@ -70,10 +70,12 @@ static int shared_open(const struct load_request *r, const struct config_zone *z
     return ret->has_old ? err : 0;
 }
 
-int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
-                   uint64_t hash, int64_t wall, struct text *problems, struct load_sign *ret)
+int load_sign_open(const struct zone_order *o, int64_t wall, struct text *problems,
+                   struct load_sign *ret)
 {
-    const struct config_zone *z = &c->zones[zone];
+    const struct load_request *r = o->load;
+    const struct config_zone *z = &o->config->zones[o->zone];
+    uint64_t hash = o->was ? o->was->hash : 0;
     *ret = (struct load_sign){.seal.zonemd = z->zonemd};
     if (!r->data) /* only a check: no keys are made, nothing is signed */
         return 0;
@@ -89,9 +91,10 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
         .data = r->data,
         .zone = z,
         .wall = wall,
-        .served_signed = flags & ZONE_SIGNED,
+        /* Its file may be gone from the disk, and is served from memory all the same (L1). */
+        .served_signed = flags & ZONE_SIGNED || (o->was_signed && !config_zone_is_shared(z)),
     };
-    bool given = request.served_signed && flags & ZONE_GIVEN;
+    bool given = flags & ZONE_SIGNED && flags & ZONE_GIVEN;
     if (given) {
         if (z->dnssec.on && !dnssec_keys_exist(r->data, z->name) && !config_zone_is_shared(z))
             return given_refuse(z, problems);
@@ -102,7 +105,7 @@ int load_sign_open(const struct load_request *r, const struct config *c, uint32_
                   : dnssec_keys_load(&request, problems, &ret->ring);
     if (err || !ret->ring)
         return err;
-    ret->families = steered_families(c, zone);
+    ret->families = steered_families(o->config, o->zone);
     ret->sign = (struct zone_sign){.keys = &ret->ring->keys,
                                    .steered_families = ret->families,
                                    .spread = zone_sign_threads,

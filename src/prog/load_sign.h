@@ -5,7 +5,7 @@
 #include "model/dnssec_keys_io.h"
 #include "model/snapshot_io.h"
 #include "model/zone_sign.h"
-#include "prog/load.h"
+#include "prog/load_zone.h"
 
 /* One zone's load. */
 struct load_sign {
@@ -19,11 +19,9 @@ struct load_sign {
     bool locked; /* its keys are shared, and this node cannot open them (yet) */
 };
 
-/* hash: of the compiled file in service, or 0. wall: seconds since 1970. 0, or an error with a line
- * in `problems`; load_sign_done in either case. A zone that is locked and was never served is no
- * error; it must not be served unsigned. */
-must_check int load_sign_open(const struct load_request *r, const struct config *c, uint32_t zone,
-                              uint64_t hash, int64_t wall, struct text *problems,
+/* wall: seconds since 1970. 0, or an error with a line in `problems`; load_sign_done in either
+ * case. A zone that is locked and was never served is no error; it must not be served unsigned. */
+must_check int load_sign_open(const struct zone_order *o, int64_t wall, struct text *problems,
                               struct load_sign *ret);
 /* The families that a service has addresses of, those that it stands for included: bits 1 << enum
  * ip_family. */

@@ -224,8 +224,7 @@ static int zone_make(struct making *m, struct text *problems, struct zone_made *
     uint8_t *data = NULL, *form = NULL;
     size_t size;
     struct zone zone;
-    int err = load_sign_open(o->load, o->config, o->zone, o->was ? o->was->hash : 0, m->wall,
-                             problems, &m->sign);
+    int err = load_sign_open(o, m->wall, problems, &m->sign);
     if (!err)
         err = zone_compile_source(m, problems, &data, &size);
     if (!err)

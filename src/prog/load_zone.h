@@ -11,6 +11,7 @@ struct zone_order {
     uint32_t zone;                    /* index in the configuration */
     const struct plan_file *was;      /* what is to be replaced; NULL = nothing */
     const struct plan_file *was_form; /* and its form; NULL = none */
+    bool was_signed;                  /* by us, as far as is known without its file */
     const struct form_answer
         *answers; /* of services, by their number, as far as is known; or NULL */
     uint32_t answer_count;

@@ -153,6 +153,13 @@ static void zones_append(const struct view *v, struct text *out)
                      "DAMAGED: the compiled files of %llu zone(s) are damaged or missing: they are "
                      "answered as before or not at all; the log of dns names them (zone.lacking)\n",
                      (unsigned long long)lacking);
+    const struct view_role *control = &v->roles[STATS_ROLE_CONTROL];
+    uint64_t behind = control->has_stats ? stats_value(&control->stats, CONTROL_ZONES_BEHIND) : 0;
+    if (behind)
+        text_appendf(out,
+                     "BEHIND: the newest content of %llu zone(s) could not be made and is tried "
+                     "again; they are answered as before; the log says why (zone.refused)\n",
+                     (unsigned long long)behind);
 }
 
 unsigned view_problems(const struct view *v, struct text *out)
