@@ -85,7 +85,8 @@ def test_upgrade(nodes, issuer, tls):  # noqa: F811
         assert wait_for(lambda: polite.told >= 1 and rude.ended >= 1 and slow.ended >= 1, 10), node.log()
         old = [k.answered for k in (polite, rude, slow)]
         assert wait_for(lambda: all(k.answered > before for k, before in zip((polite, rude, slow), old))), node.log()
-    assert polite.told == 1 and polite.ended == 0 and polite.again == 0, vars(polite)
+    # Who comes back at once may meet the other thread of the old one, which has not heard yet that it is to go.
+    assert 1 <= polite.told <= 2 and polite.ended == 0 and polite.again == 0, vars(polite)
     assert rude.again <= BATCH and slow.again <= BATCH, (vars(rude), vars(slow))
     assert not polite.errors + rude.errors + slow.errors, (polite.errors, rude.errors, slow.errors)
 

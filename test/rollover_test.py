@@ -11,7 +11,7 @@ import re
 import dns.flags
 import dns.rcode
 import pytest
-from dnssec_keys_test import Clock, dnssec, state
+from dnssec_keys_test import Clock, dnssec, pass_time, state
 from node import DNS_PORT, failover_config, nodes, open_path, origins, wait_for  # noqa: F401: fixtures
 from validator import Unbound
 
@@ -59,27 +59,11 @@ class World:
             assert response.flags & dns.flags.AD or not self.secure, said
             self.asked += 1
 
-    def events(self):
-        return self.node.log().count("event=reload.done"), self.node.log().count("event=plan.loaded")
-
-    def settle(self, before):
-        """What is due is done within a beat or two."""
-        if wait_for(lambda: self.events()[0] > before[0], 1.3):
-            wait_for(lambda: self.events()[1] > before[1], 1)
-
     def pass_time(self, seconds, step):
         while seconds > 0:
-            before = self.events()
-            self.clock.step(min(step, seconds))
+            pass_time(self.node, self.clock, min(step, seconds))
             seconds -= step
-            if self.due():
-                self.settle(before)
             self.check(0.6)
-
-    def due(self):
-        """Does a key's event lie behind the clock?"""
-        at = self.node.metric("holdfast_dnssec_next_event_timestamp_seconds")
-        return at and at <= self.clock.now() + 1
 
     def stages(self):
         return {k["tag"]: (k["use"], k["stage"], k["ds"], k["algorithm"]) for k in state(self.node, "example.test")["keys"]}
@@ -92,10 +76,10 @@ class World:
         self.check(0.6)
 
     def reload(self):
-        before = self.events()
+        before = self.node.log().count("event=plan.loaded")
         done = self.node.cli("reload", "--data", str(self.node.data))
         assert done.returncode == 0, done.stdout + done.stderr
-        wait_for(lambda: self.events()[1] > before[1], 2)
+        wait_for(lambda: self.node.log().count("event=plan.loaded") > before, 2)
 
     def duties(self):
         """What status has the operator give to the parent, or take from it."""

@@ -213,7 +213,7 @@ def test_signatures_are_renewed_and_lost_keys_lose_nothing(nodes, open_path, hol
     # Unsigned only when the parent knows.
     assert share(a, "off").returncode == 0
     assert "RRSIG" in a.dig("+dnssec", "www.example.org")
-    assert dnssec(a, "unsign", ORG).returncode == 0
+    assert wait_for(lambda: dnssec(a, "unsign", ORG).returncode == 0), dnssec(a, "unsign", ORG)  # once it has taken that up
     assert wait_for(lambda: a.dig("+short", ORG, "CDS").strip() == "0 0 0 00"), a.log()
     dnssec(a, "ds-gone", ORG)
     clock.step(2 * DAY)
