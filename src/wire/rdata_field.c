@@ -439,7 +439,7 @@ bool field_tag_parse(struct rdata_parser *p)
         uint8_t c = (uint8_t)l->word[i];
         if (!tag_byte(c))
             return rdata_want(p, wanted);
-        writer_u8(&p->out, (uint8_t)(c - 'A') < 26 ? (uint8_t)(c | 0x20) : c);
+        writer_u8(&p->out, c);
     }
     return true;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { SVC_VALUE_MAX = 4096 };
+enum { SVC_VALUE_MAX = RDATA_MAX };
 enum svc_key {
     SVC_MANDATORY,
     SVC_ALPN,
@@ -197,12 +197,21 @@ static const struct {
                         "tls-supported-groups= lists numbers from 0 to 65535, with commas between"},
 };
 
+static void bytes_turn(uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size / 2; i++) {
+        uint8_t byte = data[i];
+        data[i] = data[size - 1 - i];
+        data[size - 1 - i] = byte;
+    }
+}
+
 /* Moves the parameter that was just written at `start` to its place in ascending order of keys;
- * false where its key is there already. */
+ * false where its key is there already. In place: its bytes may be many times those of its text
+ * (an IPv6 address is "::"). */
 static bool param_sort(struct writer *out, size_t params, size_t start)
 {
-    uint8_t copy[SVC_VALUE_MAX * 2 + 4];
-    const uint8_t *data = out->data;
+    uint8_t *data = out->data;
     size_t size = out->position - start, at = params;
     unsigned key = (unsigned)(data[start] << 8 | data[start + 1]);
 
@@ -214,10 +223,10 @@ static bool param_sort(struct writer *out, size_t params, size_t start)
             break;
         at += 4u + (unsigned)(data[at + 2] << 8 | data[at + 3]);
     }
-    invariant(size <= sizeof copy && at <= start);
-    memcpy(copy, data + start, size);
-    memmove(out->data + at + size, data + at, start - at);
-    memcpy(out->data + at, copy, size);
+    invariant(at <= start);
+    bytes_turn(data + at, start - at);
+    bytes_turn(data + start, size);
+    bytes_turn(data + at, start - at + size);
     return true;
 }
 
@@ -279,6 +288,8 @@ static bool value_check(uint16_t key, const uint8_t *data, size_t length)
         return length == 0;
     case SVC_PORT:
         return length == 2;
+    case SVC_ECH: /* has no text without a value */
+        return length > 0;
     case SVC_IPV4HINT:
         return length && length % 4 == 0;
     case SVC_IPV6HINT:
@@ -302,7 +313,7 @@ static bool param_parse(struct rdata_parser *p, size_t params)
         return false;
     int length = value_unescape(p->lexer, &key_length, buffer);
     if (length < 0)
-        return rdata_say(p, "the parameter's value is broken, or longer than 4096 bytes");
+        return rdata_say(p, "the parameter's value is broken, or longer than 65535 bytes");
     if (!key_read(p->lexer->word, key_length, &key, &generic))
         return rdata_want(p, wanted);
     writer_u16(&p->out, key);

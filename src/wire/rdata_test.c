@@ -118,9 +118,9 @@ static const struct example examples[] = {
     {"EUI64", "00-00-5E-EF-10-00-00-2A", "00005eef1000002a", "00-00-5e-ef-10-00-00-2a"},
     {"URI", "10 1 \"ftp://ftp1.example.com/public\"",
      "000a 0001 6674703a2f2f667470312e6578616d706c652e636f6d2f7075626c6963", NULL},
+    /* as it is written: who signed it elsewhere signed these bytes */
     {"CAA", "0 ISSUE \"ca.example.net; policy=ev\"",
-     "00 05 6973737565 63612e6578616d706c652e6e65743b20706f6c6963793d6576",
-     "0 issue \"ca.example.net; policy=ev\""},
+     "00 05 4953535545 63612e6578616d706c652e6e65743b20706f6c6963793d6576", NULL},
     {"CAA", "128 issue \"\"", "80 05 6973737565", NULL},
     {"AVC", "\"app-name:WOLFGANG\"", "116170702d6e616d653a574f4c4647414e47", NULL},
     {"DSYNC", "CDS 1 5300 a.", "003b 01 14b4 016100", "CDS NOTIFY 5300 a."},
@@ -372,6 +372,7 @@ static const struct {
     {"SVCB", "1 . ipv4hint=1.2.3"},
     {"SVCB", "1 . ipv6hint=1.2.3.4"},
     {"SVCB", "1 . ech=!"},
+    {"SVCB", "1 . key5"},
     {"SVCB", "1 . key65535=x"},
     {"SVCB", "1 . key667=\"x"},
     {"SVCB", "1 . nosuch=1"},
@@ -499,6 +500,29 @@ START_TEST(test_targets)
 }
 END_TEST
 
+/* A parameter whose bytes are many times its text's, and that has to be moved. */
+START_TEST(test_large_parameter)
+{
+    enum { HINTS = 4000, HEAD = 3, PARAM = 4, SIZE = HEAD + PARAM + 16 * HINTS + PARAM + 2 };
+    static const uint8_t root[] = "";
+    static uint8_t data[RDATA_MAX];
+    struct text text = text_init(1 << 16);
+    uint16_t length = 0;
+
+    text_append(&text, "1 . ipv6hint=::1");
+    for (unsigned i = 1; i < HINTS; i++)
+        text_append(&text, ",::1");
+    text_append(&text, " alpn=h");
+    ck_assert_int_eq(
+        rdata_from_text(DNS_SVCB, text_string(&text), text.length, root, data, &length), 0);
+    ck_assert_uint_eq(length, SIZE);
+    ck_assert_mem_eq(data + HEAD, "\0\1\0\2\1h\0\6\xfa\0", 2 * PARAM + 2);
+    for (unsigned i = 0; i < 16 * HINTS; i++)
+        ck_assert_uint_eq(data[SIZE - 16 * HINTS + i], i % 16 == 15);
+    text_done(&text);
+}
+END_TEST
+
 START_TEST(test_lower)
 {
     uint8_t mx[] = "\0\12\4MaIl\0", txt[] = "\1A", srv[] = "\0\0\0\0\0\0\2Ab";
@@ -516,4 +540,4 @@ START_TEST(test_lower)
 END_TEST
 
 CHECK_MAIN("rdata", test_examples, test_damage, test_refusals, test_length_limit, test_type_names,
-           test_ttl, test_names_inside, test_targets, test_lower)
+           test_ttl, test_names_inside, test_targets, test_large_parameter, test_lower)
