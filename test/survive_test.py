@@ -165,6 +165,32 @@ def test_zone_that_loses_a_third_is_refused_until_confirmed(pair):
     assert wait_for(lambda: node.short("n7.example.com") == [])
 
 
+def test_configuration_that_loses_a_third_of_its_zones_is_refused_until_confirmed(nodes):  # noqa: F811
+    """Whatever wrote it may have written half of it (L3)."""
+    names = [f"z{i}.example" for i in range(6)]
+
+    def config(zones):
+        listed = "".join(f"  - {{name: {z}, file: z.zone}}\n" for z in zones)
+        return f'node: {{name: n1, site: here, network: AS1, data: "%DATA%"}}\n' \
+               f'dns: {{listen: ["%DNS%"]}}\ntell: {{listen: ["%TELL%"]}}\nzones:\n{listed}'
+
+    node = nodes(config(names), {"z.zone": "$TTL 60\n@ SOA ns.test. host.test. 1 2 3 4 5\n@ NS ns.test.\nwww A 192.0.2.1\n"})
+    node.start()
+    node.write(config(names[:4]))
+    assert "2 of the 6 zones that are served are no longer in it" in node.refused("reload")
+    assert node.short("www.z5.example") == ["192.0.2.1"]
+    node.write(config(names[:5]))
+    node.said("reload")
+    node.write(config(names[:1]))
+    node.said("reload")  # of a handful
+    node.write(config(names))
+    node.said("reload")
+    node.write(config(names[:1]))
+    node.refused("reload")
+    node.said("reload", "--accept-shrink", "zones")
+    assert wait_for(lambda: "REFUSED" in node.dig("www.z5.example"))
+
+
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "future", "garbage"])
 def test_corrupt_snapshot_is_refused_and_the_last_good_one_stays(pair, damage):
     node, primary, secondary = pair
@@ -372,6 +398,17 @@ def test_stopping_ends_every_process(pair):
     node.process.terminate()
     assert node.process.wait(10) == 0
     assert not [p for p in pids if pathlib.Path(f"/proc/{p}").exists()]
+
+
+def test_a_role_of_another_version_is_told_from_one_that_never_ran(pair):
+    """A new program is installed, and not in use yet."""
+    node, _, _ = pair
+    path = node.data / "run" / "dns.stats"
+    header = list(struct.unpack_from("<8sIIII", path.read_bytes()))
+    header[3] += 1  # counters
+    with open(path, "r+b") as f:
+        f.write(struct.pack("<8sIIII", *header))
+    assert "dns is of another version than this program" in node.said("status")
 
 
 def test_kill_tell(pair):

@@ -35,7 +35,8 @@ static const char reload_usage[] =
     "  --zone    of the zone files, read only those of these zones, changed or not\n"
     "  --fresh   compile every zone anew, changed or not\n\n"
     "A zone that would lose a third of its names is refused until it is named with\n"
-    "--accept-shrink. Addresses to listen on and node.data need a restart.\n";
+    "--accept-shrink; so is a configuration without a third of the zones served, until\n"
+    "--accept-shrink zones is said. Addresses to listen on and node.data need a restart.\n";
 
 static bool alone;
 

@@ -384,13 +384,46 @@ static int everything_load(struct loaded *l, const struct load_request *r, struc
     return err;
 }
 
+/* L3: what writes configurations may have written half of one. Zones that nodes share have a guard
+ * of their own, and so have catalogs. */
+static int zones_shrink_check(const struct load_request *r, const struct config *next,
+                              struct text *problems)
+{
+    enum { HANDFUL = 5 };
+    uint32_t total = 0, lost = 0;
+    bool accepted = !r->current;
+    for (unsigned i = 0; i < r->accept_shrink_count; i++)
+        accepted |= !strcmp(r->accept_shrink[i], "zones");
+    if (accepted)
+        return 0;
+    struct map names = map_init();
+    for (uint32_t i = 0; i < next->zone_count; i++)
+        map_put(&names, next->zones[i].name, strlen(next->zones[i].name), &next->zones[i]);
+    for (uint32_t i = 0; i < r->current->own_zones; i++) {
+        const struct config_zone *z = &r->current->config->zones[i];
+        total += !config_zone_is_shared(z);
+        lost += !config_zone_is_shared(z) && !map_get(&names, z->name, strlen(z->name));
+    }
+    map_done(&names);
+    if (total <= HANDFUL || (uint64_t)lost * 3 < total)
+        return 0;
+    text_appendf(problems,
+                 "%s:1:1: %u of the %u zones that are served are no longer in it; if that is "
+                 "meant, say so: holdfast reload --accept-shrink zones\n",
+                 r->path, lost, total);
+    return ERR_REFUSED;
+}
+
 int load_new(const struct load_request *r, struct text *problems, struct loaded **ret)
 {
     struct loaded *l = mem_new(1, sizeof *l);
     l->arena = arena_init();
     l->shared = r->shared;
     int err = config_read(r->path, r->shared, problems, &l->config);
+    l->own_zones = err ? 0 : l->config->zone_count;
     struct load_catalogs *catalogs = err ? NULL : load_catalogs_open(r, l->config, problems);
+    if (!err)
+        err = zones_shrink_check(r, l->config, problems);
     if (!err)
         err = everything_load(l, r, problems);
     if (!err && r->ledger)

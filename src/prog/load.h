@@ -67,6 +67,7 @@ struct loaded {
     struct arena arena;
     struct target *targets;
     uint32_t target_count;
+    uint32_t own_zones;        /* the first so many are of the configuration, not of a catalog */
     uint32_t made;             /* zones that were compiled; the others were in the store already */
     struct loaded_zone *zones; /* in the order of the configuration */
     struct plan_file others[LOAD_OTHERS_MAX];

@@ -56,7 +56,7 @@ static void role_row(struct table *t, struct grid *g, enum stats_role role)
     struct grid_cell *row = grid_row(g);
     row[0].text = stats_role_name(role);
     if (!r->has_stats) {
-        row[1] = (struct grid_cell){"never ran", TONE_BAD};
+        row[1] = (struct grid_cell){r->foreign ? "of another version" : "never ran", TONE_BAD};
         return;
     }
     bool stuck = role == STATS_ROLE_CONTROL && r->alive && !view_beat_fresh(t->v);

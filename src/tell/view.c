@@ -88,7 +88,11 @@ static unsigned role_problems(const struct view *v, enum stats_role role, struct
     const struct view_role *r = &v->roles[role];
     const char *name = stats_role_name(role);
     if (!r->has_stats) {
-        text_appendf(out, "%s has not run yet\n", name);
+        text_appendf(out,
+                     r->foreign ? "%s is of another version than this program, which cannot read "
+                                  "its counters: holdfast upgrade brings them together\n"
+                                : "%s has not run yet\n",
+                     name);
         return 1;
     }
     if (!r->alive) {

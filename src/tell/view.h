@@ -16,6 +16,7 @@ enum { VIEW_BEAT_MAX_S = 5 }; /* a board older than this: control is dead or stu
 
 struct view_role {
     bool has_stats;
+    bool foreign; /* it runs, or ran, with another version of this program: no counters here */
     bool alive;
     struct stats_file stats; /* where has_stats */
 };

@@ -101,7 +101,9 @@ static void roles_refresh(struct view *v, const char *data)
         struct view_role *r = &v->roles[i];
         if (r->has_stats)
             stats_close(&r->stats);
-        r->has_stats = stats_open(data, stats_role_name((enum stats_role)i), &r->stats) == 0;
+        int err = stats_open(data, stats_role_name((enum stats_role)i), &r->stats);
+        r->has_stats = !err;
+        r->foreign = err == ERR_VERSION;
         r->alive = r->has_stats && stats_alive(&r->stats);
     }
 }
