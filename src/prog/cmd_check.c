@@ -27,6 +27,7 @@ static const char zone_usage[] =
     "usage: holdfast zone check FILE ORIGIN\n"
     "       holdfast zone show FILE ORIGIN\n"
     "       holdfast zone show COMPILED\n"
+    "       holdfast zone list [--config FILE | --data DIR]\n"
     "       holdfast zone served ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone diff FILE ZONE [--config FILE | --data DIR]\n"
     "       holdfast zone diff OLD NEW ZONE\n"
@@ -38,7 +39,9 @@ static const char zone_usage[] =
     "       holdfast zone import ZONE --from ADDRESS[:PORT] ... --out FILE [--overwrite]\n\n"
     "check: finds every problem of a master file (RFC 1035). show: also prints its records in\n"
     "canonical form, one a line; of a compiled file (DATA/store/*.zone) as they are served, with\n"
-    "signatures. served: the same of a zone of the node. diff: what the file would change in what "
+    "signatures. list: a line for each zone that the node serves: name, serial, state (current,\n"
+    "stale, dark), and unsigned, signed or signed-elsewhere (lacking: its file is damaged or\n"
+    "gone). served: the records of one. diff: what the file would change in what "
     "the\n"
     "node serves, or what differs between two files; exit status 0: nothing, 1: something,\n"
     "2: trouble. reload: has the node read the files of this zone alone, or ask its primaries.\n"
@@ -132,12 +135,14 @@ static int zone_of_node(const struct words *words, const char *folder, const cha
     bool reload = words->count == 2 && !strcmp(word[0], "reload");
     bool diff = words->count == 3 && !strcmp(word[0], "diff");
     bool how = words->count && words->count <= 2 && !strcmp(word[0], "status");
-    if (!served && !reload && !diff && !how)
+    bool list = words->count == 1 && !strcmp(word[0], "list");
+    if (!served && !reload && !diff && !how && !list)
         return -1;
     int status = options_data(folder, config, data);
     if (status)
         return status;
-    return how      ? zone_served_status(data, words->count == 2 ? word[1] : NULL)
+    return list     ? zone_served_list(data)
+           : how    ? zone_served_status(data, words->count == 2 ? word[1] : NULL)
            : served ? zone_served_show(data, word[1])
            : reload ? zone_served_reload(data, word[1])
                     : zone_served_diff(data, word[1], word[2]);

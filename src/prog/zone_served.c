@@ -74,6 +74,43 @@ int zone_served_show(const char *data, const char *name)
     return 0;
 }
 
+/* How the zone in this file of the store is signed; in static storage. */
+static const char *signing_of(const char *data, uint64_t hash)
+{
+    struct mapped file;
+    struct zone zone;
+    if (store_map(data, PLAN_FILE_ZONE, hash, &file))
+        return "lacking";
+    int err = zone_open_trusted(file.data, file.size, &zone);
+    unsigned flags = err ? 0 : zone.header->flags;
+    mapped_close(&file);
+    return err                   ? "lacking"
+           : flags & ZONE_GIVEN  ? "signed-elsewhere"
+           : flags & ZONE_SIGNED ? "signed"
+                                 : "unsigned";
+}
+
+int zone_served_list(const char *data)
+{
+    static const char *const states[PLAN_ZONE_STATES] = {
+        [PLAN_ZONE_CURRENT] = "current", [PLAN_ZONE_STALE] = "stale", [PLAN_ZONE_DARK] = "dark"};
+    struct mapped plan_file;
+    struct plan plan;
+    int err = snapshot_load(data, 0, &plan_file, &plan, NULL, NULL);
+    if (err) {
+        fprintf(stderr, "holdfast: %s has no plan: %s\n", data, err_text(err));
+        return 1;
+    }
+    for (uint32_t i = 0; i < plan.file_count; i++) {
+        const struct plan_file *f = &plan.files[i];
+        if (f->kind == PLAN_FILE_ZONE)
+            printf("%s %u %s %s\n", plan_text(&plan, f->name), f->serial, states[f->state],
+                   signing_of(data, f->hash));
+    }
+    mapped_close(&plan_file);
+    return 0;
+}
+
 /* ---- diff ---- */
 
 enum { SAME, DIFFERENT, TROUBLE };

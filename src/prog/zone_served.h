@@ -1,7 +1,10 @@
 /* The part of `holdfast zone` that looks at what a node serves, and compares. */
 #pragma once
 
-/* Prints the zone as the newest plan in the node's folder has it. All three: the exit status. */
+/* Prints a line for each zone of the newest plan in the node's folder: name, serial, state,
+ * signing. All of these: the exit status. */
+int zone_served_list(const char *data);
+/* Prints the zone as that plan has it. */
 int zone_served_show(const char *data, const char *name);
 /* Prints what a master file would change: "- record" and "+ record". 0: nothing; 1: something;
  * 2: it could not be told. */
