@@ -87,6 +87,7 @@ def test_zone_served_diff_and_reload(nodes, origins):  # noqa: F811
     assert wait_for(lambda: node.cli("zone", "served", "Example.com.", *data).returncode == 0)
     served = node.cli("zone", "served", "example.com", *data).stdout
     assert "static.example.com." in served and "192.0.2.80" in served
+    assert node.said("zone", "list") == "example.com 1 current unsigned\n"
     assert node.cli("zone", "diff", str(zone), "example.com", *data).returncode == 0
 
     (node.folder / "canonical").write_text(served)  # what is printed compiles to the same zone

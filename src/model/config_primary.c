@@ -227,6 +227,11 @@ void link_primaries(struct linking *l, const struct draft_zone *d, struct config
     if (ret->forward_count && !count)
         problem_add(l->reading->problems, place_under(&d->head, "forward_updates"),
                     "updates are passed on to primaries; name them, or take forward_updates away");
+    if (d->update.rules.count && count)
+        problem_add(l->reading->problems, place_under(&d->head, "update"),
+                    "the zone %s comes from primaries, and only they change it; pass updates on to "
+                    "them with forward_updates, or take update away",
+                    d->name);
     if (ret->catalog_consume && !count)
         problem_add(l->reading->problems, place_under(&d->head, "catalog"),
                     "a catalog is consumed from primaries; name them, or take catalog away");

@@ -173,6 +173,17 @@ static bool name_read(struct reading *r, const struct tree *node, const struct k
             key->name, quote(given).text);
         return false;
     }
+    for (const char *p = given; *p; p++) {
+        if ((unsigned char)*p > ' ' && (unsigned char)*p < 0x7f)
+            continue;
+        problem_add(r->problems, node->place,
+                    (unsigned char)*p == ' '
+                        ? "%s cannot be %s: there is a space in it; take it out"
+                        : "%s cannot be %s: clients ask for names of other letters in their ASCII "
+                          "form; write it so, as xn--...",
+                    key->name, quote(given).text);
+        return false;
+    }
     dname_format(wire, text);
     *(const char **)slot = arena_string(r->keep, text, strlen(text));
     return true;

@@ -121,14 +121,21 @@ const struct shape shape_update = {
 /* ---- linking ---- */
 
 /* Without the zone's own name at its end, if that is there: www.example.com is www. */
-static const uint8_t *pattern_parse(struct linking *l, const char *text, const char *zone)
+static const uint8_t *pattern_parse(struct linking *l, const struct draft_pattern *d,
+                                    const char *zone)
 {
+    const char *text = d->text;
     uint8_t *name = arena_new(l->reading->keep, DNAME_MAX, 1), origin[DNAME_MAX];
     int length = strcmp(text, "@") ? dname_parse(text, strlen(text), NULL, name) : 1;
     int origin_length = zone ? dname_parse(zone, strlen(zone), NULL, origin) : 0;
     if (origin_length > 0 && length > 0 &&
         dname_below(name, (size_t)length, origin, (size_t)origin_length))
         name[length - origin_length] = 0;
+    else if (origin_length > 0 && length > 1 && text[strlen(text) - 1] == '.' &&
+             !d->head.node->place.part)
+        problem_add(l->reading->problems, d->head.node->place,
+                    "%s lies outside the zone %s; without its last dot it is a name in it", text,
+                    zone);
     return name;
 }
 
@@ -143,7 +150,7 @@ static struct config_update_name name_link(struct linking *l, const struct draft
     else if (!strcmp(d->text, "*.self"))
         n.kind = UPDATE_NAME_BELOW_SELF;
     else
-        n.pattern = pattern_parse(l, d->text, zone);
+        n.pattern = pattern_parse(l, d, zone);
     return n;
 }
 
