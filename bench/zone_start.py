@@ -10,13 +10,14 @@ Pss, of the server process; for Holdfast that is the name server, with the whole
 name in eight was asked, which touches nearly every page.
 
     first      from master files; Holdfast compiles them, and keeps what it made
-    restart    the same again; Holdfast starts from what it compiled
+    again      Holdfast, stopped as soon as it answered and started anew: its files are too young to be taken for the ones they were, their content is known
+    restart    the same again, some seconds later; Holdfast starts from what it compiled
     cold       the same, with what it compiled dropped from the page cache
     boot       the same, after a boot (played): no file is taken for the one it was, its content is compared with what was found right (as root only)
     unchecked  the same, of files that no name server has looked through yet: every byte is, on all cores, before the first answer
     touch      no server: every page of the compiled file is read once, by one thread (the floor of what "boot" adds to "restart")
 
---strict: exit 1 where a restart of Holdfast, or a start after a boot, takes 50 ms or more, or 150 MB. It takes the best round: others share the
+--strict: exit 1 where a restart of Holdfast, at once or later, or a start after a boot, takes 50 ms or more, or 150 MB. It takes the best round: others share the
 machine.
 """
 
@@ -160,10 +161,20 @@ class Contestant:
         run = os.path.join(self.folder, "data")
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
-            if os.path.exists(f"{run}/zones.ledger") and (os.path.exists(f"{run}/zones.verified") or not self.large()):
+            if os.path.exists(f"{run}/zones.ledger") and (self.noted() or not self.large()):
                 return time.sleep(1)
             time.sleep(0.1)
         sys.exit("holdfast did not settle")
+
+    def noted(self):
+        """Are all files on the list as the very ones that they are, and not by their content alone (serve/dns/verified.c)?"""
+        try:
+            with open(os.path.join(self.folder, "data/zones.verified"), "rb") as f:
+                head, entries = f.read(40), f.read()
+        except FileNotFoundError:
+            return False
+        count = int.from_bytes(head[12:16], "little")
+        return count and all(any(entries[i * 72 + 8 : i * 72 + 48]) for i in range(count))
 
     def large(self):
         return any(e.stat().st_size > 1 << 16 for e in os.scandir(os.path.join(self.folder, "data/store")))
@@ -177,6 +188,8 @@ def rounds(contestants, options, queries):
                 shutil.rmtree(os.path.join(c.folder, "data"), ignore_errors=True)
             c.note("first", c.start(), None if ours else queries)
             if ours:
+                c.stop()
+                c.note("again", c.start(), queries)
                 c.settle()
             c.stop()
             for kind in [k for k in ("restart", "cold", "boot", "unchecked") if ours and (k != "boot" or os.geteuid() == 0)]:
@@ -261,7 +274,7 @@ def main():
     try:
         if "record" in options.only:
             results = one_zone(options, folder)
-            rows = max((results[k] for k in ("restart", "boot") if k in results), key=lambda kind: min(r["time"] for r in kind))
+            rows = max((results[k] for k in ("again", "restart", "boot") if k in results), key=lambda kind: min(r["time"] for r in kind))
             best, most = min(r["time"] for r in rows), max(r["asked"] for r in rows)
             if best >= RESTART_MAX_S or most >= MEMORY_MAX_MB:
                 wrong.append(f"a start took {best * 1000:.0f} ms at best and {most:.0f} MB")

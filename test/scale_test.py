@@ -109,7 +109,7 @@ def test_a_large_zone_serves_again_at_once(nodes):
     node = nodes(BARE, zones={"example.com.zone": ZONE % 7 + names}).start()
     verified = node.data / "zones.verified"
     assert node.short("host-19999.example.com") == ["192.0.2.1"]
-    assert wait_for(verified.exists, 15), node.log()[-2000:]  # files are noted once they are some seconds old
+    assert wait_for(verified.exists, 15), node.log()[-2000:]  # its content is noted at once
     before, entries = store(node), verified.stat().st_size
     changed = {p.name: p.stat().st_ctime_ns for p in (node.data / "store").glob("*.zone")}
     node.stop()

@@ -169,6 +169,7 @@ static void plans_watch(struct server *s)
     usec_t started = clock_now();
     for (;;) {
         ready_tell(s, started);
+        trust_begin(&s->plans.trust);
         int n = poll(fds, 3, LOOK_MS);
         if (n > 0 && fds[0].revents)
             return;
@@ -376,6 +377,7 @@ static void server_close(struct server *s)
     relay_free(s->relay); /* descriptors of sockets and tickets of streams outlive their workers */
     if (s->watch_fd >= 0)
         close(s->watch_fd);
+    trust_stop(&s->plans.trust);
     plans_free(s->current);
     plans_close(&s->plans);
     for (unsigned i = 0; i < s->worker_count; i++)

@@ -303,6 +303,94 @@ START_TEST(test_same_content_is_recognised)
 }
 END_TEST
 
+/* A young file's content is known as soon as it served: who starts a node, looks and starts it
+ * again need not wait. That it is the very file is not noted yet. */
+START_TEST(test_young_content_is_known_at_the_end)
+{
+    struct site s;
+    site_open(&s);
+    site_start(&s);
+    stat_wait(&s, PLAN_GENERATION, 2);
+    site_stop(&s);
+    ck_assert_int_eq(verdict_of(&s), VERDICT_NONE);
+    ck_assert(recognised(&s));
+    site_close(&s);
+}
+END_TEST
+
+static void trust_finish(struct trust *t)
+{
+    struct pollfd done = {.fd = t->done_fd, .events = POLLIN};
+    ck_assert_ptr_nonnull(t->in_hand);
+    ck_assert_int_eq(poll(&done, 1, WAIT_MS), 1);
+}
+
+/* What was right, and is damaged before its content is taken, is not what was right (L2). */
+START_TEST(test_content_is_of_what_was_looked_through)
+{
+    struct site s;
+    struct trust t;
+    struct mapped file;
+    struct disk_identity now;
+    for (int damaged = 0; damaged < 2; damaged++) {
+        site_open(&s);
+        uint64_t hash = s.r->maker.files[NET].hash;
+        ck_assert_int_eq(trust_open(&t, s.data), 0);
+        ck_assert_int_eq(store_map_identified(s.data, PLAN_FILE_ZONE, hash, &file, &now), 0);
+        struct trusted_file *f = trust_add(&t, hash, &now, file);
+        trust_begin(&t);
+        ck_assert_ptr_null(t.in_hand); /* nobody looked through it */
+        trust_checked(&t, f, 0);
+        if (damaged)
+            zone_damage(&s);
+        trust_begin(&t);
+        trust_finish(&t);
+        ck_assert_int_eq(trust_step(&t), damaged ? ERR_CHECKSUM : 0);
+        trust_stop(&t);
+        trust_remove(&t, f);
+        trust_close(&t);
+        ck_assert(recognised(&s) == !damaged);
+        if (!damaged)
+            site_close(&s);
+    }
+    ck_assert_int_ne(disk_remove(s.list), 0); /* nothing was noted */
+    int list = open(s.list, O_WRONLY | O_CREAT, 0644);
+    close(list);
+    site_close(&s);
+}
+END_TEST
+
+/* What counts is how old it was when it was looked through, not when its content was taken. */
+START_TEST(test_young_file_is_looked_through_again)
+{
+    struct site s;
+    struct trust t;
+    struct mapped file;
+    struct disk_identity now;
+    site_open(&s);
+    uint64_t hash = s.r->maker.files[NET].hash;
+    ck_assert_int_eq(trust_open(&t, s.data), 0);
+    ck_assert_int_eq(store_map_identified(s.data, PLAN_FILE_ZONE, hash, &file, &now), 0);
+    now.changed_ns = now.modified_ns = clock_wall() * 1000 - 10000000000;
+    struct trusted_file *f = trust_add(&t, hash, &now, file);
+    f->began_ns = now.changed_ns;
+    trust_checked(&t, f, 0);
+    trust_begin(&t);
+    trust_finish(&t);
+    ck_assert_int_eq(trust_step(&t), 0); /* and the next look begins */
+    ck_assert_int_eq(trust_verdict(&t, hash, &now), VERDICT_NONE);
+    ck_assert_ptr_nonnull(verified_content(&t.list, hash));
+    trust_finish(&t);
+    ck_assert_int_eq(trust_step(&t), 0);
+    ck_assert_int_eq(trust_verdict(&t, hash, &now), VERDICT_RIGHT);
+    ck_assert_ptr_null(t.in_hand);
+    trust_stop(&t);
+    trust_remove(&t, f);
+    trust_close(&t);
+    site_close(&s);
+}
+END_TEST
+
 /* It is found out while it serves; the plan before takes its place, and the file is not tried
  * again until it is another. */
 START_TEST(test_damage_found_while_serving)
@@ -370,4 +458,6 @@ START_TEST(test_damage_with_nothing_to_return_to)
 END_TEST
 
 CHECK_MAIN("trust", test_changed_file_is_not_trusted, test_same_content_is_recognised,
-           test_damage_found_while_serving, test_damage_with_nothing_to_return_to)
+           test_young_content_is_known_at_the_end, test_content_is_of_what_was_looked_through,
+           test_young_file_is_looked_through_again, test_damage_found_while_serving,
+           test_damage_with_nothing_to_return_to)

@@ -124,12 +124,20 @@ static uint64_t checksum(const struct head *h, const void *entries)
     return hash64_seeded(entries, h->count * sizeof(struct verified_entry), seed);
 }
 
+static void entry_drop(struct verified *v, struct verified_entry *e)
+{
+    map_remove(&v->entries, &e->hash, sizeof e->hash);
+    free(e);
+}
+
 void *verified_encode(struct verified *v, uint64_t program, uint64_t boot, size_t *ret_size)
 {
     size_t room = sizeof(struct head) + v->entries.count * sizeof(struct verified_entry);
     struct head *h = mem_new(room, 1);
     struct verified_entry *to = (struct verified_entry *)(h + 1);
-    size_t position = 0, length;
+    struct verified_entry **unused =
+        mem_new(v->entries.count + 1, sizeof *unused); /* a walk wants the table as it is */
+    size_t position = 0, length, unused_count = 0;
     const void *key;
     void *value;
     memcpy(h->magic, magic, sizeof magic);
@@ -142,7 +150,12 @@ void *verified_encode(struct verified *v, uint64_t program, uint64_t boot, size_
         e->used = 0;
         if (wanted)
             to[h->count++] = *e;
+        else
+            unused[unused_count++] = e;
     }
+    while (unused_count)
+        entry_drop(v, unused[--unused_count]);
+    free(unused);
     v->changed = false;
     h->checksum = checksum(h, to);
     *ret_size = sizeof *h + h->count * sizeof *to;

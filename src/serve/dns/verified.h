@@ -65,10 +65,11 @@ bool verified_put(struct verified *v, uint64_t hash, const struct disk_identity 
 pure_function bool verified_settled(const struct disk_identity *identity, int64_t now_ns);
 /* Walks what was found wrong: start with *position = 0; NULL at the end. */
 const struct verified_entry *verified_wrong_next(const struct verified *v, size_t *position);
-/* Keeps what is known of it in the next verified_encode(). */
+/* Keeps what is known of it at the next verified_encode(). */
 void verified_use(struct verified *v, uint64_t hash);
 
-/* The file's bytes, free(): what was used since the last time, and what is wrong. `program`: hash
+/* The file's bytes, free(): what was used since the last time, and what is wrong; all else is
+ * forgotten, so that zones which change for years do not fill the list. `program`: hash
  * of its content; `boot`: of what the kernel calls this boot. */
 must_check void *verified_encode(struct verified *v, uint64_t program, uint64_t boot,
                                  size_t *ret_size) __attribute__((returns_nonnull));

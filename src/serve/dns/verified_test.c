@@ -68,6 +68,9 @@ START_TEST(test_written_and_read)
     verified_use(&v, 4);
     uint8_t *bytes = verified_encode(&v, 77, 5, &size);
     ck_assert(!v.changed);
+    ck_assert_uint_eq(v.entries.count, 2); /* or it would grow for ever */
+    ck_assert_int_eq(verified_find(&v, 1, &a), VERDICT_RIGHT);
+    ck_assert_int_eq(verified_find(&v, 2, &b), VERDICT_NONE);
     ck_assert_int_eq(verified_decode(bytes, size, 77, 5, &back), 0);
     ck_assert_int_eq(verified_find(&back, 1, &a), VERDICT_RIGHT);
     ck_assert_int_eq(verified_find(&back, 2, &b), VERDICT_NONE); /* nobody uses it any more */
