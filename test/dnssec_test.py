@@ -132,6 +132,8 @@ def chain(nodes):  # noqa: F811
     files["test.zone"] = parent_zone("192.0.2.53")
     node = nodes(config_of(ZONES), files)
     node.start()
+    # Making keys may take longer than the name server waits for its first plan.
+    assert wait_for(lambda: ask(node, "test", "DNSKEY").answer), node.log()
     ds = [line for z in SIGNED if z != "test" for line in ds_lines(node, z)]
     (node.folder / "test.zone").write_text(parent_zone(node.address, ds))
     done = node.cli("reload", "--data", str(node.data))
@@ -318,6 +320,8 @@ def test_steered(nodes, open_path):  # noqa: F811
     files["test.zone"] = parent_zone("192.0.2.53")
     node = nodes(steered_config(origin), files)
     node.start()
+    # Making keys may take longer than the name server waits for its first plan.
+    assert wait_for(lambda: ask(node, "test", "DNSKEY").answer), node.log()
     ds = [line for z in ("nsec.test", "nsec3.test") for line in ds_lines(node, z)]
     (node.folder / "test.zone").write_text(parent_zone(node.address, ds))
     assert node.cli("reload", "--data", str(node.data)).returncode == 0
