@@ -142,41 +142,48 @@ const struct zone_node *zone_named_find(const struct zone *z, const uint8_t *nam
     return zone_node_at(z, (uint64_t)chain[low] * 8);
 }
 
-/* Hashes are spread evenly, so the place of one can be guessed; from the guess the range grows
- * until it holds the place. A few cache lines instead of the whole way down. */
-static void range_guess(const struct zone_link *links, uint32_t count, const uint8_t *hash,
-                        uint32_t *low, uint32_t *high)
+static uint64_t hash_prefix(const uint8_t *hash)
 {
     uint64_t prefix;
 
     memcpy(&prefix, hash, sizeof prefix);
-    prefix = __builtin_bswap64(prefix);
-    uint32_t at = (uint32_t)((prefix >> 32) * count >> 32), step = 32;
-    *low = *high = at;
-    while (*low && memcmp(links[*low].hash, hash, ZONE_HASH_SIZE) > 0) {
-        *low = *low > step ? *low - step : 0;
-        step *= 2;
-    }
-    for (step = 32; *high < count && memcmp(links[*high].hash, hash, ZONE_HASH_SIZE) <= 0;
-         step *= 2)
-        *high = count - *high > step ? *high + step : count;
+    return __builtin_bswap64(prefix);
 }
+
+/* How many of so many hashes, spread evenly, lie in a range of this width. */
+static uint32_t hashes_within(uint64_t width, uint32_t count)
+{
+    return (uint32_t)((width >> 32) * count >> 32);
+}
+
+/* Hashes are spread evenly, so the place of one can be guessed, and what is found there says how
+ * far off that was: three or four links are looked at instead of the whole way down. Hashes that
+ * came with a zone may be spread otherwise. */
+enum { GUESSES_MAX = 8 };
 
 const struct zone_link *zone_link_find(const struct zone *z,
                                        const uint8_t hash[static ZONE_HASH_SIZE])
 {
     const struct zone_link *links = (const struct zone_link *)(z->base + z->header->chain);
-    uint32_t low, high;
+    uint32_t count = z->header->chain_count, low = 0, high = count;
+    uint64_t sought = hash_prefix(hash);
+    int64_t at = hashes_within(sought, count);
 
     if (!(z->header->flags & ZONE_NSEC3))
         return NULL;
-    range_guess(links, z->header->chain_count, hash, &low, &high);
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (memcmp(links[middle].hash, hash, ZONE_HASH_SIZE) <= 0)
-            low = middle + 1;
+    for (unsigned guesses = 0; low < high; guesses++) {
+        uint64_t found = hash_prefix(links[at].hash);
+        bool beyond =
+            found != sought ? found > sought : memcmp(links[at].hash, hash, ZONE_HASH_SIZE) > 0;
+        if (beyond)
+            high = (uint32_t)at;
         else
-            high = middle;
+            low = (uint32_t)at + 1;
+        at = beyond ? at - hashes_within(found - sought, count)
+                    : at + hashes_within(sought - found, count);
+        if (guesses >= GUESSES_MAX)
+            at = low + (high - low) / 2;
+        at = at < low ? low : at < high ? at : (int64_t)high - 1;
     }
-    return &links[low ? low - 1 : z->header->chain_count - 1];
+    return &links[low ? low - 1 : count - 1];
 }

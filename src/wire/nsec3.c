@@ -6,6 +6,7 @@
 #include "wire/nsec3.h"
 #include "base/invariant.h"
 #include <openssl/sha.h>
+#include <string.h>
 
 static void salted(const void *data, size_t length, const uint8_t *salt, size_t salt_length,
                    uint8_t ret_hash[static NSEC3_HASH_SIZE])
@@ -30,17 +31,30 @@ void nsec3_hash_salted(const uint8_t *name, size_t length, unsigned iterations, 
         salted(ret_hash, NSEC3_HASH_SIZE, salt, salt_length, ret_hash);
 }
 
+/* Eight letters of base32hex from 40 bits, the first in the lowest byte: halves are moved apart
+ * until each byte holds five bits, and all bytes become letters together. */
+static uint64_t letters_of(uint64_t bits)
+{
+    const uint64_t tens = 0x000003ff000003ffu, fives = 0x001f001f001f001fu,
+                   ones = 0x0101010101010101u;
+
+    bits = bits >> 20 | (bits & 0xfffff) << 32;
+    bits = (bits >> 10 & tens) | (bits & tens) << 16;
+    bits = (bits >> 5 & fives) | (bits & fives) << 8;
+    uint64_t beyond_nine = (bits + (128 - 10) * ones) >> 7 & ones;
+    return bits + '0' * ones + ('a' - '9' - 1) * beyond_nine;
+}
+
 void nsec3_label(const uint8_t hash[static NSEC3_HASH_SIZE],
                  uint8_t ret_label[static NSEC3_LABEL_SIZE])
 {
-    static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
-
     ret_label[0] = NSEC3_LABEL_SIZE - 1;
-    for (unsigned i = 0; i < NSEC3_LABEL_SIZE - 1; i++) {
-        unsigned bit = i * 5, byte = bit / 8;
-        unsigned word =
-            (unsigned)hash[byte] << 8 | (byte + 1 < NSEC3_HASH_SIZE ? hash[byte + 1] : 0);
-        ret_label[1 + i] = (uint8_t)letters[word >> (11 - bit % 8) & 31];
+    for (unsigned i = 0; i < NSEC3_HASH_SIZE / 5; i++) {
+        uint64_t bits = 0;
+        for (unsigned k = 0; k < 5; k++)
+            bits = bits << 8 | hash[i * 5 + k];
+        bits = letters_of(bits);
+        memcpy(ret_label + 1 + i * sizeof bits, &bits, sizeof bits);
     }
 }
 

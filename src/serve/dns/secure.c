@@ -78,19 +78,40 @@ static uint16_t set_write(const struct secure_place *p, const struct zone_set *s
 
 /* ---- denial ---- */
 
-/* Records of the chain that an answer needs, each once. */
+/* A record of the chain: of a hash, or of a name. */
+struct link {
+    const struct zone_link *hashed;
+    const struct zone_node *named;
+};
+
+/* Records of the chain that an answer needs, each once. They lie anywhere in the zone, so all of
+ * them are found, and asked for from memory, before the first is written. */
+enum { LINKS_MAX = 3, LINK_LINES = 3 }; /* of the cache: the record and an ECDSA signature */
 struct links {
     struct secure_links *sent;
     struct secure_links own;
     uint32_t plain, variant; /* `variant` stands in for `plain`; 0 = nothing does */
+    unsigned count;
+    struct link wanted[LINKS_MAX];
 };
 
-/* The array of what was sent is not cleared: most answers need two or three of it. */
+/* The arrays are not cleared: most answers need two or three of them. */
 static void links_start(struct links *l, const struct secure_place *p)
 {
-    l->own.count = 0;
+    l->own.count = l->count = 0;
     l->sent = p->links ? p->links : &l->own;
     l->plain = l->variant = 0;
+}
+
+static void link_want(const struct secure_place *p, struct links *l, struct link link,
+                      uint32_t records)
+{
+    const uint8_t *at = p->z->base + (uint64_t)records * 8;
+
+    for (unsigned i = 0; i < LINK_LINES; i++)
+        __builtin_prefetch(at + i * 64u);
+    invariant(l->count < LINKS_MAX);
+    l->wanted[l->count++] = link;
 }
 
 static bool link_is_new(struct links *l, const struct zone *z, uint32_t records)
@@ -161,6 +182,32 @@ static const struct zone_link *hashed_find(const struct zone *z, const uint8_t *
     return link;
 }
 
+static void hashed_want(const struct secure_place *p, struct links *l, const struct zone_link *link)
+{
+    link_want(p, l, (struct link){.hashed = link}, link->records);
+}
+
+/* n: has an NSEC record */
+static void named_want(const struct secure_place *p, struct links *l, const struct zone_node *n)
+{
+    const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
+
+    invariant(nsec);
+    link_want(p, l, (struct link){.named = n}, nsec->records);
+}
+
+/* The chain's record for a name: its own, or the one whose gap it falls into. */
+static void name_want(const struct secure_place *p, struct links *l, const uint8_t *name,
+                      size_t length)
+{
+    bool own;
+
+    if (p->z->header->flags & ZONE_NSEC3)
+        hashed_want(p, l, hashed_find(p->z, name, length, &own));
+    else
+        named_want(p, l, zone_named_find(p->z, name, length));
+}
+
 static uint16_t hashed_add(const struct secure_place *p, struct links *l,
                            const struct zone_link *link)
 {
@@ -172,27 +219,26 @@ static uint16_t hashed_add(const struct secure_place *p, struct links *l,
     return link_write(p, label, sizeof label, DNS_NSEC3, link->ttl, link_records(l, link->records));
 }
 
-/* n: has an NSEC record */
 static uint16_t named_add(const struct secure_place *p, struct links *l, const struct zone_node *n)
 {
     const struct zone_set *nsec = zone_node_set(n, DNS_NSEC);
 
-    invariant(nsec);
     if (!link_is_new(l, p->z, nsec->records))
         return 0;
     return link_write(p, zone_node_name(n), (size_t)n->name_length - p->z->header->origin_length,
                       DNS_NSEC, nsec->ttl, link_records(l, nsec->records));
 }
 
-/* The chain's record for a name: its own, or the one whose gap it falls into. */
-static uint16_t link_add(const struct secure_place *p, struct links *l, const uint8_t *name,
-                         size_t length)
+static uint16_t links_add(const struct secure_place *p, struct links *l)
 {
-    bool own;
+    uint16_t count = 0;
 
-    if (p->z->header->flags & ZONE_NSEC3)
-        return hashed_add(p, l, hashed_find(p->z, name, length, &own));
-    return named_add(p, l, zone_named_find(p->z, name, length));
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct link *link = &l->wanted[i];
+        count = (uint16_t)(count + (link->hashed ? hashed_add(p, l, link->hashed)
+                                                 : named_add(p, l, link->named)));
+    }
+    return count;
 }
 
 /* What is left of `name` when it is one label longer than the encloser. */
@@ -208,9 +254,9 @@ static size_t name_trim(const uint8_t **name, size_t length, size_t encloser_len
 /* RFC 5155 7.2.1: the closest encloser that has a record of its own (with opt-out the names on the
  * way to an unsigned delegation have none), and the gap below it that the name falls into. Moves
  * *encloser there. */
-static uint16_t hashed_encloser_add(const struct secure_place *p, struct links *l,
-                                    const struct zone_node **encloser, const uint8_t *name,
-                                    size_t length)
+static void hashed_encloser_want(const struct secure_place *p, struct links *l,
+                                 const struct zone_node **encloser, const uint8_t *name,
+                                 size_t length)
 {
     const struct zone_node *n = *encloser;
     const struct zone_link *link;
@@ -222,57 +268,71 @@ static uint16_t hashed_encloser_add(const struct secure_place *p, struct links *
             break;
     }
     *encloser = n;
-    uint16_t count = hashed_add(p, l, link);
+    hashed_want(p, l, link);
     length = name_trim(&name, length, n->name_length);
-    return (uint16_t)(count + link_add(p, l, name, length));
+    name_want(p, l, name, length);
 }
 
 /* The record of a name that is there. NSEC: its own, but for an empty non-terminal. NSEC3: its own,
  * but where opt-out leaves it out. */
-static uint16_t link_of(const struct secure_place *p, struct links *l, const struct zone_node *n)
+static void node_want(const struct secure_place *p, struct links *l, const struct zone_node *n)
 {
     bool own;
 
-    if (!(p->z->header->flags & ZONE_NSEC3))
-        return zone_node_set(n, DNS_NSEC) ? named_add(p, l, n)
-                                          : link_add(p, l, zone_node_name(n), n->name_length);
+    if (!(p->z->header->flags & ZONE_NSEC3)) {
+        if (zone_node_set(n, DNS_NSEC))
+            named_want(p, l, n);
+        else
+            name_want(p, l, zone_node_name(n), n->name_length);
+        return;
+    }
     const struct zone_link *link = hashed_find(p->z, zone_node_name(n), n->name_length, &own);
-    if (own || n->flags & NODE_APEX)
-        return hashed_add(p, l, link);
+    if (own || n->flags & NODE_APEX) {
+        hashed_want(p, l, link);
+        return;
+    }
     const struct zone_node *encloser = zone_node_at(p->z, (uint64_t)n->parent * 8);
-    return hashed_encloser_add(p, l, &encloser, zone_node_name(n), n->name_length);
+    hashed_encloser_want(p, l, &encloser, zone_node_name(n), n->name_length);
 }
 
-/* RFC 4035 3.1.3, RFC 5155 7.2: the closest encloser (NSEC3 only: NSEC names are in the clear), the
- * next closer name, the wildcard at the encloser. A zone that came signed without a chain has
- * nothing to show. */
+/* RFC 4035 3.1.3, RFC 5155 7.2, of a name that is not there: the closest encloser (NSEC3 only: NSEC
+ * names are in the clear), the next closer name, the wildcard at the encloser. */
+static void absence_want(const struct secure_place *p, struct links *l,
+                         const struct zone_node *encloser, const uint8_t *name, size_t length,
+                         bool positive)
+{
+    uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
+
+    invariant(encloser->name_length < length);
+    if (p->z->header->flags & ZONE_NSEC3 && !positive) {
+        hashed_encloser_want(p, l, &encloser, name, length);
+    } else {
+        const uint8_t *next = name;
+        size_t next_length = name_trim(&next, length, encloser->name_length);
+        name_want(p, l, next, next_length);
+    }
+    if (positive || encloser->name_length + 2 > DNAME_MAX)
+        return;
+    memcpy(wildcard + 2, zone_node_name(encloser), encloser->name_length);
+    name_want(p, l, wildcard, encloser->name_length + 2u);
+}
+
+/* A zone that came signed without a chain has nothing to show. */
 uint16_t secure_denial(const struct secure_place *p, const uint8_t *name, size_t length,
                        const struct match *m, bool positive)
 {
     struct links links;
-    uint8_t wildcard[DNAME_MAX + 2] = {1, '*'};
-    uint16_t count = 0;
 
     if (!p->z->header->chain_count)
         return 0;
     links_start(&links, p);
     if (!positive)
         links_vary(p, &links, m);
-    if (!m->encloser)
-        return link_of(p, &links, m->node);
-    const struct zone_node *encloser = m->encloser;
-    invariant(encloser->name_length < length);
-    if (p->z->header->flags & ZONE_NSEC3 && !positive) {
-        count = hashed_encloser_add(p, &links, &encloser, name, length);
-    } else {
-        const uint8_t *next = name;
-        size_t next_length = name_trim(&next, length, encloser->name_length);
-        count = link_add(p, &links, next, next_length);
-    }
-    if (positive || encloser->name_length + 2 > DNAME_MAX)
-        return count;
-    memcpy(wildcard + 2, zone_node_name(encloser), encloser->name_length);
-    return (uint16_t)(count + link_add(p, &links, wildcard, encloser->name_length + 2u));
+    if (m->encloser)
+        absence_want(p, &links, m->encloser, name, length, positive);
+    else
+        node_want(p, &links, m->node);
+    return links_add(p, &links);
 }
 
 uint16_t secure_delegation(const struct secure_place *p, const struct zone_node *cut)
