@@ -39,6 +39,8 @@ struct build_given {
     uint32_t signature_count;
     struct zone_item *link_signatures; /* those of NSEC3 records */
     uint32_t link_signature_count;
+    uint32_t *keys; /* signer_id() of each DNSKEY record, rising */
+    uint32_t key_count;
     struct doubt unsigned_sets, orphans, links, strays;
 };
 
@@ -198,24 +200,49 @@ static bool same_data(const struct zone_entry *a, const struct zone_entry *b)
            memcmp(zone_entry_rdata(a), zone_entry_rdata(b), a->rdata_length) == 0;
 }
 
-/* Is the signature by a key that the zone publishes? */
-static bool signer_is_known(const struct zone_builder *b, const struct zone_entry *e)
+static uint32_t signer_id(uint8_t algorithm, uint16_t tag)
 {
-    const uint8_t *rrsig = zone_entry_rdata(e);
-    struct build_set keys;
-    size_t left = e->rdata_length - (size_t)RRSIG_SIGNER;
+    return (uint32_t)algorithm << 16 | tag;
+}
 
-    if (left < b->origin_length || memcmp(rrsig + RRSIG_SIGNER, b->origin, b->origin_length) != 0 ||
-        !build_set_find(b, &b->nodes[0], DNS_DNSKEY, &keys))
-        return false;
+static int signer_compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Once, and in order: what another server sends may have thousands of keys and a million
+ * signatures, and shall not cost their product. */
+static void keys_collect(struct zone_builder *b)
+{
+    struct build_given *g = b->given;
+    struct build_set keys;
+
+    if (!build_set_find(b, &b->nodes[0], DNS_DNSKEY, &keys))
+        return;
+    g->keys = arena_new(&b->arena, keys.count, sizeof *g->keys);
     for (uint32_t i = 0; i < keys.count; i++) {
         const struct zone_entry *k = keys.items[i].entry;
         const uint8_t *data = zone_entry_rdata(k);
-        if (k->rdata_length > KEY_ALGORITHM && data[KEY_ALGORITHM] == rrsig[RRSIG_ALGORITHM] &&
-            dnskey_tag(data, k->rdata_length) == load_u16(rrsig + RRSIG_TAG))
-            return true;
+        if (k->rdata_length > KEY_ALGORITHM)
+            g->keys[g->key_count++] =
+                signer_id(data[KEY_ALGORITHM], dnskey_tag(data, k->rdata_length));
     }
-    return false;
+    qsort(g->keys, g->key_count, sizeof *g->keys, signer_compare);
+}
+
+/* Is the signature by a key that the zone publishes? */
+static bool signer_is_known(const struct zone_builder *b, const struct zone_entry *e)
+{
+    const struct build_given *g = b->given;
+    const uint8_t *rrsig = zone_entry_rdata(e);
+    size_t left = e->rdata_length - (size_t)RRSIG_SIGNER;
+
+    if (left < b->origin_length || !g->key_count ||
+        memcmp(rrsig + RRSIG_SIGNER, b->origin, b->origin_length) != 0)
+        return false;
+    uint32_t id = signer_id(rrsig[RRSIG_ALGORITHM], load_u16(rrsig + RRSIG_TAG));
+    return bsearch(&id, g->keys, g->key_count, sizeof id, signer_compare);
 }
 
 /* These RRSIG records, each once. Returns whether one of them is by a key of the zone. */
@@ -469,6 +496,7 @@ void zone_given_attach(struct zone_builder *b)
                      "signatures: leave the signatures away, or say dnssec: on");
         return;
     }
+    keys_collect(b);
     nodes_attach(b);
     links_attach(b);
     if (b->seal_flags & ZONE_NSEC3)

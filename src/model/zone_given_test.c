@@ -5,6 +5,7 @@
 #include "model/zone_sign_rig.h"
 #include "model/zone_walk.h"
 #include "test/check_main.h"
+#include "wire/dnskey.h"
 
 static struct fixture given_open(const char *text, struct text *problems)
 {
@@ -167,5 +168,41 @@ START_TEST(test_no_service)
 }
 END_TEST
 
-CHECK_MAIN("zone_given", test_as_it_came, test_what_is_missing, test_broken_ring,
+/* Many keys: a signature by any of them counts, one that shares a tag with none does not. */
+START_TEST(test_by_which_key)
+{
+    enum { KEYS = 50 };
+    struct text text = text_init(1 << 16), problems = text_init(1 << 16);
+    unsigned unused = 0;
+    bool used[UINT16_MAX + 1] = {false};
+    text_append(&text, "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS a\na 60 A 192.0.2.1\n"
+                       "@ 60 RRSIG SOA 13 1 60 20300101000000 20200101000000 1 example. AAAA\n");
+    for (unsigned i = 0; i < KEYS; i++) {
+        uint8_t key[] = {1, 0, 3, 13, (uint8_t)(251 * i), (uint8_t)(i + 7)};
+        uint16_t tag = dnskey_tag(key, sizeof key);
+        used[tag] = true;
+        text_appendf(&text, "@ 60 DNSKEY \\# %zu 0100030d%02x%02x\n", sizeof key, key[4], key[5]);
+        text_appendf(&text,
+                     "n%u 60 A 192.0.2.1\nn%u 60 RRSIG A 13 2 60 20300101000000 "
+                     "20200101000000 %u example. AAAA\n",
+                     i, i, tag);
+    }
+    while (used[unused])
+        unused++;
+    text_appendf(&text,
+                 "x 60 A 192.0.2.1\nx 60 RRSIG A 13 2 60 20300101000000 20200101000000 %u "
+                 "example. AAAA\n",
+                 unused);
+    struct fixture f = given_open(text_string(&text), &problems);
+    /* a, x, and at the apex SOA, NS and DNSKEY */
+    ck_assert_msg(
+        strstr(text_string(&problems), "no signature by a key of the zone: example and 4 more"),
+        "%s", text_string(&problems));
+    fixture_done(&f);
+    text_done(&text);
+    text_done(&problems);
+}
+END_TEST
+
+CHECK_MAIN("zone_given", test_as_it_came, test_what_is_missing, test_broken_ring, test_by_which_key,
            test_rfc5155_hashes, test_no_service)
