@@ -267,6 +267,28 @@ def check_section(section, keys, what):
         dns.dnssec.validate(sets[name, rtype], rrsigs, {z: k for z, k in keys.items()})
 
 
+def test_two_signers(nodes):  # noqa: F811
+    """The signing moves from one server to another: each has the other's DNSKEY in its text, so whichever of the two a
+    cache has a DNSKEY set from, what it has from the other validates (RFC 8901 2.1.2, RFC 6781 4.3.5.1)."""
+    zone, origin = "nsec.test", dns.name.from_text("nsec.test")
+    config, file = config_of({zone: "on"}), f"{zone}.zone"
+    signers = [nodes(config, {file: CHILD.format(zone=zone)}).start() for _ in range(2)]
+    own = [dnskeys(node, zone) for node in signers]
+    for node, other in zip(signers, reversed(own)):
+        (node.folder / file).write_text(CHILD.format(zone=zone) + f"{zone}. 3600 DNSKEY {other[0]}\n")
+        node.said("reload")
+    for i, node in enumerate(signers):
+        assert wait_for(lambda: len(dnskeys(node, zone)) == 2), node.log()
+        assert set(dnskeys(node, zone)) == {own[0][0], own[1][0]}
+        check_section(ask(node, zone, "DNSKEY").answer, {origin: own[i]}, "its own key signs the set")
+        for name in ("www", "missing", "x.wild"):
+            response = ask(signers[1 - i], full(name, zone), "A")
+            check_section([*response.answer, *response.authority], {origin: dnskeys(node, zone)}, name)
+    (signers[1].folder / file).write_text(CHILD.format(zone=zone))  # the move is over
+    signers[1].said("reload")
+    assert wait_for(lambda: dnskeys(signers[1], zone) == own[1])
+
+
 def test_truncation(chain):
     """Where it does not fit, TC and nothing else; TCP has it whole."""
     for zone in ("nsec.test", "rsa.test"):

@@ -91,6 +91,26 @@ def test_what_brings_the_question_forward(nodes, primaries, binds):  # noqa: F81
     has(node, 3, 5)
 
 
+def test_a_zone_of_primaries_becomes_one_of_a_file_that_takes_updates(nodes, primaries):  # noqa: F811
+    """What came from the primaries goes on, since updates may have come on top of it; that the file is not read is said
+    until it is imported, and is no news where it says the same."""
+    node = nodes(config(f"{at(primaries('nsd', {ZONE: zone_text(1)}, key=True))} key k1"), {}).start()
+    has(node, 1)
+    text = node.folder / "new.zone"
+    text.write_text(node.said("zone", "served", ZONE))
+    node.config_path.write_text(node.config_path.read_text().replace("primaries: ", "file: new.zone #").replace(
+        "    transfer:", "    update: {rules: [{key: k1}]}\n    transfer:"))
+    assert "not read" not in node.said("reload")
+    text.write_text(zone_text(9, "new A 192.0.2.77"))
+    said = node.said("reload")
+    assert "is not read" in said and f"holdfast zone import {ZONE}" in said, said
+    assert not node.short(f"new.{ZONE}")
+    node.said("zone", "import", ZONE, str(text))
+    has(node, 9)
+    assert node.short(f"new.{ZONE}") == ["192.0.2.77"]
+    assert "not read" not in node.said("reload")
+
+
 def test_past_its_time(nodes, primaries):  # noqa: F811
     p = primaries("knot", {ZONE: zone_text(1, timers=SHORT)})
     node = nodes(config(at(p)), {}).start()

@@ -77,26 +77,42 @@ int load_text_read(const struct config_zone *z, const struct zone_watch *also,
     return 0;
 }
 
-/* The text is not what the content began with: somebody edits it and wonders. False where it is, or
- * there is none. */
-static bool text_differs(const struct config_zone *z, uint64_t source, const char *folder,
-                         const struct zone_watch *watch, struct text *problems)
+/* Would the zone be another one from these records, but for its serial? */
+static bool records_differ(const struct held_list *records, const struct held_content *c)
+{
+    struct held_content *text;
+    if (held_content_new(c->origin, held_list_cursor(records), &text))
+        return true;
+    bool same = held_same(text, c);
+    held_content_free(text);
+    return !same;
+}
+
+/* The text is not what the content began with, nor what it is: somebody edits it and wonders, or
+ * named it when the zone came from primaries before (its content is of no text then). False where
+ * it is, or there is none. */
+static bool text_differs(const struct config_zone *z, const struct held_content *c, uint64_t source,
+                         const char *folder, const struct zone_watch *watch, struct text *problems)
 {
     struct text said = text_init(problems->max);
     struct held_list records;
     uint64_t now;
-    int err = source ? load_text_read(z, watch, &said, &records, &now) : 0;
+    int err = load_text_read(z, watch, &said, &records, &now);
     text_done(&said);
-    if (err || !source)
-        return err; /* nothing is made from it: its own mistakes wait until it is imported */
+    if (err)
+        return true; /* nothing is made from it: its own mistakes wait until it is imported */
+    bool differs = now != source && records_differ(&records, c);
     held_list_done(&records);
-    if (now != source)
+    if (differs)
         text_appendf(problems,
-                     "%s: was changed and is not read, since updates have changed zone %s too. See "
-                     "what differs: holdfast zone diff %s %s. To go on from this text, without "
-                     "what updates did: holdfast zone import %s %s (it is held in %s)\n",
-                     z->file, z->name, z->file, z->name, z->name, z->file, folder);
-    return now != source;
+                     "%s: %s. See what differs: holdfast zone diff %s %s. To go on from this text, "
+                     "without what %s: holdfast zone import %s %s (it is held in %s)\n",
+                     z->file,
+                     source ? "was changed and is not read, since updates have changed its zone too"
+                            : "is not read, since its zone has content from before, of primaries",
+                     z->file, z->name, source ? "updates did" : "is held", z->name, z->file,
+                     folder);
+    return differs;
 }
 
 /* ---- content ---- */
@@ -151,9 +167,9 @@ void load_held_unused(const struct load_request *r, const struct config_zone *z,
         zone_folder(r->data, "zones", z->name, folder) || disk_identify(folder, &identity))
         return;
     text_appendf(problems,
-                 "%s: is what zone %s is made from: what updates made of it lies in %s and is no "
-                 "longer used, since the zone has no key update any more; remove that folder, or "
-                 "say update again\n",
+                 "%s: is what zone %s is made from: what updates made of it, or primaries sent, "
+                 "lies in %s and is no longer used; remove that folder, or say update or primaries "
+                 "again\n",
                  z->file, z->name, folder);
 }
 
@@ -200,9 +216,9 @@ int load_held_compile(const struct load_request *r, const struct config_zone *z,
         return err;
     err = content_build(c, steered, steered_count, true, seal, aliases, folder, problems, ret_data,
                         ret_size);
-    held_content_free(c);
     if (!err)
-        *ret_told = text_differs(z, source, folder, watch, problems);
+        *ret_told = text_differs(z, c, source, folder, watch, problems);
+    held_content_free(c);
     return err;
 }
 
