@@ -9,15 +9,14 @@
  * resolvers ask; a server never finds two of one of them together. do: with DNSSEC. Prints what
  * dnsperf calls by the same names. */
 #include "base/text.h"
-#include "seam/net.h"
-#include "serve/dns/bench_queries.h"
+#include "serve/dns/bench_client.h"
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BATCH = 32, TOGETHER = 8, WINDOW = 256, SIZE = 1536, ROOM = 1 << 24 };
+enum { TOGETHER = 8, WINDOW = 256 };
 enum { SECONDS_MAX = 600, CLIENTS_MAX = 1 << 16 };
 #define FIRST_CLIENT UINT32_C(0x7f000002)
 #define PATIENCE     0.05 /* seconds without any answer: what is on its way is lost */
@@ -27,9 +26,7 @@ struct control {
 };
 
 struct flood {
-    int fd;
-    struct sockaddr_storage to;
-    socklen_t to_length;
+    struct bench_socket socket;
     struct bench_query *queries;
     unsigned query_count, next_query;
     uint32_t clients, next_client;
@@ -43,20 +40,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static bool socket_open(struct flood *f, const char *address, int64_t port)
-{
-    const int room = ROOM;
-    struct ip ip, any = {0};
-    if (ip_parse(address, &ip))
-        return false;
-    any.family = ip.family;
-    f->to_length = net_sockaddr(&ip, (uint16_t)port, &f->to);
-    if ((f->clients > 1 && ip.family == IP_V6) || net_udp_open(&any, 0, false, &f->fd))
-        return false;
-    (void)setsockopt(f->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
-    return true;
 }
 
 /* The next queries, at most TOGETHER of one length: how many. */
@@ -99,37 +82,30 @@ static void control_write(struct flood *f, struct msghdr *m, struct control *c)
 
 static void batch_send(struct flood *f)
 {
-    struct mmsghdr messages[BATCH] = {0};
-    struct iovec parts[BATCH][TOGETHER];
-    struct control control[BATCH];
+    struct mmsghdr messages[BENCH_BATCH] = {0};
+    struct iovec parts[BENCH_BATCH][TOGETHER];
+    struct control control[BENCH_BATCH];
     unsigned n = 0, asked = 0, room = WINDOW - f->pending;
-    for (; n < BATCH && asked + TOGETHER <= room; n++) {
+    for (; n < BENCH_BATCH && asked + TOGETHER <= room; n++) {
         struct msghdr *m = &messages[n].msg_hdr;
-        *m = (struct msghdr){.msg_name = &f->to, .msg_namelen = f->to_length, .msg_iov = parts[n]};
+        *m = (struct msghdr){
+            .msg_name = &f->socket.to, .msg_namelen = f->socket.to_length, .msg_iov = parts[n]};
         m->msg_iovlen = run_take(f, parts[n]);
         asked += (unsigned)m->msg_iovlen;
         control_write(f, m, &control[n]);
     }
-    int sent = n ? sendmmsg(f->fd, messages, n, 0) : 0;
+    int sent = n ? sendmmsg(f->socket.fd, messages, n, 0) : 0;
     for (int i = 0; i < sent; i++)
         f->pending += (unsigned)messages[i].msg_hdr.msg_iovlen;
 }
 
 static bool answers_take(struct flood *f)
 {
-    static uint8_t data[BATCH][SIZE];
-    struct mmsghdr messages[BATCH] = {0};
-    struct iovec parts[BATCH];
-    for (int i = 0; i < BATCH; i++) {
-        parts[i] = (struct iovec){data[i], SIZE};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-    }
-    int n = recvmmsg(f->fd, messages, BATCH, MSG_DONTWAIT, NULL);
-    if (n <= 0)
-        return false;
-    f->received += (unsigned)n;
-    f->pending -= (unsigned)n < f->pending ? (unsigned)n : f->pending; /* or given up before */
-    return true;
+    static struct bench_answers answers;
+    unsigned n = bench_answers_take(&f->socket, &answers);
+    f->received += n;
+    f->pending -= n < f->pending ? n : f->pending; /* or given up before */
+    return n > 0;
 }
 
 static void run(struct flood *f, double seconds)
@@ -156,10 +132,12 @@ int main(int argc, char **argv)
         integer_parse(argv[3], 1, SECONDS_MAX, &seconds) ||
         integer_parse(argv[5], 1, CLIENTS_MAX, &clients) ||
         !(f.query_count = bench_queries_read(argv[4], argc > 6, &f.queries)) ||
-        (f.clients = (uint32_t)clients, !socket_open(&f, argv[1], port))) {
+        !bench_socket_open(argv[1], port, &f.socket) ||
+        (clients > 1 && f.socket.to.ss_family == AF_INET6)) {
         fputs("usage: dns_flood_bench ADDRESS PORT SECONDS NAMES CLIENTS [do]\n", stderr);
         return 2;
     }
+    f.clients = (uint32_t)clients;
     run(&f, (double)seconds);
     printf("Queries completed: %llu\nQueries lost: %llu\nQueries per second: %.0f\n",
            (unsigned long long)f.received, (unsigned long long)f.lost,

@@ -8,8 +8,7 @@
  * nanoseconds, native order; all ones: not within a second. Prints "sent N lost M". */
 #include "base/memory.h"
 #include "base/text.h"
-#include "seam/net.h"
-#include "serve/dns/bench_queries.h"
+#include "serve/dns/bench_client.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS = 4, BATCH = 32, SIZE = 1536, RATE_MAX = 1000000 };
+enum { SOCKETS = 4, RATE_MAX = 1000000 };
 enum { SECONDS_MAX = 600 };
 #define SECOND  UINT64_C(1000000000)
 #define TICK    UINT64_C(200000) /* between two looks at the clock */
@@ -35,7 +34,7 @@ struct load {
     unsigned query_count;
     uint64_t rate, total, sent, received;
     struct answered *log; /* by number */
-    int fds[SOCKETS];
+    struct bench_socket sockets[SOCKETS];
     uint16_t next_id[SOCKETS];
     uint64_t number_of[SOCKETS][1 << 16]; /* by id */
 };
@@ -49,17 +48,11 @@ static uint64_t now(void)
 
 static bool sockets_open(struct load *l, const char *address, int64_t port)
 {
-    struct ip ip;
-    struct sockaddr_storage to;
-    if (ip_parse(address, &ip))
-        return false;
-    socklen_t size = net_sockaddr(&ip, (uint16_t)port, &to);
     for (int i = 0; i < SOCKETS; i++) {
-        int room = 1 << 22;
-        l->fds[i] = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (l->fds[i] < 0 || connect(l->fds[i], (struct sockaddr *)&to, size))
+        struct bench_socket *s = &l->sockets[i];
+        if (!bench_socket_open(address, port, s) ||
+            connect(s->fd, (struct sockaddr *)&s->to, s->to_length))
             return false;
-        (void)setsockopt(l->fds[i], SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     }
     return true;
 }
@@ -67,9 +60,9 @@ static bool sockets_open(struct load *l, const char *address, int64_t port)
 /* Some that are due, through one socket. */
 static void batch_send(struct load *l, int socket, uint64_t count)
 {
-    struct mmsghdr messages[BATCH] = {0};
-    struct iovec parts[BATCH][2];
-    uint8_t ids[BATCH][2];
+    struct mmsghdr messages[BENCH_BATCH] = {0};
+    struct iovec parts[BENCH_BATCH][2];
+    uint8_t ids[BENCH_BATCH][2];
     for (unsigned i = 0; i < count; i++) {
         uint64_t number = l->sent + i;
         struct bench_query *q = &l->queries[number % l->query_count];
@@ -82,27 +75,22 @@ static void batch_send(struct load *l, int socket, uint64_t count)
         messages[i].msg_hdr = (struct msghdr){.msg_iov = parts[i], .msg_iovlen = 2};
     }
     uint64_t at = now();
-    int n = sendmmsg(l->fds[socket], messages, (unsigned)count, 0);
+    int n = sendmmsg(l->sockets[socket].fd, messages, (unsigned)count, 0);
     for (int i = 0; i < n; i++)
         l->log[l->sent++] = (struct answered){at, PENDING};
 }
 
 static void answers_take(struct load *l, int socket)
 {
-    static uint8_t data[BATCH][SIZE];
-    struct mmsghdr messages[BATCH] = {0};
-    struct iovec parts[BATCH];
-    for (int i = 0; i < BATCH; i++) {
-        parts[i] = (struct iovec){data[i], SIZE};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-    }
-    for (int n = BATCH; n == BATCH;) {
-        n = recvmmsg(l->fds[socket], messages, BATCH, MSG_DONTWAIT, NULL);
+    static struct bench_answers answers;
+    for (unsigned n = BENCH_BATCH; n == BENCH_BATCH;) {
+        n = bench_answers_take(&l->sockets[socket], &answers);
         uint64_t at = now();
-        for (int i = 0; i < n; i++) {
-            uint16_t id = (uint16_t)(data[i][0] << 8 | data[i][1]);
+        for (unsigned i = 0; i < n; i++) {
+            uint16_t id = (uint16_t)(answers.data[i][0] << 8 | answers.data[i][1]);
             uint64_t number = l->number_of[socket][id];
-            if (messages[i].msg_len < 12 || number >= l->sent || l->log[number].took != PENDING)
+            if (answers.messages[i].msg_len < 12 || number >= l->sent ||
+                l->log[number].took != PENDING)
                 continue;
             l->log[number].took = at - l->log[number].sent;
             l->received++;
@@ -116,12 +104,12 @@ static void run(struct load *l)
     const struct timespec tick = {.tv_nsec = TICK};
     uint64_t begin = now(), end = 0;
     for (int i = 0; i < SOCKETS; i++)
-        fds[i] = (struct pollfd){.fd = l->fds[i], .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = l->sockets[i].fd, .events = POLLIN};
     for (int socket = 0; l->received < l->total && (!end || now() < end + SECOND);) {
         uint64_t due = (now() - begin) * l->rate / SECOND;
         due = due < l->total ? due : l->total;
         while (l->sent < due) {
-            batch_send(l, socket, due - l->sent < BATCH ? due - l->sent : BATCH);
+            batch_send(l, socket, due - l->sent < BENCH_BATCH ? due - l->sent : BENCH_BATCH);
             socket = (socket + 1) % SOCKETS;
         }
         if (l->sent == l->total && !end)

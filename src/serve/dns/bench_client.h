@@ -1,13 +1,16 @@
-/* Queries that the clients of benchmarks ask, from a file of names: the first word of each line. */
+/* What the clients of benchmarks share: queries from a file of names, the first word of each line;
+ * the socket they ask through, and its answers in batches. */
 #pragma once
 
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "seam/disk.h"
+#include "seam/net.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { BENCH_QUERY_MAX = 300, BENCH_NAMES_SIZE_MAX = 1 << 28 };
+enum { BENCH_BATCH = 32, BENCH_ANSWER_MAX = 1536, BENCH_ROOM = 1 << 24 };
 
 struct bench_query {
     uint8_t bytes[BENCH_QUERY_MAX]; /* for A; the first two are the id */
@@ -58,4 +61,43 @@ static inline unsigned bench_queries_read(const char *path, bool dnssec, struct 
     }
     free(queries);
     return 0;
+}
+
+/* Where to ask, and a socket with room for what comes while its owner is busy; it never blocks. */
+struct bench_socket {
+    int fd;
+    struct sockaddr_storage to;
+    socklen_t to_length;
+};
+
+static inline bool bench_socket_open(const char *address, int64_t port, struct bench_socket *ret)
+{
+    const int room = BENCH_ROOM;
+    struct ip ip;
+    if (ip_parse(address, &ip))
+        return false;
+    ret->to_length = net_sockaddr(&ip, (uint16_t)port, &ret->to);
+    ret->fd = socket(ret->to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (ret->fd < 0)
+        return false;
+    if (setsockopt(ret->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room)) /* root's */
+        (void)setsockopt(ret->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    return true;
+}
+
+struct bench_answers {
+    struct mmsghdr messages[BENCH_BATCH]; /* msg_len: of each answer */
+    struct iovec parts[BENCH_BATCH];
+    uint8_t data[BENCH_BATCH][BENCH_ANSWER_MAX];
+};
+
+/* Those that are there, BENCH_BATCH at most: how many. */
+static inline unsigned bench_answers_take(const struct bench_socket *s, struct bench_answers *a)
+{
+    for (int i = 0; i < BENCH_BATCH; i++) {
+        a->parts[i] = (struct iovec){a->data[i], BENCH_ANSWER_MAX};
+        a->messages[i].msg_hdr = (struct msghdr){.msg_iov = &a->parts[i], .msg_iovlen = 1};
+    }
+    int n = recvmmsg(s->fd, a->messages, BENCH_BATCH, MSG_DONTWAIT, NULL);
+    return n > 0 ? (unsigned)n : 0;
 }
