@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int listener_open(const char *address, int type, int backlog, uint16_t *ret_port)
+static int socket_bound(const char *address, int type, uint16_t *ret_port)
 {
     struct ip ip, local;
     struct sockaddr_storage at;
@@ -21,9 +21,15 @@ static int listener_open(const char *address, int type, int backlog, uint16_t *r
     socklen_t length = net_sockaddr(&ip, 0, &at);
     int fd = socket(at.ss_family, type | SOCK_CLOEXEC, 0);
     invariant(fd >= 0 && bind(fd, (struct sockaddr *)&at, length) == 0);
+    invariant(net_local(fd, &local, ret_port) == 0);
+    return fd;
+}
+
+static int listener_open(const char *address, int type, int backlog, uint16_t *ret_port)
+{
+    int fd = socket_bound(address, type, ret_port);
     if (type == SOCK_STREAM)
         invariant(listen(fd, backlog) == 0);
-    invariant(net_local(fd, &local, ret_port) == 0);
     return fd;
 }
 
@@ -94,7 +100,7 @@ struct origin origin_blackhole(const char *address)
 uint16_t origin_free_port(const char *address)
 {
     uint16_t port;
-    close(listener_open(address, SOCK_STREAM, 1, &port));
+    (void)socket_bound(address, SOCK_STREAM, &port); /* left open until the process ends */
     return port;
 }
 

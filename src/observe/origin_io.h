@@ -31,7 +31,7 @@ struct origin_how {
 struct origin origin_start(const struct origin_how *how);
 /* A port on which connections hang: a listener whose queue is full. */
 struct origin origin_blackhole(const char *address);
-/* A port that nobody listens on (it was free a moment ago). */
+/* A port that nobody listens on; the process keeps it from others, for TCP. */
 uint16_t origin_free_port(const char *address);
 /* A network namespace of our own, with nothing but loopback; false where we may not (not root). */
 bool origin_alone(void);
