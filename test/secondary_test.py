@@ -82,7 +82,6 @@ def test_what_brings_the_question_forward(nodes, primaries, binds):  # noqa: F81
     node.config_path.write_text(text.replace("127.0.0.1:1 ", f"127.0.0.1:{bind.port} "))
     node.start()
     has(node, 1)
-    time.sleep(1)  # named looks at times of files in seconds
     bind.change(ZONE, zone_text(2))
     has(node, 2)
     other = primaries("nsd", {ZONE: zone_text(3)}, key=True)
