@@ -240,6 +240,8 @@ def test_what_clients_were_told_is_one_history(far, capsys):
         while time.monotonic() < until:
             time.sleep(rng.random())
             harms[harm(net, among, rng)] += 1
+        # as much as says something, however slow the disk is
+        wait_for(lambda: sum(isinstance(o.outcome, tuple) for o in list(clients.history)) > 20, 30)
         time.sleep(1)
     seen = collections.Counter("unknown" if o.open else o.outcome if isinstance(o.outcome, str) else "changed"
                                for o in clients.history)

@@ -71,6 +71,15 @@ def send(node, build, key="all", timeout=10):
     return dns.query.tcp(u, node.address, port=DNS_PORT, timeout=timeout)
 
 
+def sure(node, build):
+    """The answer, and how often it had to be asked again: a node whose leader was lost meanwhile does not know what was done."""
+    for again in range(5):
+        rcode = send(node, build).rcode()
+        if rcode != dns.rcode.SERVFAIL:
+            break
+    return rcode, again
+
+
 def add(name, *values, rtype="TXT"):
     return lambda u: u.add(name, 60, rtype, *values)
 
@@ -95,10 +104,10 @@ def test_any_node_takes_updates_for_all(three):
     # What the other node was told of a moment ago is what this one looks at.
     for i in range(10):
         first, second = (a, b) if i % 2 else (b, a)
-        assert send(first, add("turn", f"v{i}")).rcode() == dns.rcode.NOERROR
-        r = send(second, lambda u: (u.present("turn"), u.delete("turn", "TXT", f"v{i}")))
-        assert r.rcode() == dns.rcode.NOERROR, r
-    assert send(a, lambda u: u.absent("turn")).rcode() == dns.rcode.NOERROR
+        assert sure(first, add("turn", f"v{i}"))[0] == dns.rcode.NOERROR
+        rcode, again = sure(second, lambda u: (u.present("turn"), u.delete("turn", "TXT", f"v{i}")))
+        assert rcode == dns.rcode.NOERROR or again and rcode == dns.rcode.NXDOMAIN, (rcode, again)
+    assert sure(a, lambda u: u.absent("turn"))[0] == dns.rcode.NOERROR
     assert nsupdate(b, "prereq yxdomain turn.example.org\nupdate add x.example.org 60 A 192.0.2.9", zone=ORG) == "NXDOMAIN"
     assert nsupdate(b, "update add www.example.org 60 MX 10 mail", "acme", zone=ORG) == "REFUSED"
     # What certbot does: a challenge that one node takes and another takes away
@@ -154,11 +163,12 @@ def test_many_at_once(three):
     clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
     for t in clients:
         t.start()
-    assert wait_for(lambda: len(told) >= 8)
+    assert wait_for(lambda: len(told) >= 8, 30)
     lead.kill("control", signal.SIGKILL)
+    before = len(told)
     for t in clients:
         t.join()
-    assert len(told) >= 16, (len(told), a.log())
+    assert len(told) > before, (len(told), a.log())
     wanted = {f'"{n}"' for n in told}
     for n in three:
         assert wait_for(lambda n=n: wanted <= set(n.short("many.example.org", "TXT", "+tcp"))), n.log()
@@ -170,7 +180,7 @@ def test_who_was_ended_serves_nothing_older(three):
     for i in range(2):
         for value in ("first", "second"):  # the second one is not saved yet
             assert send(a, lambda u: u.replace("www", 60, "TXT", f"{value}-{i}")).rcode() == dns.rcode.NOERROR
-        assert wait_for(lambda: b.short("www.example.org", "TXT") == [f'"second-{i}"'], 2), b.log()
+        assert wait_for(lambda: b.short("www.example.org", "TXT") == [f'"second-{i}"']), b.log()
         pid = b.pid("control")
         b.kill("control", signal.SIGKILL)
         seen, until = set(), time.monotonic() + 1.5
