@@ -119,6 +119,7 @@ def test_past_its_time(nodes, primaries):  # noqa: F811
     p.kill()
     assert wait_for(lambda: rcode(node).rcode() == 2, 15), node.log()
     assert errors(rcode(node)) == [24]
+    assert "EXPIRED: no primary has confirmed 1 zone(s)" in node.said("status")
     assert node.metric("holdfast_zones_expired") == 1 and "event=zone.expired" in node.log()
     assert wait_for(lambda: errors(rcode(keep)) == [3], 15), keep.log()
     assert keep.short(f"www.{ZONE}") == ["192.0.2.1"]

@@ -96,6 +96,16 @@ static void fetched(void *context, const struct fetch_result *result, struct inb
     i->in = in;
 }
 
+static void rcode_tell(unsigned rcode)
+{
+    if (rcode == DNS_REFUSED)
+        fputs(" (REFUSED: it does not give the zone to this address, or with this key)\n", stderr);
+    else if (rcode == DNS_NOTAUTH)
+        fputs(" (NOTAUTH: it does not serve the zone, or the key or a clock is wrong)\n", stderr);
+    else
+        fprintf(stderr, rcode ? " (RCODE %u)\n" : "\n", rcode);
+}
+
 static bool zone_fetch(struct import *i)
 {
     struct channel_peer tls = {.trust = CHANNEL_NAME, .name = i->said->tls, .ca = i->said->ca};
@@ -118,8 +128,7 @@ static bool zone_fetch(struct import *i)
         return true;
     fprintf(stderr, "holdfast: zone %s from %s: %s", i->name, i->server,
             i->result.reason ? i->result.reason : err_text(i->result.err));
-    unsigned rcode = inbound_rcode(i->in);
-    fprintf(stderr, rcode ? " (RCODE %u)\n" : "\n", rcode);
+    rcode_tell(inbound_rcode(i->in));
     return false;
 }
 

@@ -164,6 +164,12 @@ static void zones_append(const struct view *v, struct text *out)
                      "BEHIND: the newest content of %llu zone(s) could not be made and is tried "
                      "again; they are answered as before; the log says why (zone.refused)\n",
                      (unsigned long long)behind);
+    uint64_t expired = control->has_stats ? stats_value(&control->stats, CONTROL_ZONES_EXPIRED) : 0;
+    if (expired)
+        text_appendf(out,
+                     "EXPIRED: no primary has confirmed %llu zone(s) in time; holdfast zone status "
+                     "names them, holdfast zone list which are answered\n",
+                     (unsigned long long)expired);
 }
 
 unsigned view_problems(const struct view *v, struct text *out)
