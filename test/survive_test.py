@@ -392,6 +392,26 @@ def test_privileges_are_dropped(pair):
             assert fields["Seccomp"] == "2", role
 
 
+def test_libcurl_is_loaded_by_who_probes_alone(pair):
+    """It brings 28 libraries along, which no answer waits for (src/observe/libcurl_io.h)."""
+    node, _, _ = pair
+    loaded = [role for role in ("supervisor", "control", "dns", "tell")
+              if "/libcurl" in pathlib.Path(f"/proc/{node.pid(role)}/maps").read_text()]
+    assert loaded == ["control"]
+
+
+def test_a_broken_libcurl_keeps_nothing_from_being_answered(nodes, origins, open_path):  # noqa: F811
+    primary, secondary = origins(2)
+    broken = open_path / "broken"
+    broken.mkdir(mode=0o755)
+    (broken / "libcurl.so.4").write_bytes(b"no library")
+    node = nodes(failover_config(primary, secondary), env={"LD_LIBRARY_PATH": str(broken)}).start()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address]), node.log()
+    assert wait_for(lambda: "event=libcurl.load" in node.log()), node.log()
+    assert node.short("static.example.com") and primary.requests == 0
+    assert node.log().count("event=libcurl.load") == 1
+
+
 def test_stopping_ends_every_process(pair):
     node, _, _ = pair
     pids = [node.pid(r) for r in ("supervisor", "control", "dns", "tell")]

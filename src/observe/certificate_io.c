@@ -4,6 +4,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "observe/libcurl_io.h"
 #include <curl/curl.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
@@ -21,7 +22,7 @@ static bool store_load(X509_STORE *store, const char *ca)
 {
     if (ca)
         return X509_STORE_load_file(store, ca) == 1;
-    const char *bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+    const char *bundle = libcurl_load() ? curl_version_info(CURLVERSION_NOW)->cainfo : NULL;
     if (bundle && X509_STORE_load_file(store, bundle) == 1)
         return true;
     return X509_STORE_set_default_paths(store) == 1;

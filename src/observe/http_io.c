@@ -9,6 +9,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "observe/libcurl_io.h"
 #include "observe/request.h"
 #include "seam/clock.h"
 #include <curl/curl.h>
@@ -295,7 +296,7 @@ static bool http_open(struct observer *o)
 {
     if (o->http)
         return true;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT))
+    if (!libcurl_load() || curl_global_init(CURL_GLOBAL_DEFAULT))
         return false;
     CURLM *multi = curl_multi_init();
     if (!multi)
