@@ -465,6 +465,27 @@ def test_upgrade_of_the_binary_loses_nothing(nodes, origins, open_path, holdfast
     assert_clean(a)
 
 
+def test_upgrade_to_another_format_of_plans_loses_nothing(nodes, origins):  # noqa: F811
+    """The new name server cannot read what is on the disk: the old one answers until the new control has published."""
+    primary, secondary = origins(2)
+    node = nodes(failover_config(primary, secondary)).start()
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
+    steady_generation(node)
+    with asker(node, primary, secondary) as a:
+        settle(a, 0.3)
+        for path in (node.data / "plan").glob("*.plan"):  # as a program of another version left them
+            other = bytearray(path.read_bytes())
+            other[8] += 1
+            aside = path.with_name(f".{path.name}")
+            aside.write_bytes(other)
+            aside.rename(path)
+        before = node.pid("dns")
+        assert node.said("upgrade")
+        assert node.pid("dns") != before and "the file is of version" in node.log()
+        settle(a, 0.5)
+    assert_clean(a)
+
+
 def test_upgrade_to_a_program_that_does_not_work_changes_nothing(nodes, origins, open_path, holdfast):  # noqa: F811
     program = open_path / "holdfast"
     shutil.copy2(holdfast, program)

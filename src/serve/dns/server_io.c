@@ -116,6 +116,26 @@ static void plans_look(struct server *s)
         log_event(LOG_WARN, "plan.look", {"reason", LOG_S(err_text(err))});
 }
 
+/* There are plans, and this program cannot read them: of another version, most often. Control makes
+ * another in a moment. Until then the server of the version before answers, or what clients send
+ * waits in the sockets; a node that was never served has nobody to wait for. */
+static void plans_await(struct server *s)
+{
+    struct pollfd fds[2] = {{.fd = s->options->stop_fd, .events = POLLIN},
+                            {.fd = s->watch_fd, .events = POLLIN}};
+    usec_t started = clock_now();
+    uint64_t highest;
+    bool some = !snapshot_highest(s->options->data, &highest) && highest;
+    while (some && !s->current && clock_now() - started < READY_S * USEC_PER_SEC) {
+        int n = poll(fds, 2, LOOK_MS);
+        if (n > 0 && fds[0].revents)
+            return;
+        if (n > 0 && fds[1].revents)
+            snapshot_watch_drain(s->watch_fd);
+        plans_look(s);
+    }
+}
+
 /* Ready is who serves: a node that starts for the first time has no plan for a moment. */
 static void ready_tell(struct server *s, usec_t started)
 {
@@ -397,6 +417,7 @@ int dns_server_run(const struct dns_server_options *options)
         /* Before the workers: what clients sent during a restart waits in the sockets, and is to be
          * answered from the plan on disk, not with SERVFAIL (L1). */
         plans_look(&s);
+        plans_await(&s);
         err = workers_start(&s);
         thread_follows();
     }
