@@ -145,7 +145,7 @@ def test_data_plane_steers(site, admin):
     assert state["RoutingControlArn"] == arns["us"]
     data.update_routing_control_state(RoutingControlArn=arns["us"], RoutingControlState="Off")
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])["RoutingControlState"] == "Off"
-    assert wait_for(lambda: site.answer() == secondary, 3)
+    assert wait_for(lambda: site.answer() == secondary)
     # The same objects, the same log.
     assert "Off  web/us  gates endpoint:api.example.com/use1" in site.node.said("control", "list")
     log = site.node.said("log", "1")
@@ -153,7 +153,7 @@ def test_data_plane_steers(site, admin):
     assert "control web/us is Off: UpdateRoutingControlState" in site.node.said("explain", "api.example.com")
     site.node.said("control", "on", "web/us")
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])["RoutingControlState"] == "On"
-    assert wait_for(lambda: site.answer() == primary, 3)
+    assert wait_for(lambda: site.answer() == primary)
     # All of a batch or nothing of it.
     batch = [{"RoutingControlArn": arns[name], "RoutingControlState": "Off"} for name in ("us", "eu")]
     reply = refused("ResourceNotFoundException", data.update_routing_control_states,

@@ -137,23 +137,23 @@ def test_orders(nodes, origins):  # noqa: F811
     assert wait_for(lambda: node.short("api.example.com") == [primary.address])
     out = node.cli("endpoint", "drain", "use1", "--reason", "maintenance", *data)
     assert out.returncode == 0, out.stderr
-    assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 3)
+    assert wait_for(lambda: node.short("api.example.com") == [secondary.address])
     assert "DRAINED" in node.cli("status", *data).stdout.upper()
     out = node.cli("endpoint", "disable", "api.example.com/euw1", *data)
     assert out.returncode == 0, out.stderr  # use1 is drained but not disabled: it answers again
-    assert wait_for(lambda: node.short("api.example.com") == [primary.address], 3)
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
     out = node.cli("endpoint", "disable", "use1", *data)
     assert out.returncode == 1 and "last" in out.stderr, out
     assert node.cli("endpoint", "auto", "euw1", *data).returncode == 0
     assert node.cli("endpoint", "auto", "use1", *data).returncode == 0
-    assert wait_for(lambda: node.short("api.example.com") == [primary.address], 3)
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
     out = node.cli("endpoint", "drain", "use2", *data)
     assert out.returncode == 1 and "use1" in out.stderr, out  # did you mean
     # Forced up beats the checks; and orders outlive control.
     primary.cut()
     assert wait_for(lambda: node.short("api.example.com") == [secondary.address], 5)
     assert node.cli("endpoint", "up", "use1", *data).returncode == 0
-    assert wait_for(lambda: node.short("api.example.com") == [primary.address], 3)
+    assert wait_for(lambda: node.short("api.example.com") == [primary.address])
     pid = node.kill("control")
     node.wait_restart("control", pid)
     assert "FORCED" in node.cli("status", *data).stdout.upper()

@@ -100,7 +100,7 @@ def test_any_node_changes_what_all_want(three):
         assert states(n)["p/" + "abc"[i]] == "Off"  # whoever was told sees it
     assert ask(three[0], flip("c", "Off", token="token-2")) == reply  # asked again: told again, not done again
     for n in three:
-        assert wait_for(lambda n=n: list(states(n).values()) == ["Off"] * 3, 2), n.log()
+        assert wait_for(lambda n=n: list(states(n).values()) == ["Off"] * 3), n.log()
     texts = {json.dumps(ask(n, {"op": "intent"})["intent"], sort_keys=True) for n in three}
     assert len(texts) == 1
 
@@ -123,7 +123,7 @@ def test_a_late_retry_changes_nothing(three):
     for n in reversed(three):
         again = ask(n, flip("a", "Off", token="late"))
         assert again["ok"] and again["message"] == f"change {number}: it was made before", again
-    assert wait_for(lambda: all(states(n).get("p/a") == "On" for n in three), 3)
+    assert wait_for(lambda: all(states(n).get("p/a") == "On" for n in three))
     assert three[0].metric("holdfast_outcomes_remembered") > 1000 and three[0].metric("holdfast_outcomes_forgotten_total") == 0
 
 

@@ -29,7 +29,7 @@ def test_controls_steer_within_their_rules(nodes, origins):  # noqa: F811
     board.said("rule", "add", "p/one", "--assert", "a,b", "--atleast", "1", "--wait", "0")
     out = board.said("control", "off", "p/a", "--reason", "drill")
     assert out == "change 4: control p/a is Off; it was On\n"
-    assert wait_for(lambda: board.answer() == board.secondary.address, 3)
+    assert wait_for(lambda: board.answer() == board.secondary.address)
     assert "control p/a is Off: drill" in board.node.cli(
         "explain", "api.example.com", "--data", str(board.node.data)).stdout
     why = board.refused("control", "off", "p/b")
@@ -37,7 +37,7 @@ def test_controls_steer_within_their_rules(nodes, origins):  # noqa: F811
     assert board.answer() == board.secondary.address
     # Several at once are one transaction: only what is there after it counts.
     assert board.said("control", "set", "p/b=Off", "p/a=On").startswith("change 5: ")
-    assert wait_for(lambda: board.answer() == board.primary.address, 3)
+    assert wait_for(lambda: board.answer() == board.primary.address)
     # L3: set aside by name, and by force; what is gated still answers where nothing else may.
     assert "say --force" in board.refused("control", "off", "p/a", "--override", "p/one")
     out = board.said("control", "off", "p/a", "--override", "p/one", "--force")
@@ -58,7 +58,7 @@ def test_gating_rule(nodes, origins):  # noqa: F811
     assert "the gating rule p/g is closed, so a stays as it is" in board.refused("control", "off", "p/a")
     board.said("control", "on", "p/gate")
     board.said("control", "off", "p/a")
-    assert wait_for(lambda: board.answer() == board.secondary.address, 3)
+    assert wait_for(lambda: board.answer() == board.secondary.address)
     # The wait period, by default 5 s, is of the rule.
     board.said("rule", "add", "p/slow", "--assert", "a,b", "--atleast", "1")
     assert "wants 5000 ms between two changes" in board.refused("control", "on", "p/a")
@@ -72,11 +72,11 @@ def test_shift_ends_by_itself(nodes, origins):  # noqa: F811
     assert f"away from {scope} until" in board.said("shift", "list")
     assert wait_for(lambda: board.answer() == board.secondary.address)
     assert wait_for(lambda: board.answer() == board.primary.address)
-    assert wait_for(lambda: board.said("shift", "list") == "nothing is shifted\n", 3)
+    assert wait_for(lambda: board.said("shift", "list") == "nothing is shifted\n")
     board.said("shift", "away", scope, "--for", "1h")
-    assert wait_for(lambda: board.answer() == board.secondary.address, 3)
+    assert wait_for(lambda: board.answer() == board.secondary.address)
     board.said("shift", "end", scope)
-    assert wait_for(lambda: board.answer() == board.primary.address, 3)
+    assert wait_for(lambda: board.answer() == board.primary.address)
     out = board.node.cli("shift", "away", scope, "--for", "73h", "--data", str(board.node.data))
     assert out.returncode == 2 and "72h" in out.stderr
 
@@ -84,7 +84,7 @@ def test_shift_ends_by_itself(nodes, origins):  # noqa: F811
 def test_log_and_undo_outlive_control(nodes, origins):  # noqa: F811
     board = Switchboard(nodes, origins)
     board.said("endpoint", "drain", "use1", "--reason", "kernel update")
-    assert wait_for(lambda: board.answer() == board.secondary.address, 3)
+    assert wait_for(lambda: board.answer() == board.secondary.address)
     pid = board.node.kill("control")
     board.node.wait_restart("control", pid)
     assert wait_for(lambda: board.node.cli("log", "--data", str(board.node.data)).returncode == 0)
@@ -92,7 +92,7 @@ def test_log_and_undo_outlive_control(nodes, origins):  # noqa: F811
     assert "kernel update" in log and '+ endpoint api.example.com/use1 {"state":"drained"}' in log
     assert board.answer() == board.secondary.address
     assert board.said("undo", "1") == "change 2: endpoint api.example.com/use1 is auto; it was drained\n"
-    assert wait_for(lambda: board.answer() == board.primary.address, 3)
+    assert wait_for(lambda: board.answer() == board.primary.address)
     assert "there is no change 9" in board.refused("undo", "9")
     history = json.loads(board.said("log", "--json"))
     assert [c["version"] for c in history] == [1, 2]

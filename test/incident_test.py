@@ -71,7 +71,7 @@ def test_told_on_any_node_of_three(three):  # noqa: F811
     first = ask(b, more)
     assert first["ok"] and ask(c, more) == first and ask(a, more) == first
     for n in three:
-        assert wait_for(lambda n=n: len(told(n).get("one", {}).get("updates", [])) == 2, 3), n.log()
+        assert wait_for(lambda n=n: len(told(n).get("one", {}).get("updates", [])) == 2), n.log()
         assert wait_for(lambda n=n: n.metric("holdfast_incidents_unresolved", 'impact="minor"') == 1), n.log()
     texts = {json.dumps(told(n), sort_keys=True) for n in three}
     assert len(texts) == 1

@@ -99,7 +99,8 @@ def test_all_nodes_sign_with_the_same_keys(cluster, open_path):
     among = a, b, c = three_of(cluster)
     assert all(valid(n, open_path) and valid(n, open_path, "api.example.org") for n in among), a.log()
     # A change of the records is signed everywhere.
-    assert b.cli("record", "set", "new.example.org", "A", "192.0.2.7", "--data", str(b.data)).returncode == 0
+    new = ("record", "set", "new.example.org", "A", "192.0.2.7", "--data", str(b.data))
+    assert wait_for(lambda: b.cli(*new).returncode == 0), b.cli(*new)
     assert wait_for(lambda: all(n.short("new.example.org") == ["192.0.2.7"] and valid(n, open_path, "new.example.org") for n in among))
     assert nsupdate(a, "update add up.example.org 60 TXT x", zone=ORG) == "NOERROR"
     assert nsupdate(a, "update delete example.org DNSKEY", zone=ORG) == "REFUSED"

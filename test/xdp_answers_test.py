@@ -327,7 +327,7 @@ def test_packets(wire, packets, who):  # noqa: F811
     if who == NOBODY or again:  # some reach a server, which does not answer; or there were more than are counted here
         return
     expected = {"xdp": greetings + fences + asked * (who == RAW_WAY), "udp": greetings + 3 * fences + asked * (1 + (who == KERNEL))}
-    assert wait_for(lambda: {t: wire.counted(t) for t in expected} == expected, 3), (wire.counted("xdp"), expected)
+    assert wait_for(lambda: {t: wire.counted(t) for t in expected} == expected), (wire.counted("xdp"), expected)
 
 
 def test_damaged_packets(packets):
