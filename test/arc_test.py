@@ -23,7 +23,7 @@ from node import API_PORT, failover_config, nodes, open_path, origins, wait_for 
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA, CONFIG = "route53-recovery-cluster", "route53-recovery-control-config"
-ONCE = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20)
+ONCE = Config(retries={"max_attempts": 0}, connect_timeout=20, read_timeout=20)
 
 
 def certify(node):

@@ -143,8 +143,9 @@ START_TEST(test_hanging_targets_delay_nobody)
                           7); /* of 11 or 12; 10 % of jitter, and a machine that is busy */
         ck_assert_uint_le(counts[i], 14);
     }
-    ck_assert_uint_le(long_ones, goods / 20);
-    ck_assert_uint_le(wide, goods / 20);
+    /* were they in each other's way, it would be nearly all */
+    ck_assert_uint_le(long_ones, goods / 4);
+    ck_assert_uint_le(wide, goods / 4);
     bench_close(&b);
     origin_stop(&good);
     origin_stop(&hole);
