@@ -6,6 +6,8 @@
 #include "serve/dns/query_rounds.h"
 #include <stdio.h>
 
+enum { CUT_EACH = 10 }; /* so many names, one unsigned delegation */
+
 /* Compiles the zone, with what `previous` lends; prints how long it took. */
 static struct rig_file zone_make(const struct text *text, const struct rig_signer *signer,
                                  const struct zone *previous)
@@ -33,6 +35,9 @@ static void zone_take(struct rounds *b, unsigned names, bool nsec3)
                        "ns1 A 192.0.2.1\n");
     for (unsigned i = 0; i < names; i++)
         text_appendf(&text, "host-%06u A 192.0.2.%u\n", i, i % 254 + 1);
+    for (unsigned i = 0; i < names / CUT_EACH; i++)
+        text_appendf(&text, "cut-%06u NS ns.example.net.\n", i);
+    text_append(&text, "*.wild A 192.0.2.1\n");
     rig_signer_init(&signer, nsec3);
     struct rig_file first = zone_make(&text, &signer, NULL);
     if (zone_open(first.data, first.size, &z))
@@ -61,13 +66,17 @@ int main(int argc, char **argv)
                  {"existing, DO", "host", DNS_A, true},
                  {"NODATA, DO", "host", DNS_TXT, true},
                  {"NXDOMAIN, no DO", "xost", DNS_A, false},
-                 {"NXDOMAIN, DO", "hosu", DNS_A, true}};
+                 {"NXDOMAIN, DO", "hosu", DNS_A, true},
+                 {"wildcard, DO", "any.wild.example.com", DNS_A, true},
+                 {"referral, no DO", "cut", DNS_A, false},
+                 {"referral, DO", "cut", DNS_A, true}};
     for (int nsec3 = 0; nsec3 < 2; nsec3++) {
         printf("%s, %u names; ns a query (best of %d) in batches of %d\n", nsec3 ? "NSEC3" : "NSEC",
                names, ROUNDS, BATCH);
         zone_take(&b, names, nsec3);
         for (size_t i = 0; i < array_length(cases); i++) {
-            rounds_ask(&b, cases[i].prefix, names,
+            bool cut = cases[i].prefix[0] == 'c';
+            rounds_ask(&b, cases[i].prefix, cut ? names / CUT_EACH : names,
                        (struct ask){.type = cases[i].type,
                                     .size = QUERY_UDP_SIZE,
                                     .dnssec_ok = cases[i].dnssec_ok});
