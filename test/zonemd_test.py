@@ -68,6 +68,27 @@ def test_made_for_what_changes_here(nodes, tmp_path, denial):  # noqa: F811
         assert wait_for(lambda: serial(node) > before), node.log()
 
 
+@pytest.mark.parametrize("denial", ["", "nsec"])
+def test_what_is_made_is_no_difference(nodes, denial):  # noqa: F811
+    """`zone diff` says what the file would change: not the digest, that follows from all the rest; but one that the file has itself."""
+    sign = f", dnssec: {{denial: {denial}}}" if denial else ""
+    node = nodes(HEAD + f"  - {{name: {ZONE}, file: z, zonemd: generate, transfer: {{keys: k1}}{sign}}}\n", {"z": zone_text(1)}).start()
+    file, data = node.folder / "z", ["--data", str(node.data)]
+    assert wait_for(lambda: node.cli("zone", "served", ZONE, *data).stdout.count(" ZONEMD ") >= 1)
+    out = node.cli("zone", "diff", str(file), ZONE, *data)
+    assert (out.returncode, out.stdout) == (0, ""), out
+    file.write_text(zone_text(1, "more 300 TXT new"))
+    out = node.cli("zone", "diff", str(file), ZONE, *data)
+    assert out.returncode == 1 and out.stdout == f'+ more.{ZONE}. 300 IN TXT "new"\n', out
+    file.write_text(zone_text(1, "more 300 ZONEMD 1 1 241 " + "00" * 48))  # not at the apex: no digest of the zone
+    out = node.cli("zone", "diff", str(file), ZONE, *data)
+    assert out.returncode == 1 and out.stdout.startswith(f"+ more.{ZONE}. 300 IN ZONEMD "), out
+    lines = len(out.stdout.splitlines())
+    file.write_text(zone_text(1, "@ 300 ZONEMD 1 1 241 " + "00" * 48))  # of a private algorithm: nobody can say that it is wrong
+    out = node.cli("zone", "diff", str(file), ZONE, *data)
+    assert out.returncode == 1 and lines == 1 and f"+ {ZONE}. 300 IN ZONEMD " in out.stdout, out
+
+
 def test_a_wrong_one_keeps_the_old_zone(nodes):  # noqa: F811
     """L3: at a reload, with place and remedy; the same text without `verify` is taken."""
     config = HEAD + f"  - {{name: {ZONE}, file: z}}\n"

@@ -142,29 +142,44 @@ struct lines {
     struct map set;   /* of all lines */
 };
 
-/* Is this a line of a record that signing makes, "name TTL IN TYPE ..."? */
-static bool line_is_made(const char *line)
+/* What is not compared, since it is made of all the rest where a zone is served. */
+struct apart {
+    bool signing; /* what signing makes */
+    bool digest;  /* of the whole zone */
+};
+
+/* The type in "name TTL IN TYPE ...". */
+static const char *line_type(const char *line, size_t *ret_length)
+{
+    for (unsigned words = 0; words < 3 && line; words++)
+        line = (line = strchr(line, ' ')) ? line + 1 : NULL;
+    *ret_length = line ? strcspn(line, " ") : 0;
+    return line;
+}
+
+static bool line_is_apart(const char *line, const char *origin, const struct apart *apart)
 {
     static const char *const made[] = {"RRSIG", "NSEC",   "NSEC3",  "NSEC3PARAM",
                                        "CDS",   "DNSKEY", "CDNSKEY"};
-    for (unsigned words = 0; words < 3 && line; words++)
-        line = (line = strchr(line, ' ')) ? line + 1 : NULL;
-    size_t length = line ? strcspn(line, " ") : 0;
-    for (unsigned i = 0; i < array_length(made); i++)
-        if (length == strlen(made[i]) && !strncmp(line, made[i], length))
+    size_t length, name = strlen(origin);
+    const char *type = line_type(line, &length);
+    for (unsigned i = 0; i < array_length(made) && apart->signing; i++)
+        if (length == strlen(made[i]) && !strncmp(type, made[i], length))
             return true;
-    return false;
+    return apart->digest && length == strlen("ZONEMD") && !strncmp(type, "ZONEMD", length) &&
+           !strncmp(line, origin, name) && (line[name] == '.' || line[name] == ' ');
 }
 
-/* bare: without what signing makes. */
-static struct lines lines_of(const struct zone *z, bool bare)
+static struct lines lines_of(const struct zone *z, const struct apart *apart)
 {
+    char origin[DNAME_TEXT_MAX];
+    dname_format(z->header->origin, origin);
     struct lines l = {.text = text_init(DUMP_MAX), .set = map_init()};
     zone_dump(z, &l.text);
     char *rest = l.text.data, *end = rest;
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
         size_t length = strlen(line);
-        if (!length || (bare && line_is_made(line)))
+        if (!length || line_is_apart(line, origin, apart))
             continue;
         memmove(end, line, length + 1);
         map_put(&l.set, end, length, end);
@@ -196,13 +211,20 @@ static unsigned lines_print(const struct lines *l, const struct lines *other, si
     return printed;
 }
 
-/* Both are in the same order, so what they share comes in the same order too. What was signed here
- * is compared with a text as the text that it was. */
+static bool zone_has(const struct zone *z, uint16_t type)
+{
+    return zone_node_set(zone_node_at(z, z->header->apex), type);
+}
+
+/* Both are in the same order, so what they share comes in the same order too. What was signed here,
+ * or has a digest, is compared with a text that has none as the text that it was. */
 static int zones_diff(const struct zone *old, const struct zone *next)
 {
     unsigned signed_as = old->header->flags & (ZONE_SIGNED | ZONE_GIVEN);
-    bool bare = signed_as == ZONE_SIGNED && !(next->header->flags & ZONE_SIGNED);
-    struct lines a = lines_of(old, bare), b = lines_of(next, bare);
+    struct apart apart = {.signing =
+                              signed_as == ZONE_SIGNED && !(next->header->flags & ZONE_SIGNED),
+                          .digest = zone_has(old, DNS_ZONEMD) && !zone_has(next, DNS_ZONEMD)};
+    struct lines a = lines_of(old, &apart), b = lines_of(next, &apart);
     size_t at_a = 0, at_b = 0;
     unsigned changes = 0;
     while (at_a < a.text.length || at_b < b.text.length) {
