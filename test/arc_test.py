@@ -427,7 +427,7 @@ def test_throttling(site, admin):
             return True
         return False
 
-    assert burst() >= 3
+    assert wait_for(lambda: burst() >= 3)
     assert data.get_routing_control_state(RoutingControlArn=arns["us"])  # reads go on
     assert wait_for(throttled)
     # A client with boto3's own retries gets through.

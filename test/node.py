@@ -29,7 +29,7 @@ DNS_PORT = 5353
 TELL_PORT = 8080
 API_PORT = 8090
 ORIGIN_PORT = 8081
-START_S = 20
+START_S = 60
 ROLES = ("supervisor", "control", "dns", "tell")
 
 
