@@ -27,6 +27,7 @@
 enum {
     LOOK_MS = 1000, /* plans are looked for this often even if the watch says nothing */
     READY_S = 5,    /* the first plan is waited for so long before the server is called ready */
+    AWAIT_S = 10,   /* longer than control looks around before its first plan */
     RECLAIM_MS = 1,
     WAKE_MS = 5, /* between the signals that wake workers at the end */
     WAKE_SIGNAL = SIGUSR2,
@@ -126,7 +127,7 @@ static void plans_await(struct server *s)
     usec_t started = clock_now();
     uint64_t highest;
     bool some = !snapshot_highest(s->options->data, &highest) && highest;
-    while (some && !s->current && clock_now() - started < READY_S * USEC_PER_SEC) {
+    while (some && !s->current && clock_now() - started < AWAIT_S * USEC_PER_SEC) {
         int n = poll(fds, 2, LOOK_MS);
         if (n > 0 && fds[0].revents)
             return;
