@@ -94,15 +94,16 @@
     X(TLS_ENDS, "holdfast_tls_certificate_end_seconds", "", gauge_us,                           \
       "When the certificate that is shown ends, in seconds since 1970.")
 
-#define STATS_READER(X)                                                                   \
-    X(PLAN_GENERATION, "holdfast_plan_generation", "", gauge,                             \
-      "Generation of the plan this role serves.")                                         \
-    X(PLAN_LOADED, "holdfast_plan_loads_total", "", counter, "Plans taken into service.") \
-    X(PLAN_REFUSED, "holdfast_plan_refused_total", "", counter,                           \
-      "Plan files that the reader's own check refused.")                                  \
-    X(ZONES_SERVED, "holdfast_zones", "", gauge, "Zones in service.")                     \
-    X(ZONES_LACKING, "holdfast_zones_lacking", "", gauge,                                 \
-      "Zones whose file is damaged or missing: dark, or answered as they were before.")
+#define STATS_READER(X)                                                                           \
+    X(PLAN_GENERATION, "holdfast_plan_generation", "", gauge,                                     \
+      "Generation of the plan this role serves.")                                                 \
+    X(PLAN_LOADED, "holdfast_plan_loads_total", "", counter, "Plans taken into service.")         \
+    X(PLAN_REFUSED, "holdfast_plan_refused_total", "", counter,                                   \
+      "Plan files that the reader's own check refused.")                                          \
+    X(ZONES_SERVED, "holdfast_zones", "", gauge, "Zones in service.")                             \
+    X(ZONES_LACKING, "holdfast_zones_lacking", "", gauge,                                         \
+      "Zones whose file is damaged, missing or not to be mapped: dark, or answered as they were " \
+      "before.")
 
 #define STATS_CONTROL(X)                                                                        \
     X(CONTROL_PROBES, "holdfast_probes_total", "", counter, "Probes ended.")                    \

@@ -153,10 +153,12 @@ static void zones_append(const struct view *v, struct text *out)
     const struct view_role *dns = &v->roles[STATS_ROLE_DNS];
     uint64_t lacking = dns->has_stats ? stats_value(&dns->stats, ZONES_LACKING) : 0;
     if (lacking)
-        text_appendf(out,
-                     "DAMAGED: the compiled files of %llu zone(s) are damaged or missing: they are "
-                     "answered as before or not at all; the log of dns names them (zone.lacking)\n",
-                     (unsigned long long)lacking);
+        text_appendf(
+            out,
+            "LACKING: the compiled files of %llu zone(s) are damaged, missing or not to be "
+            "mapped: they are answered as before or not at all; the log of dns says which, "
+            "and why (zone.lacking)\n",
+            (unsigned long long)lacking);
     const struct view_role *control = &v->roles[STATS_ROLE_CONTROL];
     uint64_t behind = control->has_stats ? stats_value(&control->stats, CONTROL_ZONES_BEHIND) : 0;
     if (behind)

@@ -153,7 +153,7 @@ static void lacking_tell(const struct served *s)
         if (state != SERVED_FILE_OWN)
             log_event(LOG_ERROR, "zone.lacking",
                       {"zone", LOG_S(plan_text(&s->plan, s->plan.files[i].name))},
-                      {"reason", LOG_S("its file is damaged or missing")},
+                      {"reason", LOG_S(served_file_lack(s, i))},
                       {"consequence", LOG_S(consequences[state])});
     }
 }

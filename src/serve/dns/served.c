@@ -489,10 +489,17 @@ enum served_file_state served_file_state(const struct served *s, uint32_t file)
     return f->hash == s->plan.files[file].hash ? SERVED_FILE_OWN : SERVED_FILE_BEFORE;
 }
 
+const char *served_file_lack(const struct served *s, uint32_t file)
+{
+    invariant(s->lacks && s->lacks[file]);
+    return served_file_why(s->lacks[file]);
+}
+
 void served_free(struct served *s)
 {
     if (!s)
         return;
+    free(s->lacks);
     for (uint32_t i = 0; s->files && i < s->plan.file_count; i++)
         served_file_release(s->files[i]);
     free(s->files);

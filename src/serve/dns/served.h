@@ -78,6 +78,7 @@ struct served {
     uint8_t *records;
     struct served_file **files; /* by the plan's file index */
     uint32_t lacking; /* zones that are not answered from the plan's file: served_file_state() */
+    int *lacks;       /* by the plan's file index: why; NULL where none is lacking */
     void *owned;      /* the plan's bytes; for the shell */
 };
 
@@ -104,6 +105,8 @@ enum served_file_state {
     SERVED_FILE_DARK,   /* nothing */
 };
 pure_function enum served_file_state served_file_state(const struct served *s, uint32_t file);
+/* Why it is not its own, in words. */
+const char *served_file_lack(const struct served *s, uint32_t file);
 /* Only when no worker can be using it. The plan's bytes stay the caller's. */
 void served_free(struct served *s);
 

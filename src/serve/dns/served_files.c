@@ -19,6 +19,13 @@ struct files {
     bool lacking;
 };
 
+const char *served_file_why(int err)
+{
+    if (err == -ENOMEM)
+        return "the kernel maps no more files for one process: raise vm.max_map_count (sysctl)";
+    return err == -ENOENT || err == ERR_MISSING ? "the file is missing" : err_text(err);
+}
+
 void served_file_release(struct served_file *f)
 {
     if (!f)
@@ -70,10 +77,7 @@ static int file_get(struct files *o, const struct plan_file *file, struct served
     int err = o->source->get(o->source->context, file, &f->bytes);
     if (err) {
         free(f);
-        return served_wrong(o->where, err,
-                            err == -ENOMEM ? "the kernel maps no more files for one process: raise "
-                                             "vm.max_map_count (sysctl)"
-                                           : "the file cannot be had",
+        return served_wrong(o->where, err, served_file_why(err),
                             plan_text(&o->s->plan, file->name));
     }
     err = file_open(f);
@@ -135,9 +139,9 @@ static struct served_file *zone_dark(const struct files *o, const char *name)
 }
 
 /* L1: as it was answered until now. `err`: why its own file does not do. */
-static int zone_do_without(struct files *o, const struct plan_file *file, int err,
-                           struct served_file **ret)
+static int zone_do_without(struct files *o, uint32_t at, int err, struct served_file **ret)
 {
+    const struct plan_file *file = &o->s->plan.files[at];
     const char *name = plan_text(&o->s->plan, file->name);
     struct served_file *f = zone_before(o, name);
     if (!f)
@@ -145,6 +149,9 @@ static int zone_do_without(struct files *o, const struct plan_file *file, int er
     if (!f)
         return err;
     f->references++;
+    if (!o->s->lacks)
+        o->s->lacks = mem_new(o->s->plan.file_count, sizeof *o->s->lacks);
+    o->s->lacks[at] = err;
     o->s->lacking++;
     *ret = f;
     return 0;
@@ -166,7 +173,7 @@ static int files_get(struct files *o)
         } else {
             err = file_get(o, file, &s->files[i]);
             if (err && o->lacking && file->kind == PLAN_FILE_ZONE)
-                err = zone_do_without(o, file, err, &s->files[i]);
+                err = zone_do_without(o, i, err, &s->files[i]);
         }
         if (!err && file->kind == PLAN_FILE_NETMAP)
             s->maps[i] = &s->files[i]->netmap;

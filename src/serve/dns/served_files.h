@@ -25,6 +25,8 @@ struct served_file {
 must_check int served_files_get(struct served *s, const struct served_source *source,
                                 const struct served *previous, bool lacking,
                                 char ret_where[static SERVED_WHERE_MAX]);
+/* Why a file was not to be had, or is not what it should be. */
+const char *served_file_why(int err);
 /* NULL will do. */
 void served_file_release(struct served_file *f);
 

@@ -112,6 +112,34 @@ START_TEST(test_zone_without_its_file_stays_as_it_was)
 }
 END_TEST
 
+static struct served_source whole;
+
+static int second_not_mapped(void *context, const struct plan_file *file, struct served_bytes *ret)
+{
+    struct rig *r = context;
+    return file->hash == r->maker.files[1].hash ? -ENOMEM : whole.get(context, file, ret);
+}
+
+/* What nobody damaged is not called so: who reads it is to look at the right place. */
+START_TEST(test_why_a_file_is_lacking)
+{
+    struct rig *r = rig_new();
+    whole = r->source;
+    ck_assert_ptr_eq(whole.context, r);
+    r->source.get = second_not_mapped;
+    lacking_build(r, NULL);
+    ck_assert_uint_eq(r->served->lacking, 1);
+    ck_assert_int_eq(served_file_state(r->served, 1), SERVED_FILE_DARK);
+    ck_assert_ptr_nonnull(strstr(served_file_lack(r->served, 1), "vm.max_map_count"));
+    r->source = whole;
+    struct served *next = next_build(r);
+    ck_assert_ptr_null(next->lacks);
+    served_free(r->served);
+    r->served = next;
+    rig_free(r);
+}
+END_TEST
+
 /* Where it never was answered it is dark alone, until there is a file. */
 START_TEST(test_zone_without_its_file_is_dark_alone)
 {
@@ -120,6 +148,7 @@ START_TEST(test_zone_without_its_file_is_dark_alone)
     r->files[0].data = NULL;
     lacking_build(r, NULL);
     ck_assert_int_eq(served_file_state(r->served, 0), SERVED_FILE_DARK);
+    ck_assert_ptr_nonnull(strstr(served_file_lack(r->served, 0), "missing"));
     static const char *const names[] = {"api.example.com", "www.example.com", "example.com",
                                         "nothing.here.example.com"};
     for (unsigned i = 0; i < array_length(names); i++)
@@ -423,6 +452,7 @@ END_TEST
 
 CHECK_MAIN("served", test_files_are_shared, test_no_room_for_mappings,
            test_zone_without_its_file_stays_as_it_was, test_zone_without_its_file_is_dark_alone,
-           test_every_steered_name_has_its_service, test_every_way_ends_at_an_answer,
-           test_ways_are_not_too_long, test_files_are_what_the_plan_says,
-           test_order_does_not_matter, test_nested_zones, test_zones_come_and_go, test_many_zones)
+           test_why_a_file_is_lacking, test_every_steered_name_has_its_service,
+           test_every_way_ends_at_an_answer, test_ways_are_not_too_long,
+           test_files_are_what_the_plan_says, test_order_does_not_matter, test_nested_zones,
+           test_zones_come_and_go, test_many_zones)
