@@ -30,6 +30,7 @@ TELL_PORT = 8080
 API_PORT = 8090
 ORIGIN_PORT = 8081
 START_S = 60
+PLAN_S = 15
 ROLES = ("supervisor", "control", "dns", "tell")
 
 
@@ -221,14 +222,16 @@ class Node:
 
     def start(self, wait="ready"):
         self.log_path = self.folder / "log"
-        before = self.log().count("event=node.ready")
+        begin = len(self.log())
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "run", str(self.config_path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(self.env or {})})
         if wait == "ready":
-            assert wait_for(lambda: self.log().count("event=node.ready") > before or self.process.poll() is not None, START_S), self.log()
+            assert wait_for(lambda: "event=node.ready" in self.log()[begin:] or self.process.poll() is not None, START_S), self.log()
             assert self.process.poll() is None, self.log()
+            if "event=plan.none" in self.log()[begin:]:  # a busy machine, on which the first plan took its time
+                wait_for(lambda: "event=plan.loaded" in self.log()[begin:], PLAN_S)
         return self
 
     def log(self):
