@@ -178,10 +178,12 @@ START_TEST(test_by_which_key)
     text_append(&text, "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS a\na 60 A 192.0.2.1\n"
                        "@ 60 RRSIG SOA 13 1 60 20300101000000 20200101000000 1 example. AAAA\n");
     for (unsigned i = 0; i < KEYS; i++) {
-        uint8_t key[] = {1, 0, 3, 13, (uint8_t)(251 * i), (uint8_t)(i + 7)};
+        /* in canonical order their tags fall */
+        uint8_t key[] = {1, 0, 3, 13, (uint8_t)i, 0, (uint8_t)(2 * (KEYS - i)), 7};
         uint16_t tag = dnskey_tag(key, sizeof key);
         used[tag] = true;
-        text_appendf(&text, "@ 60 DNSKEY \\# %zu 0100030d%02x%02x\n", sizeof key, key[4], key[5]);
+        text_appendf(&text, "@ 60 DNSKEY \\# %zu 0100030d%02x00%02x07\n", sizeof key, key[4],
+                     key[6]);
         text_appendf(&text,
                      "n%u 60 A 192.0.2.1\nn%u 60 RRSIG A 13 2 60 20300101000000 "
                      "20200101000000 %u example. AAAA\n",
