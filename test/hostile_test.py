@@ -260,6 +260,14 @@ def test_amplification_through_many_names_that_are_not_there(nodes):  # noqa: F8
     assert got <= RATE * (seconds + 2) * largest + sent / SLIP, (sent, got, largest)
 
 
+def test_amplification_through_many_names_that_are_there(nodes):  # noqa: F811
+    """Each within its own rate, and all together within the network's (`rrl.all`)."""
+    node = start(nodes, f", rrl: {{rate: {RATE}, all: {2 * RATE}, slip: {SLIP}}}")
+    sent, got, largest, seconds = flood(node, 1.0, [wire(f"n{i}.example.com", "A") for i in range(200)])
+    assert largest > 50 and sent > 100000, (sent, largest)
+    assert got <= 2 * RATE * (seconds + 2) * largest + sent / SLIP, (sent, got, largest)
+
+
 def test_without_a_limit_one_response_a_query_at_most(nodes):  # noqa: F811
     """The bound that always holds: one response, and no larger than what the server offers (dns.udp_size)."""
     node = start(nodes, ", udp_size: 600")

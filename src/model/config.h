@@ -121,7 +121,8 @@ struct config_answers {
     const char *cookie_secret, *cookie_previous; /* 32 hexadecimal digits */
     const char *cookie_file;                     /* takes their place */
     usec_t cookie_rotate;                        /* where there is none of them */
-    unsigned rrl_rate, rrl_slip, rrl_table;      /* rate 0: off */
+    unsigned rrl_rate, rrl_all;                  /* both 0: off */
+    unsigned rrl_slip, rrl_table;
     usec_t stale_after; /* control silent for so long: steered answers are called stale */
 };
 

@@ -98,13 +98,18 @@ static const struct key rrl_keys[] = {
      .standard = "0",
      .help = "responses a second to one network (/24 or /56) for one name, for all names that are "
              "not in a zone, or for one kind of error; 0 is no limit"},
+    {"all", &type_integer, AT(draft_root, dns.answers.rrl_all), .min = 0, .max = 1000000,
+     .standard = "0",
+     .help = "responses a second to one network for everything together, since a flood may ask for "
+             "many names: some times the rate; 0 is no limit"},
     {"slip", &type_integer, AT(draft_root, dns.answers.rrl_slip), .min = 0, .max = 100,
      .standard = "2",
      .help = "one in so many of those held back is sent empty and truncated, so that a real client "
              "asks again over TCP; 0 is none"},
     {"table", &type_integer, AT(draft_root, dns.answers.rrl_table), .min = 64, .max = 1 << 24,
      .standard = "65536",
-     .help = "networks and names known at once, for each thread; 16 bytes each"},
+     .help = "networks and names known at once, for each thread; 16 bytes each, and as many again "
+             "for networks alone where `all` is set"},
 };
 
 const struct shape shape_rrl = {

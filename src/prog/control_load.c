@@ -116,7 +116,7 @@ static void settings_append(struct text *out, const struct config *c)
     text_appendf(out, "dns.cookies %d %d %s %s %s %lld\n", a->cookies, a->cookies_required,
                  word(a->cookie_secret), word(a->cookie_previous), word(a->cookie_file),
                  (long long)a->cookie_rotate);
-    text_appendf(out, "dns.rrl %u %u %u\n", a->rrl_rate, a->rrl_slip, a->rrl_table);
+    text_appendf(out, "dns.rrl %u %u %u %u\n", a->rrl_rate, a->rrl_all, a->rrl_slip, a->rrl_table);
     text_appendf(out, "log.level %d\nlog.format %d\n", c->log_level, (int)c->log_format);
     text_appendf(out, "node.user %s\nnode.data %s\n", c->user ? c->user : "-", c->data);
 }

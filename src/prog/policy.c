@@ -57,7 +57,8 @@ static void policy_make(const struct config *c, struct query_policy *ret)
     memset(ret, 0, sizeof *ret);
     ret->cookie_required = a->cookies_required;
     ret->stale_after = (uint64_t)a->stale_after;
-    ret->limit_rate = a->rrl_rate;
+    ret->limits.each = a->rrl_rate;
+    ret->limits.all = a->rrl_all;
     ret->limit_slip = a->rrl_slip;
     ret->limit_size = a->rrl_table;
     for (; ret->proxy_count < c->dns_proxy.from_count && ret->proxy_count < POLICY_PROXIES_MAX;

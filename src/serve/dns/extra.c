@@ -233,7 +233,7 @@ void extra_limit_prepare(const struct query *q, const struct query_context *ctx)
     if (q->client->tcp)
         return;
     struct ip client = extra_client(q->client);
-    limit_prefetch(ctx->limit, limit_key(&client, q->hash));
+    limit_prefetch(ctx->limit, &client, q->hash);
 }
 
 enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
@@ -242,7 +242,7 @@ enum limit_verdict extra_limit(const struct query *q, struct query_context *ctx,
     if (q->client->tcp || q->cookie_good)
         return LIMIT_PASS;
     struct ip client = extra_client(q->client);
-    enum limit_verdict v = limit_take(ctx->limit, limit_key(&client, account_of(q, a)), ctx->now);
+    enum limit_verdict v = limit_take(ctx->limit, &client, account_of(q, a), ctx->now);
     if (v != LIMIT_PASS)
         stats_add(ctx->stats, v == LIMIT_SLIP ? DNS_LIMITED_SLIPPED : DNS_LIMITED_DROPPED, 1);
     return v;

@@ -247,7 +247,7 @@ START_TEST(test_bounded_amplification)
     struct rig *r = rig_granting(&policy);
     struct ask a = {"www.example.com", DNS_A, .size = 1232};
     unsigned whole = bytes_of(r, a, 1);
-    r->ctx.limit = limit_new(RATE, 2, 4096);
+    r->ctx.limit = limit_new((struct limit_rates){.each = RATE}, 2, 4096);
     r->ctx.now = 50 * USEC_PER_SEC;
     unsigned asked = DNS_HEADER_SIZE + 17 + 4 + 11;
     unsigned got = bytes_of(r, a, FLOOD);
@@ -274,7 +274,7 @@ START_TEST(test_random_names)
     for (size_t f = 0; f < array_length(parents); f++) {
         struct rig *r = rig_granting(NULL);
         unsigned answered = 0;
-        r->ctx.limit = limit_new(5, 0, 4096);
+        r->ctx.limit = limit_new((struct limit_rates){.each = 5}, 0, 4096);
         r->ctx.now = 50 * USEC_PER_SEC;
         for (unsigned i = 0; i < 1000; i++) {
             char name[64];
@@ -293,7 +293,7 @@ START_TEST(test_good_cookies_are_not_limited)
     struct rig *r = rig_granting(&policy);
     uint8_t cookie[COOKIE_SIZE];
     cookie_learn(r, "192.0.2.5", cookie);
-    r->ctx.limit = limit_new(1, 0, 64);
+    r->ctx.limit = limit_new((struct limit_rates){.each = 1}, 0, 64);
     r->ctx.now = 50 * USEC_PER_SEC;
     for (unsigned i = 0; i < 100; i++)
         ck_assert_str_ne(ask_cookie(r, cookie, sizeof cookie, "192.0.2.5", false), "dropped");

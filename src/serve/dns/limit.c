@@ -11,36 +11,49 @@ struct entry {
     usec_t spent; /* the budget is whole again at this time */
 };
 
-struct limit {
-    uint64_t mask; /* sets - 1 */
-    usec_t interval, burst;
-    uint32_t slip, held;
+struct table {
+    uint64_t mask;   /* sets - 1 */
+    usec_t interval; /* 0: nothing is bounded, and there are no entries */
     struct entry *entries;
 };
 
-struct limit *limit_new(uint32_t rate, uint32_t slip, uint32_t size)
+struct limit {
+    struct table each, all; /* by network and answer, by network */
+    uint32_t slip, held;
+};
+
+static struct table table_of(uint32_t rate, uint32_t size)
 {
-    struct limit *l = mem_new(1, sizeof *l);
     uint64_t sets = SIZE_MIN / WAYS;
-    invariant(rate > 0);
+
+    if (!rate)
+        return (struct table){0};
     while (sets * WAYS < size)
         sets *= 2;
-    *l = (struct limit){.mask = sets - 1,
-                        .interval = rate < USEC_PER_SEC ? USEC_PER_SEC / rate : 1,
-                        .burst = USEC_PER_SEC,
-                        .slip = slip};
-    l->entries = mem_new(sets * WAYS, sizeof *l->entries);
+    return (struct table){.mask = sets - 1,
+                          .interval = rate < USEC_PER_SEC ? USEC_PER_SEC / rate : 1,
+                          .entries = mem_new(sets * WAYS, sizeof(struct entry))};
+}
+
+struct limit *limit_new(struct limit_rates rates, uint32_t slip, uint32_t size)
+{
+    struct limit *l = mem_new(1, sizeof *l);
+    invariant(rates.each || rates.all);
+    *l = (struct limit){
+        .each = table_of(rates.each, size), .all = table_of(rates.all, size), .slip = slip};
     return l;
 }
 
 void limit_free(struct limit *l)
 {
-    if (l)
-        free(l->entries);
+    if (l) {
+        free(l->each.entries);
+        free(l->all.entries);
+    }
     free(l);
 }
 
-uint64_t limit_key(const struct ip *client, uint64_t answer)
+static uint64_t key_of(const struct ip *client, uint64_t answer)
 {
     uint64_t h = client->family == IP_V6 ? 1 : 2, v = 0;
     memcpy(&v, client->bytes, client->family == IP_V6 ? PREFIX_V6 : PREFIX_V4);
@@ -50,9 +63,9 @@ uint64_t limit_key(const struct ip *client, uint64_t answer)
     return h ^ h >> 29;
 }
 
-static struct entry *entry_of(struct limit *l, uint64_t key)
+static struct entry *entry_of(const struct table *t, uint64_t key)
 {
-    struct entry *set = l->entries + (key & l->mask) * WAYS, *least = set;
+    struct entry *set = t->entries + (key & t->mask) * WAYS, *least = set;
     for (struct entry *e = set; e < set + WAYS; e++) {
         if (e->key == key)
             return e;
@@ -63,20 +76,37 @@ static struct entry *entry_of(struct limit *l, uint64_t key)
     return least;
 }
 
-void limit_prefetch(const struct limit *l, uint64_t key)
+static void table_prefetch(const struct table *t, uint64_t key)
 {
-    __builtin_prefetch(l->entries + (key & l->mask) * WAYS, 1);
+    if (t->interval)
+        __builtin_prefetch(t->entries + (key & t->mask) * WAYS, 1);
 }
 
-enum limit_verdict limit_take(struct limit *l, uint64_t key, usec_t now)
+void limit_prefetch(const struct limit *l, const struct ip *client, uint64_t answer)
 {
-    struct entry *e = entry_of(l, key);
-    invariant(e->key == key && l->interval > 0);
+    table_prefetch(&l->each, key_of(client, answer));
+    table_prefetch(&l->all, key_of(client, 0));
+}
+
+static bool table_take(const struct table *t, uint64_t key, usec_t now)
+{
+    if (!t->interval)
+        return true;
+    struct entry *e = entry_of(t, key);
+    invariant(e->key == key);
     if (e->spent < now)
         e->spent = now;
-    if (e->spent + l->interval <= now + l->burst) {
-        e->spent += l->interval;
+    if (e->spent + t->interval > now + USEC_PER_SEC)
+        return false;
+    e->spent += t->interval;
+    return true;
+}
+
+enum limit_verdict limit_take(struct limit *l, const struct ip *client, uint64_t answer, usec_t now)
+{
+    /* What is held back for its own sake costs the network nothing. */
+    if (table_take(&l->each, key_of(client, answer), now) &&
+        table_take(&l->all, key_of(client, 0), now))
         return LIMIT_PASS;
-    }
     return l->slip && ++l->held % l->slip == 0 ? LIMIT_SLIP : LIMIT_DROP;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/ip.h"
+#include "serve/dns/limit.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,8 +24,7 @@ struct query_policy {
     bool cookie_required; /* BADCOOKIE over UDP to who sends one that is not good */
     struct ip_prefix proxies[POLICY_PROXIES_MAX]; /* who is believed about who asks */
     uint32_t proxy_count;
-    /* Response rate limiting: responses a second to one network for one name, over all threads. */
-    uint32_t limit_rate; /* 0: off */
-    uint32_t limit_slip; /* one in so many that are held back is sent truncated; 0: none */
-    uint32_t limit_size; /* networks and names known at once, for each thread */
+    struct limit_rates limits; /* over all threads */
+    uint32_t limit_slip;       /* one in so many that are held back is sent truncated; 0: none */
+    uint32_t limit_size;       /* networks and names known at once, for each thread */
 };

@@ -77,7 +77,8 @@ int main(int argc, char **argv)
                  {"aliases, two", "alias2.example.com", 0}};
     zone_make(b.r, names);
     if (argc > 2) { /* entries of a rate limit that holds nothing back */
-        b.r->ctx.limit = limit_new(1000000, 2, (uint32_t)strtoul(argv[2], NULL, 10));
+        b.r->ctx.limit = limit_new((struct limit_rates){.each = 1000000}, 2,
+                                   (uint32_t)strtoul(argv[2], NULL, 10));
         b.r->ctx.now = USEC_PER_HOUR;
     }
     printf("%u names; ns a query (best of %d): batches of %d, batches of 4, one by one\n", names,

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             rig_signer_init(&signers[i], i == 2);
             rigs[i] = rig_new_signed(&signers[i], more);
         }
-        limit = limit_new(2, 2, 64);
+        limit = limit_new((struct limit_rates){2, 3}, 2, 64);
     }
     if (!size)
         return 0;

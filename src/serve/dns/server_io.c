@@ -251,9 +251,12 @@ static void limits_init(struct server *s)
 {
     const struct query_policy *p = s->options->policy;
     unsigned threads = s->worker_count;
-    for (unsigned i = 0; p && p->limit_rate && i < threads; i++)
-        s->workers[i].ctx.limit =
-            limit_new((p->limit_rate + threads - 1) / threads, p->limit_slip, p->limit_size);
+    if (!p || (!p->limits.each && !p->limits.all))
+        return;
+    struct limit_rates share = {.each = (p->limits.each + threads - 1) / threads,
+                                .all = (p->limits.all + threads - 1) / threads};
+    for (unsigned i = 0; i < threads; i++)
+        s->workers[i].ctx.limit = limit_new(share, p->limit_slip, p->limit_size);
 }
 
 /* A thread's share of what bounds all. */
