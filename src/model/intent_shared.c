@@ -4,16 +4,14 @@
 #include "base/invariant.h"
 #include "base/memory.h"
 #include "model/intent_object.h"
+#include "model/shrink.h"
 #include "wire/dname.h"
 #include "wire/rdata.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SHRINK_HANDFUL = 5,   /* of which each may go without being asked about */
-    SERIAL_BEHIND = 5 * 4 /* bytes of a SOA's numbers, of which the serial is the first */
-};
+enum { SERIAL_BEHIND = 5 * 4 }; /* bytes of a SOA's numbers, of which the serial is the first */
 
 /* ---- names ---- */
 
@@ -359,11 +357,6 @@ static void loss_count(const struct intent *old, const struct intent *next, enum
     }
 }
 
-static bool loss_is_large(uint32_t total, uint32_t lost)
-{
-    return total > SHRINK_HANDFUL && lost * 3 >= total;
-}
-
 bool intent_shares_shrink(const struct intent *old, const struct intent *next, struct text *why)
 {
     static const enum intent_kind kinds[] = {INTENT_CHECK, INTENT_SERVICE, INTENT_ZONE};
@@ -371,7 +364,7 @@ bool intent_shares_shrink(const struct intent *old, const struct intent *next, s
     uint32_t total, lost, count;
     for (unsigned k = 0; k < array_length(kinds); k++) {
         loss_count(old, next, kinds[k], "", &total, &lost);
-        if (!loss_is_large(total, lost))
+        if (!shrink_is_large(lost, total))
             continue;
         text_appendf(why, "%u of %u shared %s would be gone", lost, total, plurals[k]);
         return true;
@@ -381,7 +374,7 @@ bool intent_shares_shrink(const struct intent *old, const struct intent *next, s
         char prefix[INTENT_NAME_MAX + 1];
         snprintf(prefix, sizeof prefix, "%s ", zones[i]->name);
         loss_count(old, next, INTENT_RECORDS, prefix, &total, &lost);
-        if (!loss_is_large(total, lost))
+        if (!shrink_is_large(lost, total))
             continue;
         text_appendf(why, "zone %s would lose %u of its %u sets of records", zones[i]->name, lost,
                      total);

@@ -1,10 +1,9 @@
 /* Law L3: a change that would delete a third of a zone is refused until confirmed. */
 #include "base/invariant.h"
+#include "model/shrink.h"
 #include "model/zone_compile.h"
 #include "model/zone_walk.h"
 #include "wire/dns.h"
-
-enum { HANDFUL = 5 };
 
 struct loss {
     unsigned lost, total;
@@ -13,7 +12,7 @@ struct loss {
 static bool loss_is_large(const struct loss *l)
 {
     invariant(l->lost <= l->total);
-    return l->total > HANDFUL && (uint64_t)l->lost * 3 >= l->total;
+    return shrink_is_large(l->lost, l->total);
 }
 
 static bool holds_something(const struct zone_node *n)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/netmap_io.h"
+#include "model/shrink.h"
 #include "prog/load_alias.h"
 #include "prog/load_catalog.h"
 #include "prog/load_form.h"
@@ -389,12 +390,8 @@ static int everything_load(struct loaded *l, const struct load_request *r, struc
 static int zones_shrink_check(const struct load_request *r, const struct config *next,
                               struct text *problems)
 {
-    enum { HANDFUL = 5 };
     uint32_t total = 0, lost = 0;
-    bool accepted = !r->current;
-    for (unsigned i = 0; i < r->accept_shrink_count; i++)
-        accepted |= !strcmp(r->accept_shrink[i], "zones");
-    if (accepted)
+    if (!r->current || load_shrink_accepted(r, "zones"))
         return 0;
     struct map names = map_init();
     for (uint32_t i = 0; i < next->zone_count; i++)
@@ -405,7 +402,7 @@ static int zones_shrink_check(const struct load_request *r, const struct config 
         lost += !config_zone_is_shared(z) && !map_get(&names, z->name, strlen(z->name));
     }
     map_done(&names);
-    if (total <= HANDFUL || (uint64_t)lost * 3 < total)
+    if (!shrink_is_large(lost, total))
         return 0;
     text_appendf(problems,
                  "%s:1:1: %u of the %u zones that are served are no longer in it; if that is "

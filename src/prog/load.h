@@ -11,6 +11,7 @@
 #include "model/target.h"
 #include "model/zone_ledger.h"
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LOAD_PROBLEMS_MAX = 1 << 20,
@@ -89,7 +90,8 @@ struct load_request {
     const struct loaded
         *current;              /* in use until now, and left alone meanwhile; NULL = none, then: */
     const struct plan *served; /* newest plan, for what zones were like; NULL = none */
-    const char *const *accept_shrink; /* zones that may lose a third of their names (L3) */
+    const char *const *accept_shrink; /* zones that may lose a third of their names (L3); "zones":
+                                         there may be a third fewer of them */
     unsigned accept_shrink_count;
     struct zone_ledger *ledger; /* what was made before, and is noted now; NULL: all is made anew */
     const char *const *only;    /* zones to be made anew; of the others not even the times of files
@@ -107,6 +109,14 @@ must_check int load_config(const char *path, FILE *out, struct config **ret);
  * pass. On failure nothing that is in use was changed: 0, ERR_SYNTAX, ERR_INVALID, ERR_REFUSED (a
  * zone would shrink), -errno. */
 must_check int load_new(const struct load_request *r, struct text *problems, struct loaded **ret);
+/* Was this said with --accept-shrink? A zone's name, or "zones". */
+static inline bool load_shrink_accepted(const struct load_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->accept_shrink_count; i++)
+        if (!strcmp(r->accept_shrink[i], name))
+            return true;
+    return false;
+}
 void load_free(struct loaded *l);
 /* A zone was refused with this error and goes on as it was: is it `behind`? */
 const_function bool load_zone_behind(int err);

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "model/catalog.h"
+#include "model/shrink.h"
 #include "model/zone_folder.h"
 #include "model/zone_held_io.h"
 #include "seam/disk.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMBERS_MODE = 0600, HANDFUL = 5 };
+enum { MEMBERS_MODE = 0600 };
 
 /* One catalog. */
 struct listing {
@@ -118,22 +119,15 @@ static struct listing *owner_of(const struct load_catalogs *l, const char *name)
     return first;
 }
 
-static bool shrink_accepted(const struct load_request *r, const struct config_zone *z)
-{
-    bool said = z->accept_shrink;
-    for (unsigned i = 0; i < r->accept_shrink_count; i++)
-        said |= !strcmp(r->accept_shrink[i], z->name);
-    return said;
-}
-
 /* L3: zones are not lost by the dozen because a list was cut. */
 static void shrink_check(const struct load_catalogs *l, struct listing *k, struct text *problems)
 {
     uint32_t lost = 0, total = k->before.count;
+    const struct config_zone *catalog = &l->config->zones[k->zone];
     for (uint32_t i = 0; i < total; i++)
         lost += !owner_of(l, k->before.members[i].name);
-    if (total <= HANDFUL || (uint64_t)lost * 3 < total ||
-        shrink_accepted(l->request, &l->config->zones[k->zone]))
+    if (!shrink_is_large(lost, total) || catalog->accept_shrink ||
+        load_shrink_accepted(l->request, catalog->name))
         return;
     text_appendf(
         problems,

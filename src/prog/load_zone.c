@@ -17,14 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool shrink_accepted(const struct load_request *r, const char *name)
-{
-    for (unsigned i = 0; i < r->accept_shrink_count; i++)
-        if (!strcmp(r->accept_shrink[i], name))
-            return true;
-    return false;
-}
-
 bool zone_stored_shrinks(const char *data, uint64_t hash, const struct zone *next,
                          unsigned *ret_lost, unsigned *ret_total)
 {
@@ -44,7 +36,8 @@ static int shrink_check(const struct load_request *r, const struct config_zone *
                         const struct load_sign *s, const struct zone *next, struct text *problems)
 {
     unsigned lost, total;
-    if (!s->has_old || shrink_accepted(r, z->name) || !zone_shrinks(&s->old, next, &lost, &total))
+    if (!s->has_old || load_shrink_accepted(r, z->name) ||
+        !zone_shrinks(&s->old, next, &lost, &total))
         return 0;
     text_appendf(
         problems,
