@@ -279,13 +279,12 @@ static void op_dnssec(const struct command_input *input, const json_t *request,
                                          [DNSSEC_DS_SEEN] = "ds-seen",
                                          [DNSSEC_DS_GONE] = "ds-gone",
                                          [DNSSEC_UNSIGN] = "unsign"};
-    static const char *const uses[] = {[KEY_CSK] = "csk", [KEY_KSK] = "ksk", [KEY_ZSK] = "zsk"};
     const char *zone = json_string_value(json_object_get(request, "zone"));
     const char *key = json_string_value(json_object_get(request, "key"));
     int order =
         word_find(json_string_value(json_object_get(request, "do")), orders, array_length(orders));
-    int use = key ? word_find(key, uses, array_length(uses)) : KEY_CSK;
-    if (order < 0 || use < 0) {
+    enum key_use use = KEY_CSK;
+    if (order < 0 || (key && !key_use_parse(key, &use))) {
         command_say(
             ret, ERR_INVALID,
             "\"do\" wants status, roll, ds-seen, ds-gone or unsign, and \"key\" csk, ksk or zsk");
@@ -295,7 +294,7 @@ static void op_dnssec(const struct command_input *input, const json_t *request,
     if (!ret->zone)
         return;
     ret->dnssec = (enum dnssec_order)order;
-    ret->key = (enum key_use)use;
+    ret->key = use;
     ret->effect = COMMAND_DNSSEC;
 }
 

@@ -90,24 +90,15 @@ static int step(struct shared_keys *k, const json_t *p, const struct shared_step
     return err;
 }
 
-static int use_read(const json_t *p, enum key_use *ret)
-{
-    const char *word = json_string_value(json_object_get(p, "key"));
-    for (unsigned i = 0; word && i < KEY_USES; i++)
-        if (!strcmp(word, key_use_name((enum key_use)i))) {
-            *ret = (enum key_use)i;
-            return 0;
-        }
-    return ERR_INVALID;
-}
-
 /* What an operator says. */
 static int order(struct shared_keys *k, const json_t *p, const char *what,
                  const struct shared_step *how, int64_t now, struct text *why)
 {
     enum key_use use;
     if (!strcmp(what, "roll"))
-        return use_read(p, &use) ? wants(why) : key_state_roll(&k->state, &how->policy, use, why);
+        return key_use_parse(json_string_value(json_object_get(p, "key")), &use)
+                   ? key_state_roll(&k->state, &how->policy, use, why)
+                   : wants(why);
     if (!strcmp(what, "ds-seen"))
         return key_state_ds_seen(&k->state, &how->policy, now, why);
     if (!strcmp(what, "ds-gone"))

@@ -11,6 +11,16 @@ const char *key_use_name(enum key_use use)
     return names[use];
 }
 
+bool key_use_parse(const char *name, enum key_use *ret)
+{
+    for (unsigned i = 0; name && i < KEY_USES; i++)
+        if (!strcmp(name, key_use_name((enum key_use)i))) {
+            *ret = (enum key_use)i;
+            return true;
+        }
+    return false;
+}
+
 const char *key_stage_name(enum key_stage stage)
 {
     static const char *const names[KEY_STAGES] = {"made", "published", "active", "retired"};

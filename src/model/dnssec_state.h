@@ -56,6 +56,8 @@ enum ds_stage { DS_HIDDEN, DS_WANTED, DS_SEEN, DS_UNWANTED, DS_GONE };
 enum { DS_STAGES = 5 };
 
 const_function const char *key_use_name(enum key_use use); /* "csk" */
+/* False: there is none of that name, or no name (NULL). */
+bool key_use_parse(const char *name, enum key_use *ret);
 const_function const char *key_stage_name(enum key_stage stage);
 const_function const char *ds_stage_name(enum ds_stage stage);
 

@@ -69,13 +69,11 @@ json_t *shared_pair_json(const struct shared_pair *p)
 
 static bool use_take(const json_t *value, uint8_t *ret)
 {
-    const char *word = json_string_value(value);
-    for (unsigned i = 0; word && i < KEY_USES; i++)
-        if (!strcmp(word, key_use_name((enum key_use)i))) {
-            *ret = (uint8_t)i;
-            return true;
-        }
-    return false;
+    enum key_use use;
+    bool known = key_use_parse(json_string_value(value), &use);
+    if (known)
+        *ret = (uint8_t)use;
+    return known;
 }
 
 bool shared_pair_read(const json_t *value, struct shared_pair *ret)

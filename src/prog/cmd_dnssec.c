@@ -1,5 +1,6 @@
 /* `holdfast dnssec`: what a zone's keys are doing, and what the parent is to be given. */
 #include "base/attr.h"
+#include "model/dnssec_state.h"
 #include "prog/commands.h"
 #include "prog/options.h"
 #include "prog/order.h"
@@ -22,13 +23,13 @@ static const char usage[] =
 int cmd_dnssec(int argc, char **argv)
 {
     static const char *const orders[] = {"status", "roll", "ds-seen", "ds-gone", "unsign"};
-    static const char *const uses[] = {"csk", "ksk", "zsk"};
     const char *config = NULL, *folder = NULL;
     const struct option_spec specs[] = {{.name = "config", .letter = 'c', .value = &config},
                                         {.name = "data", .letter = 'd', .value = &folder}};
     struct words words;
     char data[PATH_MAX];
-    bool known = false, use = false;
+    bool known = false;
+    enum key_use use;
     int status = options_parse(argc, argv, usage, specs, array_length(specs), &words);
     if (status >= 0)
         return status;
@@ -36,9 +37,7 @@ int cmd_dnssec(int argc, char **argv)
         known |= !strcmp(words.list[0], orders[i]);
     if (!known || words.count > 3)
         return options_wrong(usage, "say what is to be done and with which zone");
-    for (size_t i = 0; words.count == 3 && i < array_length(uses); i++)
-        use |= !strcmp(words.list[2], uses[i]);
-    if (words.count == 3 && !use)
+    if (words.count == 3 && !key_use_parse(words.list[2], &use))
         return options_wrong(usage, "the key is one of csk, ksk and zsk");
     status = options_data(folder, config, data);
     if (status)
