@@ -119,8 +119,7 @@ static int state_load(const char *folder, struct text *problems, struct key_stat
 bool dnssec_keys_exist(const char *data, const char *zone)
 {
     struct path folder;
-    return !zone_folder(data, "keys", zone, folder.text) &&
-           (!access(folder.text, F_OK) || errno != ENOENT);
+    return !zone_folder(data, "keys", zone, folder.text) && disk_may_exist(folder.text);
 }
 
 static int state_save(const char *folder, const struct key_state *s)

@@ -51,7 +51,7 @@ static int problem(struct text *problems, const char *path, const char *what, in
 bool zone_held_exists(const char *data, const char *zone)
 {
     path_text path;
-    return !file_path(data, zone, "base", path) && (!access(path, F_OK) || errno != ENOENT);
+    return !file_path(data, zone, "base", path) && disk_may_exist(path);
 }
 
 /* ---- reading ---- */

@@ -36,18 +36,24 @@ static int file_map(const char *data, const struct plan *plan, const char *name,
     return ERR_MISSING;
 }
 
+/* The newest plan; mapped_close(). */
+static bool plan_open(const char *data, struct mapped *ret_file, struct plan *ret)
+{
+    int err = snapshot_load(data, 0, ret_file, ret, NULL, NULL);
+    if (err)
+        fprintf(stderr, "holdfast: %s has no plan: %s\n", data, err_text(err));
+    return !err;
+}
+
 /* The zone of the newest plan; mapped_close(). */
 static bool served_open(const char *data, const char *name, struct mapped *ret_file,
                         struct zone *ret)
 {
     struct mapped plan_file;
     struct plan plan;
-    int err = snapshot_load(data, 0, &plan_file, &plan, NULL, NULL);
-    if (err) {
-        fprintf(stderr, "holdfast: %s has no plan: %s\n", data, err_text(err));
+    if (!plan_open(data, &plan_file, &plan))
         return false;
-    }
-    err = file_map(data, &plan, name, ret_file);
+    int err = file_map(data, &plan, name, ret_file);
     mapped_close(&plan_file);
     if (!err) {
         err = zone_open(ret_file->data, ret_file->size, ret);
@@ -96,11 +102,8 @@ int zone_served_list(const char *data)
         [PLAN_ZONE_CURRENT] = "current", [PLAN_ZONE_STALE] = "stale", [PLAN_ZONE_DARK] = "dark"};
     struct mapped plan_file;
     struct plan plan;
-    int err = snapshot_load(data, 0, &plan_file, &plan, NULL, NULL);
-    if (err) {
-        fprintf(stderr, "holdfast: %s has no plan: %s\n", data, err_text(err));
+    if (!plan_open(data, &plan_file, &plan))
         return 1;
-    }
     for (uint32_t i = 0; i < plan.file_count; i++) {
         const struct plan_file *f = &plan.files[i];
         if (f->kind == PLAN_FILE_ZONE)

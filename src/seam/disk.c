@@ -243,6 +243,11 @@ int disk_identify(const char *path, struct disk_identity *ret)
     return 0;
 }
 
+bool disk_may_exist(const char *path)
+{
+    return !access(path, F_OK) || errno != ENOENT;
+}
+
 static const uint8_t nothing[1];
 
 int disk_map_identified(const char *path, const uint8_t **ret_data, size_t *ret_size,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,8 @@ struct disk_identity {
     int64_t modified_ns, changed_ns; /* since 1970 */
 };
 must_check int disk_identify(const char *path, struct disk_identity *ret);
+/* Also where it cannot be seen: what must not be taken for missing is not. */
+bool disk_may_exist(const char *path);
 
 /* A copy of the whole file in read-only memory of our own: nothing that is done to the file later,
  * nor a disk that fails, can reach it. ERR_MAGIC where it is no regular file, ERR_TRUNCATED where

@@ -129,29 +129,34 @@ static unsigned beat_problems(const struct view *v, struct text *out)
     return 1;
 }
 
+/* 0 where the role has not counted yet. */
+static uint64_t role_value(const struct view *v, enum stats_role role, enum stat_id which)
+{
+    const struct view_role *r = &v->roles[role];
+    return r->has_stats ? stats_value(&r->stats, which) : 0;
+}
+
 /* Said on every page; the node serves as it should all the same, so it is no problem of its health.
  */
 static void cluster_append(const struct view *v, struct text *out)
 {
-    const struct view_role *control = &v->roles[STATS_ROLE_CONTROL];
-    if (!control->has_stats)
-        return;
-    uint64_t overrides = stats_value(&control->stats, CONTROL_OVERRIDES);
+    uint64_t overrides = role_value(v, STATS_ROLE_CONTROL, CONTROL_OVERRIDES);
     if (overrides)
         text_appendf(
             out,
             "OVERRIDE: this node goes by %llu change(s) of its own that its cluster has not "
             "decided\n",
             (unsigned long long)overrides);
-    if (stats_value(&control->stats, CONTROL_REPLICA_HALTED))
+    if (role_value(v, STATS_ROLE_CONTROL, CONTROL_REPLICA_HALTED))
         text_append(out, "this node votes no more in its cluster: see holdfast nodes\n");
 }
 
 /* The same: who takes a node out of service for one zone takes all others with it. */
 static void zones_append(const struct view *v, struct text *out)
 {
-    const struct view_role *dns = &v->roles[STATS_ROLE_DNS];
-    uint64_t lacking = dns->has_stats ? stats_value(&dns->stats, ZONES_LACKING) : 0;
+    uint64_t lacking = role_value(v, STATS_ROLE_DNS, ZONES_LACKING);
+    uint64_t behind = role_value(v, STATS_ROLE_CONTROL, CONTROL_ZONES_BEHIND);
+    uint64_t expired = role_value(v, STATS_ROLE_CONTROL, CONTROL_ZONES_EXPIRED);
     if (lacking)
         text_appendf(
             out,
@@ -159,14 +164,11 @@ static void zones_append(const struct view *v, struct text *out)
             "mapped: they are answered as before or not at all; the log of dns says which, "
             "and why (zone.lacking)\n",
             (unsigned long long)lacking);
-    const struct view_role *control = &v->roles[STATS_ROLE_CONTROL];
-    uint64_t behind = control->has_stats ? stats_value(&control->stats, CONTROL_ZONES_BEHIND) : 0;
     if (behind)
         text_appendf(out,
                      "BEHIND: the newest content of %llu zone(s) could not be made and is tried "
                      "again; they are answered as before; the log says why (zone.refused)\n",
                      (unsigned long long)behind);
-    uint64_t expired = control->has_stats ? stats_value(&control->stats, CONTROL_ZONES_EXPIRED) : 0;
     if (expired)
         text_appendf(out,
                      "EXPIRED: no primary has confirmed %llu zone(s) in time; holdfast zone status "
